@@ -1,0 +1,190 @@
+package op
+
+import (
+	"github.com/ildc/ildc/graph"
+)
+
+// Coupling collects which positions of which axes of a graph's values must be removed together.
+//
+// Every position i of every axis a of every value v is an element. Same and Map join elements into classes;
+// a class is removed whole or kept whole. Fix keeps classes for ever. Source marks where channels come
+// from: the output axis of a weight. A class with a source and nothing fixed is a channel that may be removed.
+type Coupling struct {
+	parent  []int32
+	base    map[axisKey]int32 // first element of an axis
+	fixed   map[int32]string  // by root: why it never shrinks
+	source  map[int32]bool    // by root
+	touched map[axisKey]bool  // mentioned by the node at hand
+	sizes   []SizeRef
+	axes    []AxisRef
+}
+
+// AxisRef is one axis of one value.
+type AxisRef struct {
+	Value *graph.Value
+	Axis  int
+}
+
+type axisKey = AxisRef
+
+// SizeRef says that an integer written in the model equals the size of an axis, divided by Per, and must follow it.
+// It is an element of a constant (Const, Index), or, with Const nil, the node's integer attribute Attr.
+type SizeRef struct {
+	Node  *graph.Node
+	Const *graph.Value
+	Index int
+	Attr  string
+	Of    AxisRef
+	Per   int
+}
+
+// NewCoupling is an empty coupling.
+func NewCoupling() *Coupling {
+	return &Coupling{base: map[axisKey]int32{}, fixed: map[int32]string{}, source: map[int32]bool{}, touched: map[axisKey]bool{}}
+}
+
+// elements gives the first element of an axis and its size; ok is false where the size is not known.
+func (c *Coupling) elements(v *graph.Value, axis int) (first int32, size int, ok bool) {
+	if v == nil || axis < 0 || axis >= len(v.Shape) || !v.Shape[axis].Known() {
+		return 0, 0, false
+	}
+	k := axisKey{v, axis}
+	size = v.Shape[axis].Size
+	first, seen := c.base[k]
+	if !seen {
+		first = int32(len(c.parent))
+		for i := range size {
+			c.parent = append(c.parent, first+int32(i))
+		}
+		c.base[k] = first
+		c.axes = append(c.axes, k)
+	}
+	c.touched[k] = true
+	return first, size, true
+}
+
+func (c *Coupling) find(e int32) int32 {
+	for c.parent[e] != e {
+		c.parent[e] = c.parent[c.parent[e]]
+		e = c.parent[e]
+	}
+	return e
+}
+
+func (c *Coupling) join(a, b int32) {
+	a, b = c.find(a), c.find(b)
+	if a == b {
+		return
+	}
+	if b < a {
+		a, b = b, a
+	}
+	c.parent[b] = a
+	if why, ok := c.fixed[b]; ok && c.fixed[a] == "" {
+		c.fixed[a] = why
+	}
+	if c.source[b] {
+		c.source[a] = true
+	}
+}
+
+// Same joins position i of one axis with position i of the other. Axes of different or unknown size are fixed.
+func (c *Coupling) Same(a *graph.Value, axisA int, b *graph.Value, axisB int) {
+	c.Map(a, axisA, b, axisB, func(i int) int { return i })
+}
+
+// Map joins position i of the first axis with position to(i) of the second; to gives -1 for a position that has no counterpart.
+// A position of b that none maps to is left alone.
+func (c *Coupling) Map(a *graph.Value, axisA int, b *graph.Value, axisB int, to func(i int) int) {
+	ea, na, okA := c.elements(a, axisA)
+	eb, nb, okB := c.elements(b, axisB)
+	if !okA || !okB {
+		c.Fix(a, axisA, "its extent is symbolic")
+		c.Fix(b, axisB, "its extent is symbolic")
+		return
+	}
+	for i := range na {
+		if j := to(i); j >= 0 && j < nb {
+			c.join(ea+int32(i), eb+int32(j))
+		}
+	}
+}
+
+// Fix keeps every position of an axis for ever. The reason completes "left alone: …".
+func (c *Coupling) Fix(v *graph.Value, axis int, why string) {
+	first, size, ok := c.elements(v, axis)
+	if !ok {
+		return
+	}
+	for i := range size {
+		c.FixAt(first+int32(i), why)
+	}
+}
+
+// FixAt fixes one element.
+func (c *Coupling) FixAt(e int32, why string) {
+	if r := c.find(e); c.fixed[r] == "" {
+		c.fixed[r] = why
+	}
+}
+
+// FixAll fixes every axis of a value.
+func (c *Coupling) FixAll(v *graph.Value, why string) {
+	if v != nil {
+		for axis := range v.Shape {
+			c.Fix(v, axis, why)
+		}
+	}
+}
+
+// Source marks an axis of a weight as one that channels come from.
+func (c *Coupling) Source(w *graph.Value, axis int) {
+	first, size, ok := c.elements(w, axis)
+	if !ok {
+		return
+	}
+	for i := range size {
+		c.source[c.find(first+int32(i))] = true
+	}
+}
+
+// Size records an integer that follows the size of an axis.
+func (c *Coupling) Size(r SizeRef) { c.sizes = append(c.sizes, r) }
+
+// Node applies the rule of the node's op. What the rule does not mention is fixed.
+func (c *Coupling) Node(n *graph.Node) {
+	clear(c.touched)
+	why := "node " + n.Name + " (" + n.OpName() + ") is not known to allow it"
+	if s := Of(n); s != nil && s.Channels != nil {
+		s.Channels(c, n)
+		why = "node " + n.Name + " (" + n.OpName() + ") needs it whole"
+	}
+	for _, v := range append(n.Reads(), n.Outputs...) {
+		if v == nil {
+			continue
+		}
+		for axis := range v.Shape {
+			if !c.touched[axisKey{v, axis}] {
+				c.Fix(v, axis, why)
+			}
+		}
+	}
+}
+
+// Axes lists every axis that took part, in the order of first mention.
+func (c *Coupling) Axes() []AxisRef { return c.axes }
+
+// Sizes lists the integers that follow axes.
+func (c *Coupling) Sizes() []SizeRef { return c.sizes }
+
+// Class gives the class of a position: a number that is equal for positions that move together.
+func (c *Coupling) Class(a AxisRef, i int) int { return int(c.find(c.base[a] + int32(i))) }
+
+// Removable says whether a class may be removed, and if not, why.
+func (c *Coupling) Removable(class int) (ok bool, why string) {
+	r := int32(class)
+	if why, fixed := c.fixed[r]; fixed {
+		return false, why
+	}
+	return c.source[r], ""
+}

@@ -1,0 +1,176 @@
+package op
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/ildc/ildc/graph"
+)
+
+// Opset is the version of the ONNX domain whose forms the table describes.
+const Opset = 21
+
+// Macro is the domain of macro ops.
+const Macro = "ildc"
+
+// Errors that callers tell apart.
+var (
+	ErrUnsupported = errors.New("unsupported")        // the op, or this use of it, is not in the table
+	ErrMalformed   = errors.New("malformed")          // the node contradicts its op's definition
+	ErrNoGradient  = errors.New("no gradient exists") // the op cannot be differentiated through
+)
+
+// Spec is the meaning of an op. Functions may rely on what Shape checked: it runs first.
+type Spec struct {
+	Type   string
+	Domain string // "" for ONNX's own, or Macro
+
+	// Inputs is how many inputs the op takes at the least and at the most; Most < 0 is without limit.
+	Least, Most int
+
+	// Upgrade appends the node's equivalent in the form of Opset, in place of the node, and gives its outputs.
+	// It runs only on nodes of an opset below Opset; shapes of the inputs are inferred as far as they can be.
+	// nil where the form never changed in a way that matters.
+	Upgrade func(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value
+
+	// Shape gives the type of each output. Unknown ranks and symbolic extents are passed on as far as they can be.
+	Shape func(n *graph.Node) ([]Type, error)
+
+	// MACs counts multiply-adds (one multiply-add = 1 MAC) of a node with static shapes; nil counts none.
+	MACs func(n *graph.Node) int64
+
+	// Channels tells which positions of which axes move together. Axes it does not mention never shrink.
+	// nil: no axis of the node's inputs and outputs ever shrinks.
+	Channels func(c *Coupling, n *graph.Node)
+
+	// Grad appends the gradient: given those of the outputs (nil where an output has none), it gives
+	// those of the inputs (nil, or a short list, where an input has none). Shapes are static.
+	// nil: the op has no gradient; NoGrad says that this is its nature (comparisons, shapes) and the gradient is zero.
+	Grad   func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
+	NoGrad bool
+
+	// Eval is the reference evaluation: slow, obvious, in float64 inside. in[i] is nil where the input is absent;
+	// it gives as many outputs as the node has. Deterministic.
+	Eval func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error)
+
+	// Lower, of a macro op, appends its decomposition into standard ops and gives its outputs.
+	Lower func(b *graph.Builder, n *graph.Node) []*graph.Value
+
+	// Tolerance is how far an engine's float32 result may lie from Eval's, relative to the largest magnitude of the
+	// expected output; 0 means that bits agree up to one rounding.
+	Tolerance float64
+}
+
+// Type is what inference knows of a value.
+type Type struct {
+	DType graph.DType
+	Shape graph.Shape
+	Elems graph.Shape // elements of a small integer tensor (rank ≤ 1), where they are known
+}
+
+// families lists the op families, one function per file.
+func families() [][]*Spec {
+	return [][]*Spec{
+		elementwise(),
+	}
+}
+
+type key struct{ domain, op string }
+
+// The table is filled at its first use, and not by an initialiser, since Specs look ops up.
+var (
+	table     map[key]*Spec
+	fillTable sync.Once
+)
+
+func specs() map[key]*Spec {
+	fillTable.Do(func() {
+		table = map[key]*Spec{}
+		for _, family := range families() {
+			for _, s := range family {
+				k := key{s.Domain, s.Type}
+				if table[k] != nil {
+					panic(fmt.Sprintf("op: %s.%s is in the table twice", s.Domain, s.Type))
+				}
+				table[k] = s
+			}
+		}
+	})
+	return table
+}
+
+// Lookup finds an op's Spec, nil where the table does not have it.
+func Lookup(domain, op string) *Spec { return specs()[key{domain, op}] }
+
+// Of finds the Spec of a node's op, nil where the table does not have it.
+func Of(n *graph.Node) *Spec { return Lookup(n.Domain, n.Op) }
+
+// All lists the table, ONNX's ops first, each domain by name.
+func All() []*Spec {
+	var all []*Spec
+	for _, s := range specs() {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *Spec) int {
+		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Type, b.Type))
+	})
+	return all
+}
+
+// Errorf is an error about a node, naming it, its op, and the shapes it reads.
+func Errorf(n *graph.Node, kind error, format string, args ...any) error {
+	shapes := ""
+	for i, v := range n.Inputs {
+		if i > 0 {
+			shapes += " "
+		}
+		if v == nil {
+			shapes += "-"
+		} else {
+			shapes += v.Shape.String()
+		}
+	}
+	return fmt.Errorf("node %q (%s) on %s: %s: %w", n.Name, n.OpName(), shapes, fmt.Sprintf(format, args...), kind)
+}
+
+// Infer sets dtype, shape and known elements of a node's outputs. An op that is not in the table leaves them unknown and is no error.
+func Infer(n *graph.Node) error {
+	s := Of(n)
+	if s == nil {
+		return nil
+	}
+	if len(n.Inputs) < s.Least || s.Most >= 0 && len(n.Inputs) > s.Most {
+		return Errorf(n, ErrMalformed, "%d inputs", len(n.Inputs))
+	}
+	for i := range s.Least {
+		if n.Inputs[i] == nil {
+			return Errorf(n, ErrMalformed, "input %d is absent", i)
+		}
+	}
+	types, err := s.Shape(n)
+	if err != nil {
+		return err
+	}
+	if len(n.Outputs) > len(types) {
+		return Errorf(n, ErrMalformed, "%d outputs, the op gives %d", len(n.Outputs), len(types))
+	}
+	for i, v := range n.Outputs {
+		if v != nil {
+			v.DType, v.Shape, v.Elems = types[i].DType, types[i].Shape, types[i].Elems
+		}
+	}
+	return nil
+}
+
+// NewBuilder appends to g, inferring shapes as it goes. Ops that are not in the table are refused.
+func NewBuilder(g *graph.Graph) *graph.Builder {
+	return graph.NewBuilder(g, func(n *graph.Node) error {
+		if Of(n) == nil {
+			return Errorf(n, ErrUnsupported, "the op is not in the table")
+		}
+		return Infer(n)
+	})
+}
