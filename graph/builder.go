@@ -111,6 +111,18 @@ func (b *Builder) Ops(op string, outputs int, attrs Attrs, in ...*Value) []*Valu
 	return n.Outputs
 }
 
+// Adopt appends a copied node, giving it outputs that are named after those of the original (nil where one is not asked for).
+func (b *Builder) Adopt(n *Node, original []*Value) {
+	n.Outputs = make([]*Value, len(original))
+	for i, v := range original {
+		if v != nil {
+			n.Outputs[i] = &Value{Name: b.unique(v.Name), DType: v.DType, Shape: v.Shape.Clone()}
+		}
+	}
+	n.Name = b.scope + n.Name
+	b.Append(n)
+}
+
 // Append appends a node that exists already, with its outputs, and infers their dtype and shape.
 func (b *Builder) Append(n *Node) {
 	if b.err != nil {

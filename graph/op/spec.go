@@ -31,10 +31,14 @@ type Spec struct {
 	// Inputs is how many inputs the op takes at the least and at the most; Most < 0 is without limit.
 	Least, Most int
 
-	// Upgrade appends the node's equivalent in the form of Opset, in place of the node, and gives its outputs.
-	// It runs only on nodes of an opset below Opset; shapes of the inputs are inferred as far as they can be.
-	// nil where the form never changed in a way that matters.
+	// Upgrade appends the equivalent, in the form of Opset, of a node of that opset, and gives its outputs; nil where the node
+	// can stay as it is. Shapes of the inputs are inferred as far as they can be.
+	// It runs on every imported node. No Upgrade: the form never changed in a way that matters.
 	Upgrade func(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value
+
+	// Rebatch does the same for a node of a model with a fixed batch of 1, whose inputs now have the batch given: a constant that
+	// hard-codes the 1 is rewritten. nil where the op has no such constants, or where this node has none.
+	Rebatch func(b *graph.Builder, n *graph.Node, batch int) []*graph.Value
 
 	// Shape gives the type of each output. Unknown ranks and symbolic extents are passed on as far as they can be.
 	Shape func(n *graph.Node) ([]Type, error)

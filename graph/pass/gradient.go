@@ -1,0 +1,88 @@
+package pass
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+)
+
+// Gradient appends to b's graph the gradient of the sum of y's elements with respect to each of wrt, by reverse-mode
+// differentiation: one walk against the order of nodes, each node's [op.Spec] adding its part. A value that y does not depend
+// on has the gradient nil. Shapes must be static. The error names every node in the way that has no gradient.
+func Gradient(b *graph.Builder, y *graph.Value, wrt []*graph.Value) ([]*graph.Value, error) {
+	nodes := b.Graph().Nodes
+	depends := map[*graph.Value]bool{} // on one of wrt, through differentiable nodes
+	for _, v := range wrt {
+		depends[v] = true
+	}
+	var inTheWay []*graph.Node
+	for _, n := range nodes {
+		s := op.Of(n)
+		for _, v := range n.Reads() {
+			if !depends[v] || s != nil && s.NoGrad {
+				continue
+			}
+			for _, o := range n.Outputs {
+				if o != nil && o.DType.IsFloat() {
+					depends[o] = true
+				}
+			}
+			break
+		}
+	}
+	grads := map[*graph.Value]*graph.Value{}
+	if depends[y] {
+		grads[y] = b.Const("one", ones(y.DType, y.Shape.Sizes()))
+	}
+	for i := len(nodes) - 1; i >= 0; i-- {
+		n := nodes[i]
+		dy := make([]*graph.Value, len(n.Outputs))
+		reached := false
+		for k, o := range n.Outputs {
+			if o != nil && depends[o] {
+				dy[k] = grads[o]
+				reached = reached || dy[k] != nil
+			}
+		}
+		if !reached {
+			continue
+		}
+		s := op.Of(n)
+		if s == nil || s.Grad == nil {
+			inTheWay = append(inTheWay, n)
+			continue
+		}
+		for k, dx := range s.Grad(b, n, dy) {
+			v := n.Input(k)
+			switch {
+			case dx == nil || v == nil || !depends[v]:
+			case grads[v] == nil:
+				grads[v] = dx
+			default:
+				grads[v] = b.Op("Add", nil, grads[v], dx)
+			}
+		}
+		if err := b.Err(); err != nil {
+			return nil, fmt.Errorf("pass: gradient of node %q (%s): %w", n.Name, n.OpName(), err)
+		}
+	}
+	var errs []error
+	for _, n := range inTheWay {
+		errs = append(errs, fmt.Errorf("pass: gradient: %w", op.Errorf(n, op.ErrNoGradient, "a trained value depends on it")))
+	}
+	out := make([]*graph.Value, len(wrt))
+	for i, v := range wrt {
+		out[i] = grads[v]
+	}
+	return out, errors.Join(errs...)
+}
+
+func ones(dtype graph.DType, dims []int) *graph.Tensor {
+	v := make([]float64, graph.Product(dims))
+	for i := range v {
+		v[i] = 1
+	}
+	return graph.FromValues(dtype, dims, v)
+}

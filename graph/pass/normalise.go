@@ -1,0 +1,50 @@
+package pass
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+)
+
+// Normalise copies g into the op forms of opset [op.Opset], with shapes and dtypes inferred. Values keep their names, so that
+// whatever is learnt of the copy can be said of the original. Nodes that the op table does not have stay as they are.
+func Normalise(g *graph.Graph) (*graph.Graph, error) {
+	opset := g.Opsets[""]
+	n, err := rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
+		if s := op.Of(n); s != nil && s.Upgrade != nil {
+			return s.Upgrade(b, n, opset)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pass: %w", err)
+	}
+	n.Opsets[""] = op.Opset
+	return n, nil
+}
+
+// Infer infers dtypes, shapes and known elements of every value of g, in place. Inputs and initializers are taken as they are.
+func Infer(g *graph.Graph) error {
+	for _, n := range g.Nodes {
+		if err := op.Infer(n); err != nil {
+			return fmt.Errorf("pass: %w", err)
+		}
+	}
+	return nil
+}
+
+// Lower copies g with its macro ops replaced by their decompositions into standard ops, but for those that are named native.
+func Lower(g *graph.Graph, native []string) (*graph.Graph, error) {
+	n, err := rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
+		if s := op.Of(n); s != nil && s.Lower != nil && !slices.Contains(native, n.Op) {
+			return s.Lower(b, n)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pass: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,90 @@
+package pass
+
+import (
+	"slices"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+)
+
+// rewrite copies g, passing each node through f in topological order. f appends what stands in the node's place and gives
+// the values for its outputs, or nil to keep the node. Shapes are inferred on the way, so that f sees those of the inputs.
+// Values keep their names.
+func rewrite(g *graph.Graph, f func(b *graph.Builder, n *graph.Node) []*graph.Value) (*graph.Graph, error) {
+	g, _ = g.Clone()
+	b := graph.NewBuilder(g, inferDeclared)
+	old := g.Nodes
+	g.Nodes = nil
+	now := map[*graph.Value]*graph.Value{}
+	follow := func(vs []*graph.Value) {
+		for i, v := range vs {
+			if r, ok := now[v]; ok {
+				vs[i] = r
+			}
+		}
+	}
+	for _, n := range old {
+		follow(n.Inputs)
+		follow(n.Captures)
+		nodes, constants := len(g.Nodes), len(g.Initializers)
+		outs := f(b, n)
+		if b.Err() != nil {
+			break
+		}
+		if outs == nil {
+			b.Append(n)
+			continue
+		}
+		for i, o := range n.Outputs {
+			if o == nil {
+				continue
+			}
+			v := outs[i]
+			if !slices.Contains(g.Nodes[nodes:], v.Producer) && !slices.Contains(g.Initializers[constants:], v) {
+				v = b.Op("Identity", nil, v) // f gave a value that has a name already
+			}
+			v.Name, v.Origin = o.Name, o.Origin
+			if v.Producer != nil {
+				v.Producer.Name = n.Name
+			}
+			now[o] = v
+		}
+	}
+	follow(g.Outputs)
+	return g, b.Err()
+}
+
+// inferDeclared infers a node's outputs and keeps what was declared of them where inference knows less.
+func inferDeclared(n *graph.Node) error {
+	type declared struct {
+		dtype graph.DType
+		shape graph.Shape
+	}
+	was := make([]declared, len(n.Outputs))
+	for i, v := range n.Outputs {
+		if v != nil {
+			was[i] = declared{v.DType, v.Shape}
+		}
+	}
+	if err := op.Infer(n); err != nil {
+		return err
+	}
+	for i, v := range n.Outputs {
+		if v == nil {
+			continue
+		}
+		if v.DType == graph.Undefined {
+			v.DType = was[i].dtype
+		}
+		if v.Shape == nil {
+			v.Shape = was[i].shape
+			continue
+		}
+		for a, d := range v.Shape {
+			if d == graph.Unknown && len(was[i].shape) == len(v.Shape) {
+				v.Shape[a] = was[i].shape[a]
+			}
+		}
+	}
+	return nil
+}
