@@ -60,6 +60,10 @@ type Spec struct {
 	// it gives as many outputs as the node has. Deterministic.
 	Eval func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error)
 
+	// Train appends the node's form in training, where it has another than in inference: it gives the outputs and, by
+	// the number of the input, the next value of each input that is running state.
+	Train func(b *graph.Builder, n *graph.Node) (out []*graph.Value, next map[int]*graph.Value)
+
 	// Lower, of a macro op, appends its decomposition into standard ops and gives its outputs.
 	Lower func(b *graph.Builder, n *graph.Node) []*graph.Value
 

@@ -12,7 +12,7 @@ import (
 func Fold(g *graph.Graph) error {
 	kept := g.Nodes[:0:0]
 	for _, n := range g.Nodes {
-		out, err := fold(n)
+		out, err := fold(n, keep)
 		if err != nil {
 			return fmt.Errorf("pass: folding: %w", err)
 		}
@@ -33,7 +33,7 @@ func Fold(g *graph.Graph) error {
 }
 
 // fold evaluates a node that depends on nothing that is fed; nil where it does, or where it cannot be evaluated.
-func fold(n *graph.Node) ([]*graph.Tensor, error) {
+func fold(n *graph.Node, keep map[string]bool) ([]*graph.Tensor, error) {
 	s := op.Of(n)
 	if s == nil || len(n.Captures) > 0 {
 		return nil, nil
@@ -52,7 +52,7 @@ func fold(n *graph.Node) ([]*graph.Tensor, error) {
 		if v == nil {
 			continue
 		}
-		if in[i] = v.Const; in[i] == nil || !in[i].DType.Known() {
+		if in[i] = v.Const; in[i] == nil || !in[i].DType.Known() || keep[v.Name] {
 			return nil, nil
 		}
 	}

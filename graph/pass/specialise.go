@@ -12,6 +12,8 @@ import (
 type Binding struct {
 	Batch   int            // the leading extent of every input, where it is symbolic or 1
 	Symbols map[string]int // other symbols by name
+	// Keep names the initializers that stay what they are, since they will be trained: no constant is folded from them.
+	Keep map[string]bool
 }
 
 // Specialise copies a normalised graph with static shapes: symbols are bound, a fixed batch of 1 is rebatched, shape arithmetic and
@@ -51,7 +53,7 @@ func Specialise(g *graph.Graph, bind Binding) (*graph.Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pass: %w", err)
 	}
-	if err := Fold(g); err != nil {
+	if err := Fold(g, bind.Keep); err != nil {
 		return nil, err
 	}
 	if err := Infer(g); err != nil {

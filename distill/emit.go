@@ -1,0 +1,42 @@
+package distill
+
+import (
+	"github.com/ildc/ildc/graph"
+)
+
+// Emitter appends losses to a step graph.
+type Emitter struct {
+	*graph.Builder
+	// Param declares a trained tensor that is not part of the student, such as a connector, and gives its current value.
+	Param func(name string, initial *graph.Tensor) *graph.Value
+}
+
+func (e *Emitter) add(a, b *graph.Value) *graph.Value { return e.Op("Add", nil, a, b) }
+func (e *Emitter) sub(a, b *graph.Value) *graph.Value { return e.Op("Sub", nil, a, b) }
+func (e *Emitter) mul(a, b *graph.Value) *graph.Value { return e.Op("Mul", nil, a, b) }
+func (e *Emitter) div(a, b *graph.Value) *graph.Value { return e.Op("Div", nil, a, b) }
+
+// scale multiplies by a number.
+func (e *Emitter) scale(v *graph.Value, by float64) *graph.Value {
+	if by == 1 {
+		return v
+	}
+	return e.mul(v, e.Scalar(v.DType, by))
+}
+
+// total sums all elements, [1].
+func (e *Emitter) total(v *graph.Value) *graph.Value {
+	flat := e.Op("Reshape", nil, v, e.Ints(-1))
+	return e.Op("ReduceSum", graph.Attrs{"keepdims": int64(1)}, flat, e.Ints(0))
+}
+
+// meanSquare is the mean over all elements of (a−b)², [1].
+func (e *Emitter) meanSquare(a, b *graph.Value) *graph.Value {
+	d := e.sub(a, b)
+	return e.scale(e.total(e.mul(d, d)), 1/float64(max(1, d.Shape.Elements())))
+}
+
+// rows is the number of distributions that a value of logits holds: all extents but the last.
+func rows(v *graph.Value) float64 {
+	return float64(v.Shape.Elements()) / float64(v.Shape[len(v.Shape)-1].Size)
+}

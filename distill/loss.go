@@ -1,0 +1,106 @@
+package distill
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ildc/ildc/graph"
+)
+
+// OutputLoss compares the outputs of teacher and student, or those of the student with labels.
+type OutputLoss struct {
+	Name   string
+	Source string // the paper
+	// Labels says that the term needs labels.
+	Labels bool
+	// Emit appends the term of one output, a [1] value.
+	Emit func(e *Emitter, o Output) *graph.Value
+}
+
+// FeatureLoss compares one aligned pair of feature maps: a transform of the teacher's, a transform of the student's, and their
+// mean squared error. The error is divided by the variance of the teacher-side transform, estimated on calibration
+// data, so that the balance of terms does not depend on the scale of features.
+type FeatureLoss struct {
+	Name   string
+	Source string // the paper
+	// Refuse says why the term makes no sense for a pair; "" where it does.
+	Refuse func(p Feature) string
+	// Teacher and Student append the transforms; they must agree in shape. Transforms of a map that is not trained emit no parameters.
+	Teacher, Student func(e *Emitter, p Feature) *graph.Value
+}
+
+// Output is a pair of outputs that count as one: teacher's and student's, of one shape.
+type Output struct {
+	Name             string
+	Teacher, Student *graph.Value // logits [N,K], before any trailing Softmax; or a value to regress
+	Labels           *graph.Value // one-hot [N,K]; nil without labels
+	Classify         bool         // the values are logits over the last axis
+	Temperature      float64
+	Variance         float64 // of the teacher's value, per element
+}
+
+// Feature is an aligned pair of feature maps.
+type Feature struct {
+	Name             string
+	Teacher, Student *graph.Value // [N,C,H,W], [N,C,L], [N,T,C] or [N,C]
+	Channel          int          // the channel axis of both
+	Kept             []int        // for each student channel the teacher channel it came from; nil where that is not known
+}
+
+// OutputLosses lists the losses on outputs.
+func OutputLosses() []OutputLoss { return []OutputLoss{kd(), ce()} }
+
+// FeatureLosses lists the losses on feature maps.
+func FeatureLosses() []FeatureLoss { return []FeatureLoss{hint(), at()} }
+
+// Weights are the relative weights of the terms by name; a term that is not named has none.
+type Weights map[string]float64
+
+// ParseWeights reads "kd,hint=2,at=0.5". A term without a number has weight 1.
+func ParseWeights(text string) (Weights, error) {
+	known := LossNames()
+	w := Weights{}
+	for term := range strings.SplitSeq(text, ",") {
+		name, number, given := strings.Cut(strings.TrimSpace(term), "=")
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("distill: no loss %q: there are %s", name, strings.Join(known, ", "))
+		}
+		if _, twice := w[name]; twice {
+			return nil, fmt.Errorf("distill: loss %q is named twice", name)
+		}
+		w[name] = 1
+		if given {
+			v, err := strconv.ParseFloat(number, 64)
+			if err != nil || !(v >= 0 && v <= 1e6) {
+				return nil, fmt.Errorf("distill: weight %q of loss %q: want a number from 0 to 1e6", number, name)
+			}
+			w[name] = v
+		}
+	}
+	return w, nil
+}
+
+// LossNames lists the terms that [ParseWeights] knows.
+func LossNames() []string {
+	var names []string
+	for _, l := range OutputLosses() {
+		names = append(names, l.Name)
+	}
+	for _, l := range FeatureLosses() {
+		names = append(names, l.Name)
+	}
+	return names
+}
+
+// String writes the weights so that ParseWeights reads them back.
+func (w Weights) String() string {
+	var terms []string
+	for _, name := range LossNames() {
+		if v, ok := w[name]; ok {
+			terms = append(terms, name+"="+strconv.FormatFloat(v, 'g', -1, 64))
+		}
+	}
+	return strings.Join(terms, ",")
+}
