@@ -31,7 +31,8 @@ type Step struct {
 
 // Carry makes an output of one run an input of the next. Both have one dtype and shape.
 type Carry struct {
-	In, Out string        // names of a graph input and a graph output
+	In      string        // name of a graph input
+	Out     string        // name of a graph output; "" for state that only SetState changes, such as the weights of an evaluation
 	Initial *graph.Tensor // what the input is in the first run
 }
 

@@ -64,6 +64,9 @@ type Spec struct {
 	// the number of the input, the next value of each input that is running state.
 	Train func(b *graph.Builder, n *graph.Node) (out []*graph.Value, next map[int]*graph.Value)
 
+	// FromLogits says that the output is a distribution, or its logarithm, whose logits are the first input.
+	FromLogits bool
+
 	// Lower, of a macro op, appends its decomposition into standard ops and gives its outputs.
 	Lower func(b *graph.Builder, n *graph.Node) []*graph.Value
 
