@@ -83,6 +83,14 @@ func (b *Builder) Scalar(dtype DType, v float64) *Value { return b.Const("scalar
 // Ints appends a rank-1 int64 initializer.
 func (b *Builder) Ints(v ...int64) *Value { return b.Const("ints", Ints(v...)) }
 
+// Rename appends an Identity, so that a value can be read under a name of its own.
+func (b *Builder) Rename(v *Value, name string) *Value {
+	out := b.Op("Identity", nil, v)
+	delete(b.taken, out.Name)
+	out.Name = b.unique(name)
+	return out
+}
+
 // Output declares graph outputs.
 func (b *Builder) Output(vs ...*Value) { b.graph.Outputs = append(b.graph.Outputs, vs...) }
 

@@ -1,0 +1,170 @@
+package distill
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+	"github.com/ildc/ildc/graph/pass"
+)
+
+// Task says what the outputs are.
+type Task string
+
+// The tasks. Auto takes outputs for logits where they come from a Softmax or LogSoftmax, or where there are labels that fit them.
+const (
+	Auto     Task = "auto"
+	Classify Task = "classify"
+	Regress  Task = "regress"
+)
+
+// Pair names an aligned pair of feature maps.
+type Pair struct {
+	Teacher, Student string // value names
+	Channel          int    // the channel axis of both
+	Kept             []int  // for each student channel the teacher channel it came from; nil where that is not known
+}
+
+// copies are the training copies of teacher and student, with static shapes, and what of the student is trained.
+type copies struct {
+	teacher, student *graph.Graph
+	training         *graph.Graph      // the student in training form
+	running          map[string]string // running statistics of the student → their next values in training
+	params           []string          // the student's trainable initializers, in the file's order
+	outputs          []outputNames
+	classify         bool
+
+	teacherFeeds, studentFeeds []string // what each input is fed under
+}
+
+// outputNames are the values of an output that the losses compare: behind a trailing softmax.
+type outputNames struct{ output, teacher, student string }
+
+// prepare makes training copies for a batch. classes is the number of classes of the labels, 0 without.
+// ownInputs says that the student is fed apart from the teacher, under names led by [StudentPrefix].
+func prepare(teacher, student *graph.Graph, bind pass.Binding, task Task, classes int, ownInputs bool) (*copies, error) {
+	t, err := trainingCopy(teacher, bind)
+	if err != nil {
+		return nil, fmt.Errorf("distill: teacher: %w", err)
+	}
+	params := trainable(student)
+	bind.Keep = map[string]bool{}
+	for _, name := range params {
+		bind.Keep[name] = true
+	}
+	s, err := trainingCopy(student, bind)
+	if err != nil {
+		return nil, fmt.Errorf("distill: student: %w", err)
+	}
+	c := &copies{teacher: t, student: s, params: params}
+	if c.training, c.running, err = pass.TrainingForm(s); err != nil {
+		return nil, fmt.Errorf("distill: student: %w", err)
+	}
+	c.params = slices.DeleteFunc(c.params, func(name string) bool { _, runs := c.running[name]; return runs })
+	if len(t.Inputs) != len(s.Inputs) {
+		return nil, fmt.Errorf("distill: the teacher has %d inputs, the student %d", len(t.Inputs), len(s.Inputs))
+	}
+	for i, v := range t.Inputs {
+		c.teacherFeeds = append(c.teacherFeeds, v.Name)
+		switch w := s.Inputs[i]; {
+		case ownInputs:
+			c.studentFeeds = append(c.studentFeeds, StudentPrefix+w.Name)
+		case v.DType != w.DType || !v.Shape.Equal(w.Shape):
+			return nil, fmt.Errorf("distill: input %q is %v%v, the student's %q is %v%v: a student with other inputs needs its own preprocessing", v.Name, v.DType, v.Shape, w.Name, w.DType, w.Shape)
+		default:
+			c.studentFeeds = append(c.studentFeeds, v.Name)
+		}
+	}
+	return c, c.findOutputs(task, classes)
+}
+
+// StudentPrefix leads the names of the student's inputs in a batch, where it has its own preprocessing.
+const StudentPrefix = "student/"
+
+func trainingCopy(g *graph.Graph, bind pass.Binding) (*graph.Graph, error) {
+	n, err := pass.Normalise(g)
+	if err != nil {
+		return nil, err
+	}
+	return pass.Specialise(n, bind)
+}
+
+// trainable lists the values of a graph that hold float32 constants and may be trained: initializers and outputs of Constant nodes.
+// A single number is a setting rather than a weight (an exponent, a scale), unless a linear op reads it.
+func trainable(g *graph.Graph) []string {
+	consumers := g.Consumers()
+	var names []string
+	for _, v := range g.Values() {
+		t := v.Const
+		if n := v.Producer; n != nil && len(n.Inputs) == 0 {
+			t = constant(n)
+		}
+		if t == nil || t.DType != graph.Float32 {
+			continue
+		}
+		linear := slices.ContainsFunc(consumers[v], func(n *graph.Node) bool { s := op.Of(n); return s != nil && s.MACs != nil })
+		if t.Len() > 1 || linear {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}
+
+// constant is what a node without inputs gives; nil where that is not known.
+func constant(n *graph.Node) *graph.Tensor {
+	s := op.Of(n)
+	if s == nil || s.Eval == nil {
+		return nil
+	}
+	out, err := s.Eval(n, nil)
+	if err != nil {
+		return nil
+	}
+	return out[0]
+}
+
+// findOutputs pairs the float outputs of teacher and student by position and settles what they are.
+func (c *copies) findOutputs(task Task, classes int) error {
+	var errs []error
+	if len(c.teacher.Outputs) != len(c.student.Outputs) {
+		return fmt.Errorf("distill: the teacher has %d outputs, the student %d", len(c.teacher.Outputs), len(c.student.Outputs))
+	}
+	softmax := false
+	fits := false
+	for i, t := range c.teacher.Outputs {
+		s := c.student.Outputs[i]
+		if !t.DType.IsFloat() {
+			continue
+		}
+		if !t.Shape.Equal(s.Shape) {
+			errs = append(errs, fmt.Errorf("distill: output %q is %v, the student's %q is %v: they must agree", t.Name, t.Shape, s.Name, s.Shape))
+			continue
+		}
+		lt, lists := logits(t), logits(s)
+		softmax = softmax || lt != t
+		fits = fits || classes > 0 && len(t.Shape) > 1 && t.Shape[len(t.Shape)-1].Is(classes)
+		c.outputs = append(c.outputs, outputNames{t.Name, lt.Name, lists.Name})
+	}
+	if len(c.outputs) == 0 && len(errs) == 0 {
+		return errors.New("distill: the teacher has no float output to reproduce")
+	}
+	c.classify = task == Classify || task == Auto && (softmax || fits)
+	if !c.classify {
+		for i := range c.outputs {
+			c.outputs[i].teacher, c.outputs[i].student = c.outputs[i].output, c.student.Outputs[i].Name
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// logits steps behind a trailing Softmax or LogSoftmax.
+func logits(v *graph.Value) *graph.Value {
+	if n := v.Producer; n != nil {
+		if s := op.Of(n); s != nil && s.FromLogits {
+			return n.Inputs[0]
+		}
+	}
+	return v
+}

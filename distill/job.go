@@ -1,0 +1,207 @@
+package distill
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
+)
+
+// Job is one distillation: who teaches whom, on what, and how.
+type Job struct {
+	Teacher, Student *graph.Graph // as imported; neither is changed
+	Pairs            []Pair       // aligned feature maps
+	Engine           engine.Engine
+	EngineOptions    engine.Options
+
+	Train, Validation dataset.Dataset
+	Bindings          []*dataset.Binding // from the data to the teacher's inputs, and to the student's where it has its own preprocessing
+	Augment           dataset.Augment
+
+	Options    Options
+	Checkpoint string         // folder that checkpoints are written to; "" writes none
+	Resume     bool           // go on from the folder's checkpoint, where there is one
+	Force      bool           // train also where the teacher is near chance on the data
+	Symbols    map[string]int // sizes of symbolic extents other than the batch
+	Progress   func(Progress) // may be nil; called from one goroutine
+	Logger     *slog.Logger   // may be nil
+}
+
+// Options are the settings that a run's result depends on. [Options.withDefaults] fills in what is zero.
+type Options struct {
+	Batch       int           // samples per step; default 64
+	Steps       int           // of training; 0: Epochs or Duration say
+	Epochs      int           // passes over the training data; default 10, where nothing else is given
+	Duration    time.Duration // of training: becomes a number of steps after the first ones have been timed
+	LearnRate   float64       // the peak; default 0.05 for sgd, 0.001 for adamw
+	Schedule    Schedule      // its Peak is LearnRate; default warm-up 0.1
+	Optimiser   Optimiser     // default sgd, momentum 0.9, weight decay 5e-4, clipped at norm 5
+	Losses      Weights       // default [DefaultLosses]
+	Temperature float64       // of kd; default 4
+	Task        Task          // default Auto
+	Seed        uint64
+	EvalEvery   int // steps between validations; default one epoch, and at least ten a run
+	// CheckpointEvery is the number of steps between checkpoints; 0: about every half minute.
+	CheckpointEvery int
+}
+
+// DefaultLosses are the terms of a run that names none. Terms that need labels or positions are left out where there are none.
+func DefaultLosses() Weights { return Weights{"kd": 0.9, "ce": 0.1, "hint": 1} }
+
+func (o Options) withDefaults() Options {
+	if o.Batch == 0 {
+		o.Batch = 64
+	}
+	if o.Epochs == 0 && o.Steps == 0 && o.Duration == 0 {
+		o.Epochs = 10
+	}
+	if o.Optimiser.Name == "" {
+		o.Optimiser = Optimiser{Name: "sgd", Momentum: 0.9, WeightDecay: 5e-4, ClipNorm: 5}
+	}
+	if o.LearnRate == 0 {
+		o.LearnRate = 0.05
+		if o.Optimiser.Name == "adamw" {
+			o.LearnRate = 0.001
+		}
+	}
+	if o.Schedule == (Schedule{}) {
+		o.Schedule.Warmup = 0.1
+	}
+	o.Schedule.Peak = o.LearnRate
+	if o.Losses == nil {
+		o.Losses = DefaultLosses()
+	}
+	if o.Temperature == 0 {
+		o.Temperature = 4
+	}
+	if o.Task == "" {
+		o.Task = Auto
+	}
+	return o
+}
+
+func (o Options) check() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("distill: "+format, args...)) }
+	if o.Batch < 1 || o.Steps < 0 || o.Epochs < 0 || o.Duration < 0 || o.EvalEvery < 0 || o.CheckpointEvery < 0 {
+		bad("batch %d, steps %d, epochs %d, time %v: want no negative number", o.Batch, o.Steps, o.Epochs, o.Duration)
+	}
+	if !(o.LearnRate > 0) || !(o.Temperature > 0) {
+		bad("learning rate %g, temperature %g: want numbers above 0", o.LearnRate, o.Temperature)
+	}
+	if o.Task != Auto && o.Task != Classify && o.Task != Regress {
+		bad("task %q: there are auto, classify and regress", o.Task)
+	}
+	errs = append(errs, o.Optimiser.check())
+	return errors.Join(errs...)
+}
+
+// Progress is a moment of a run.
+type Progress struct {
+	Phase           string // "preparing", "training", "evaluating"
+	Step, Steps     int    // of training: done, and in all; Steps is 0 while it is not known
+	Loss            float64
+	ImagesPerSecond float64
+	Remaining       time.Duration // an estimate; 0 where there is none yet
+	Point           *Point        // a validation that has just been done
+}
+
+// Point is one validation in the course of a run.
+type Point struct {
+	Step    int                `json:"step"`
+	Losses  map[string]float64 `json:"losses,omitempty"` // mean of each term since the last point, before its weight, and "total"
+	Metrics Metrics            `json:"metrics"`          // on the validation part
+}
+
+// Result is what a run has reached.
+type Result struct {
+	Student         *graph.Graph // the given student with the best state's weights
+	Task            Task         // what was taken
+	Teacher         Metrics      // of the teacher, on the validation part
+	Before          Metrics      // of the student before training, on the validation part
+	Best            Metrics      // of the exported state, on the validation part
+	BestStep        int
+	Steps, Batch    int
+	Seconds         float64 // of training, all runs of it together, validations included
+	ImagesPerSecond float64 // trained samples over Seconds
+	History         []Point
+	Losses          []Term
+}
+
+// Term is a term of the objective as it was used.
+type Term struct {
+	Name   string   `json:"name"`
+	Weight float64  `json:"weight"`
+	Pairs  []string `json:"pairs,omitempty"`
+}
+
+// Errors that callers tell apart.
+var (
+	// ErrTeacherNearChance says that the teacher is no better than guessing on the data.
+	ErrTeacherNearChance = errors.New("the teacher is near chance on this data: check the preprocessing (--scale, --mean, --std, --layout) and the order of classes, or go on with --force")
+	// ErrInterrupted says that the run was cancelled; with a checkpoint folder it can be resumed.
+	ErrInterrupted = errors.New("interrupted")
+)
+
+// fingerprint tells runs apart whose steps would differ.
+func (j *Job) fingerprint(o Options) (string, error) {
+	h := sha256.New()
+	for _, g := range []*graph.Graph{j.Teacher, j.Student} {
+		if err := g.Dump(h); err != nil {
+			return "", err
+		}
+		for _, v := range g.Initializers {
+			fmt.Fprintf(h, "%s %v\n", v.Name, v.Const.Data)
+		}
+	}
+	for _, ds := range []dataset.Dataset{j.Train, j.Validation} {
+		id, err := dataset.Fingerprint(ds)
+		if err != nil {
+			return "", fmt.Errorf("distill: %w", err)
+		}
+		fmt.Fprintln(h, id)
+	}
+	o.CheckpointEvery, o.Duration = 0, 0
+	losses := o.Losses.String()
+	o.Losses = nil
+	fmt.Fprintf(h, "%+v %s %v %v %v %s %s %+v", o, losses, j.Pairs, j.Augment, j.Symbols, j.Engine.Name(), j.Engine.Version(), j.EngineOptions)
+	return fmt.Sprintf("%x", h.Sum(nil)), nil
+}
+
+func (j *Job) log() *slog.Logger {
+	if j.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return j.Logger
+}
+
+func (j *Job) report(p Progress) {
+	if j.Progress != nil {
+		j.Progress(p)
+	}
+}
+
+func (j *Job) binding(batch int) pass.Binding {
+	symbols := map[string]int{}
+	for name, size := range j.Symbols {
+		symbols[name] = size
+	}
+	return pass.Binding{Batch: batch, Symbols: symbols}
+}
+
+// ownInputs says whether the student is fed apart from the teacher.
+func (j *Job) ownInputs() bool {
+	for _, b := range j.Bindings {
+		if strings.HasPrefix(b.Prefix, StudentPrefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,409 @@
+package distill
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ildc/ildc/graph"
+)
+
+// Run distils: it prepares training copies, checks the teacher on the data, trains the student, and gives the state that validated best.
+//
+// A cancelled run writes a checkpoint where it has a folder for it, and returns [ErrInterrupted]. A resumed run ends in the same bytes
+// as one that was never stopped.
+func (j Job) Run(ctx context.Context) (*Result, error) {
+	o := j.Options.withDefaults()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	j.report(Progress{Phase: "preparing"})
+	r, err := j.start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	if err := r.loop(ctx); err != nil {
+		return nil, err
+	}
+	return r.result()
+}
+
+// run is a distillation under way.
+type run struct {
+	session
+	at      checkpoint // where it is; State is filled in when it is written
+	terms   []Term
+	started time.Time
+	written time.Time
+	before  float64 // seconds of earlier parts of the run
+}
+
+// start prepares everything that comes before the first step, or goes on from a checkpoint.
+func (j *Job) start(ctx context.Context, o Options) (_ *run, err error) {
+	if err := j.batchable(ctx, &o); err != nil {
+		return nil, err
+	}
+	r := &run{session: session{job: j, o: o}}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	classes := j.Train.Spec().Classes
+	if r.copies, err = prepare(j.Teacher, j.Student, j.binding(o.Batch), o.Task, classes, j.ownInputs()); err != nil {
+		return nil, err
+	}
+	if err := r.copies.checkPairs(j.Pairs); err != nil {
+		return nil, err
+	}
+	r.labelled = r.copies.classify && classes > 0 && r.labelsFit(classes)
+	r.goal = objective{weights: o.Losses, temperature: o.Temperature, pairs: j.Pairs, labelled: r.labelled, optimiser: o.Optimiser}
+	fingerprint, err := j.fingerprint(o)
+	if err != nil {
+		return nil, err
+	}
+	old, err := j.resumable(fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		r.goal.variances = old.Variances
+	} else if r.goal.variances, err = r.calibrate(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.compileAll(ctx); err != nil {
+		return nil, err
+	}
+	teacher, err := r.validate(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		r.at, r.before = *old, old.Seconds
+		state, err := restore(old.State)
+		if err != nil {
+			return nil, err
+		}
+		return r, r.train.SetState(state)
+	}
+	if err := r.checkTeacher(teacher); err != nil {
+		return nil, err
+	}
+	return r, r.begin(ctx, fingerprint, teacher)
+}
+
+// batchable settles the batch: a model with a fixed batch that cannot be changed is trained with batch 1.
+func (j *Job) batchable(ctx context.Context, o *Options) error {
+	for _, m := range []struct {
+		name string
+		g    *graph.Graph
+	}{{"teacher", j.Teacher}, {"student", j.Student}} {
+		err := j.verifyBatch(ctx, m.g)
+		if cancelled(ctx, err) {
+			return err
+		}
+		if err != nil {
+			j.log().Warn("the model's batch is fixed and cannot be changed: training with batch 1", "model", m.name, "why", err)
+			o.Batch = 1
+		}
+	}
+	return nil
+}
+
+// labelsFit says whether the first output has one logit per class.
+func (r *run) labelsFit(classes int) bool {
+	shape := r.copies.student.ByName()[r.copies.outputs[0].student].Shape
+	return len(shape) == 2 && shape[1].Is(classes)
+}
+
+func (j *Job) resumable(fingerprint string) (*checkpoint, error) {
+	if !j.Resume || j.Checkpoint == "" {
+		return nil, nil
+	}
+	old, err := readCheckpoint(j.Checkpoint)
+	if err != nil || old == nil {
+		return nil, err
+	}
+	if old.Fingerprint != fingerprint {
+		return nil, fmt.Errorf("distill: the checkpoint in %s belongs to another run: models, data, options or engine differ; resume with the same ones, or start in another folder", j.Checkpoint)
+	}
+	j.log().Info("resuming", "step", old.Step, "steps", old.Steps)
+	return old, nil
+}
+
+func (r *run) compileAll(ctx context.Context) error {
+	step, err := r.copies.trainingStep(r.goal)
+	if err != nil {
+		return err
+	}
+	for _, v := range step.Graph.Outputs {
+		if name, ok := strings.CutPrefix(v.Name, lossOutput+"/"); ok {
+			t := Term{Name: name, Weight: r.o.Losses[name]}
+			for _, l := range FeatureLosses() {
+				if l.Name == name {
+					t.Pairs = r.copies.taken(r.goal.pairs, l)
+				}
+			}
+			r.terms = append(r.terms, t)
+		}
+	}
+	if r.train, err = r.job.compile(ctx, step); err != nil {
+		return err
+	}
+	for _, e := range []struct {
+		student bool
+		to      **compiled
+	}{{false, &r.evalTeacher}, {true, &r.evalStudent}} {
+		step, err := r.copies.evaluationStep(e.student)
+		if err != nil {
+			return err
+		}
+		if *e.to, err = r.job.compile(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// taken names the pairs that a feature loss takes.
+func (c *copies) taken(pairs []Pair, l FeatureLoss) []string {
+	var names []string
+	for _, f := range c.features(pairs, l, c.teacher.ByName(), c.training.ByName()) {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// begin is what a run does before its first step, and a resumed one does not.
+func (r *run) begin(ctx context.Context, fingerprint string, teacher Metrics) error {
+	if err := r.restatistics(ctx); err != nil {
+		return err
+	}
+	before, err := r.validate(ctx, true)
+	if err != nil {
+		return err
+	}
+	r.at = checkpoint{Version: checkpointVersion, Fingerprint: fingerprint, Batch: r.o.Batch, Variances: r.goal.variances,
+		Teacher: teacher, Before: before, Sums: map[string]float64{}, Widths: map[string]int{}}
+	for _, v := range r.job.Student.Initializers {
+		if len(v.Const.Dims) > 0 {
+			r.at.Widths[v.Name] = v.Const.Dims[0]
+		}
+	}
+	if r.at.Steps = r.o.Steps; r.at.Steps == 0 && r.o.Epochs > 0 {
+		r.at.Steps = r.o.Epochs * (r.job.Train.Len() / r.o.Batch)
+	}
+	return r.keepBest(before)
+}
+
+// keepBest remembers the state as the best so far.
+func (r *run) keepBest(m Metrics) error {
+	state, err := r.train.State(r.evalStudent.shared(r.train)...)
+	if err != nil {
+		return err
+	}
+	r.at.Best, r.at.BestStep, r.at.BestMetrics = save(state), r.at.Step, m
+	return nil
+}
+
+// timedSteps is how many steps are timed to turn a duration into a number of steps.
+const timedSteps = 8
+
+// loop trains from where the run is to its last step.
+func (r *run) loop(ctx context.Context) error {
+	loader, err := r.trainLoader(r.o.Seed)
+	if err != nil {
+		return err
+	}
+	r.started, r.written = time.Now(), time.Now()
+	first := r.at.Step
+	if _, err := r.validateIfDue(ctx, loader.Steps()); cancelled(ctx, err) { // the run was stopped between a step and its validation
+		return r.interrupted()
+	} else if err != nil {
+		return err
+	}
+	if r.at.Steps > 0 && first >= r.at.Steps {
+		return nil
+	}
+	for b, err := range loader.Batches(ctx, first) {
+		if err == nil {
+			err = r.advance(ctx, b.Inputs)
+		}
+		if err == nil {
+			r.settleSteps(first)
+			err = r.afterStep(ctx, loader.Steps())
+		}
+		switch {
+		case cancelled(ctx, err):
+			return r.interrupted()
+		case err != nil:
+			return err
+		case r.at.Steps > 0 && r.at.Step >= r.at.Steps:
+			return nil
+		}
+	}
+	return nil
+}
+
+// advance takes one step.
+func (r *run) advance(ctx context.Context, batch map[string]*graph.Tensor) error {
+	steps := r.at.Steps
+	if steps == 0 {
+		steps = 1000 // while the number of steps is being timed, all of them warm up
+	}
+	in := maps.Clone(batch)
+	in[learningRateInput] = graph.FromFloat32([]int{1}, []float32{float32(r.o.Schedule.At(r.at.Step, steps))})
+	out, err := r.train.run(ctx, in)
+	if err != nil {
+		return err
+	}
+	for name, t := range out {
+		term, isTerm := strings.CutPrefix(name, lossOutput+"/")
+		if name == lossOutput {
+			term, isTerm = "total", true
+		}
+		if isTerm {
+			loss := float64(t.Float32s()[0])
+			if math.IsNaN(loss) || math.IsInf(loss, 0) {
+				return fmt.Errorf("distill: step %d: %w", r.at.Step, errNotFinite)
+			}
+			r.at.Sums[term] += loss
+		}
+	}
+	r.at.Step++
+	r.at.Count++
+	return nil
+}
+
+// settleSteps turns a duration into a number of steps, once some have been timed. From then on it is fixed, and part of the checkpoint.
+func (r *run) settleSteps(first int) {
+	if r.at.Steps > 0 || r.at.Step-first < timedSteps {
+		return
+	}
+	each := time.Since(r.started) / timedSteps
+	r.at.Steps = max(r.at.Step+1, int(r.o.Duration/max(each, 1)))
+}
+
+// afterStep validates, reports and writes checkpoints when it is time.
+func (r *run) afterStep(ctx context.Context, epoch int) error {
+	point, err := r.validateIfDue(ctx, epoch)
+	if err != nil {
+		return err
+	}
+	done := r.at.Step
+	r.at.Seconds = r.before + time.Since(r.started).Seconds()
+	p := Progress{Phase: "training", Step: done, Steps: r.at.Steps, Point: point, ImagesPerSecond: float64(done*r.at.Batch) / r.at.Seconds}
+	if r.at.Count > 0 {
+		p.Loss = r.at.Sums["total"] / float64(r.at.Count)
+	} else if point != nil {
+		p.Loss = point.Losses["total"]
+	}
+	if r.at.Steps > 0 {
+		p.Remaining = time.Duration(r.at.Seconds / float64(done) * float64(r.at.Steps-done) * float64(time.Second))
+	}
+	r.job.report(p)
+	due := time.Since(r.written) > checkpointEvery
+	if n := r.o.CheckpointEvery; n > 0 {
+		due = done%n == 0
+	}
+	if due {
+		return r.writeCheckpoint()
+	}
+	return nil
+}
+
+// validateIfDue validates at every so many steps, and at the last one; a point that was reached before a stop is not repeated.
+func (r *run) validateIfDue(ctx context.Context, epoch int) (*Point, error) {
+	every := r.o.EvalEvery
+	if every == 0 {
+		every = max(1, min(epoch, (r.at.Steps+9)/10))
+	}
+	done := r.at.Step
+	if r.at.Steps == 0 || done == 0 || done%every != 0 && done != r.at.Steps || r.lastPoint() == done {
+		return nil, nil
+	}
+	m, err := r.validate(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	point := Point{Step: done, Losses: map[string]float64{}, Metrics: m}
+	for term, sum := range r.at.Sums {
+		point.Losses[term] = sum / float64(r.at.Count)
+	}
+	r.at.History = append(r.at.History, point)
+	r.at.Sums, r.at.Count = map[string]float64{}, 0
+	if m.Better(r.at.BestMetrics) {
+		err = r.keepBest(m)
+	}
+	return &point, err
+}
+
+func (r *run) lastPoint() int {
+	if len(r.at.History) == 0 {
+		return 0
+	}
+	return r.at.History[len(r.at.History)-1].Step
+}
+
+// writeCheckpoint saves where the run is, if it has a folder for it.
+func (r *run) writeCheckpoint() error {
+	r.written = time.Now()
+	if r.job.Checkpoint == "" {
+		return nil
+	}
+	state, err := r.train.State()
+	if err != nil {
+		return err
+	}
+	r.at.State = save(state)
+	return r.at.write(r.job.Checkpoint)
+}
+
+// interrupted ends a cancelled run.
+func (r *run) interrupted() error {
+	r.at.Seconds = r.before + time.Since(r.started).Seconds()
+	if err := r.writeCheckpoint(); err != nil {
+		return err
+	}
+	where := "no checkpoint folder was given"
+	if r.job.Checkpoint != "" {
+		where = "resume from " + r.job.Checkpoint
+	}
+	return fmt.Errorf("distill: %w after step %d of %d: %s", ErrInterrupted, r.at.Step, r.at.Steps, where)
+}
+
+// result puts the best state into a copy of the student as it was given.
+func (r *run) result() (*Result, error) {
+	best, err := restore(r.at.Best)
+	if err != nil {
+		return nil, err
+	}
+	student, _ := r.job.Student.Clone()
+	for _, v := range student.Values() {
+		t := best[studentState(v.Name)]
+		if t == nil {
+			continue
+		}
+		if n := v.Producer; n != nil { // a Constant node: its output becomes an initializer
+			student.Nodes = slices.DeleteFunc(student.Nodes, func(m *graph.Node) bool { return m == n })
+			student.Initializers = append(student.Initializers, v)
+			v.Producer, v.DType, v.Shape = nil, t.DType, t.Shape()
+		}
+		v.Const = t
+	}
+	task := Regress
+	if r.copies.classify {
+		task = Classify
+	}
+	res := &Result{Student: student, Task: task, Teacher: r.at.Teacher, Before: r.at.Before, Best: r.at.BestMetrics, BestStep: r.at.BestStep,
+		Steps: r.at.Step, Batch: r.at.Batch, Seconds: r.at.Seconds, History: r.at.History, Losses: r.terms}
+	if res.Seconds > 0 {
+		res.ImagesPerSecond = float64(res.Steps*res.Batch) / res.Seconds
+	}
+	return res, nil
+}

@@ -1,0 +1,372 @@
+package distill
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+	"github.com/ildc/ildc/graph/pass"
+)
+
+// Names of what a step is fed besides the models' inputs, and of what it gives.
+const (
+	learningRateInput = "ildc.learning_rate" // [1]
+	labelsInput       = "ildc.labels"        // one-hot [N,K]
+	lossOutput        = "ildc.loss"          // [1]; each term by itself, before its weight, is "ildc.loss/<term>"
+)
+
+// objective is what a training step minimises, and how.
+type objective struct {
+	weights     Weights
+	temperature float64
+	pairs       []Pair
+	labelled    bool
+	optimiser   Optimiser
+	variances   variances
+}
+
+// variances are those of teacher-side transforms per element, by the names of the outputs of [copies.calibration].
+type variances map[string]float64
+
+// minVariance keeps a teacher-side transform that hardly varies from dominating the objective.
+const minVariance = 1e-6
+
+func (v variances) of(name string) float64 { return max(v[name], minVariance) }
+
+// assembly is a step graph in the making.
+type assembly struct {
+	*Emitter
+	c     *copies
+	step  *engine.Step
+	feeds map[string]*graph.Value
+}
+
+func newAssembly(c *copies, name string) *assembly {
+	g := graph.New(name)
+	g.Opsets[""], g.Opsets[op.Macro] = op.Opset, 1
+	a := &assembly{c: c, step: &engine.Step{Graph: g}, feeds: map[string]*graph.Value{}}
+	a.Emitter = &Emitter{Builder: graph.NewBuilder(g, op.Infer)}
+	return a
+}
+
+// feed declares, once, what a run is given.
+func (a *assembly) feed(name string, dtype graph.DType, shape graph.Shape) *graph.Value {
+	if a.feeds[name] == nil {
+		a.feeds[name] = a.Input(name, dtype, shape)
+	}
+	return a.feeds[name]
+}
+
+// carry declares a state tensor, and gives its value in this run and a function that sets the next. State that is given
+// no next value changes by SetState only.
+func (a *assembly) carry(name string, initial *graph.Tensor) (now *graph.Value, next func(*graph.Value)) {
+	now = a.Input(name, initial.DType, initial.Shape())
+	k := len(a.step.State)
+	a.step.State = append(a.step.State, engine.Carry{In: now.Name, Initial: initial})
+	return now, func(v *graph.Value) {
+		a.step.State[k].Out = v.Name
+		a.Output(v)
+	}
+}
+
+// inlined gives the values of a model that has become part of the step, by their names in the model.
+type inlined map[string]*graph.Value
+
+// inline appends a model's nodes. Its inputs are fed by feeds' names, and the initializers in state are read from there.
+func (a *assembly) inline(scope string, g *graph.Graph, feeds []string, state map[string]*graph.Value) (inlined, error) {
+	bind := maps.Clone(state)
+	if bind == nil {
+		bind = map[string]*graph.Value{}
+	}
+	for i, v := range g.Inputs {
+		bind[v.Name] = a.feed(feeds[i], v.DType, v.Shape.Clone())
+	}
+	to, err := pass.Inline(a.In(scope), g, bind)
+	if err != nil {
+		return nil, fmt.Errorf("distill: %w", err)
+	}
+	m := inlined{}
+	for old, v := range to {
+		m[old.Name] = v
+	}
+	return m, nil
+}
+
+func (a *assembly) teacher() (inlined, error) {
+	return a.inline("teacher", a.c.teacher, a.c.teacherFeeds, nil)
+}
+
+// studentState declares the student's trained tensors and running statistics as state, but for those in frozen.
+func (a *assembly) studentState(frozen map[string]bool) (state map[string]*graph.Value, next map[string]func(*graph.Value)) {
+	state, next = map[string]*graph.Value{}, map[string]func(*graph.Value){}
+	byName := a.c.student.ByName()
+	for _, name := range a.c.stateNames() {
+		if v := byName[name]; v != nil && !frozen[name] {
+			state[name], next[name] = a.carry(studentState(name), v.Const)
+		}
+	}
+	return state, next
+}
+
+// studentState is the state's name of a student's initializer, in every step.
+func studentState(name string) string { return "student/" + name }
+
+// stateNames lists the trained initializers, then those that hold running statistics.
+func (c *copies) stateNames() []string {
+	return slices.Concat(c.params, slices.Sorted(maps.Keys(c.running)))
+}
+
+// setRunning lets the running statistics move.
+func (a *assembly) setRunning(student inlined, next map[string]func(*graph.Value)) {
+	for _, name := range slices.Sorted(maps.Keys(a.c.running)) {
+		if set := next[name]; set != nil {
+			set(student[a.c.running[name]])
+		}
+	}
+}
+
+// result names a value as an output of the step.
+func (a *assembly) result(name string, v *graph.Value) {
+	a.Output(a.Rename(v, name))
+}
+
+// trainingStep assembles a whole step: teacher, student in training form, losses, gradients, update.
+func (c *copies) trainingStep(o objective) (*engine.Step, error) {
+	frozen := map[string]bool{}
+	for {
+		step, unreached, err := c.tryTrainingStep(o, frozen)
+		if err != nil || len(unreached) == 0 {
+			return step, err
+		}
+		for _, name := range unreached { // no loss depends on them: they are constants after all
+			frozen[name] = true
+		}
+	}
+}
+
+func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *engine.Step, unreached []string, err error) {
+	a := newAssembly(c, "distillation step")
+	state, next := a.studentState(frozen)
+	var names []string // of what is trained: the student's, then the connectors
+	var trained []*graph.Value
+	var set []func(*graph.Value)
+	for _, name := range c.params {
+		if v := state[name]; v != nil {
+			names, trained, set = append(names, name), append(trained, v), append(set, next[name])
+		}
+	}
+	a.Param = func(name string, initial *graph.Tensor) *graph.Value {
+		v, next := a.carry(name, initial)
+		names, trained, set = append(names, name), append(trained, v), append(set, next)
+		return v
+	}
+	teacher, err := a.teacher()
+	if err != nil {
+		return nil, nil, err
+	}
+	student, err := a.inline("student", c.training, c.studentFeeds, state)
+	if err != nil {
+		return nil, nil, err
+	}
+	loss, err := a.losses(o, teacher, student)
+	if err != nil {
+		return nil, nil, err
+	}
+	grads, err := pass.Gradient(a.In("gradient"), loss, trained)
+	if err != nil {
+		return nil, nil, fmt.Errorf("distill: %w", err)
+	}
+	for i, g := range grads {
+		if g == nil {
+			unreached = append(unreached, names[i])
+		}
+	}
+	if len(unreached) > 0 {
+		return nil, unreached, nil
+	}
+	a.result(lossOutput, loss)
+	rate := a.feed(learningRateInput, graph.Float32, graph.Dims(1))
+	updated := o.optimiser.update(&Emitter{Builder: a.In("update")}, names, trained, grads, rate, a.carry)
+	for i, v := range updated {
+		set[i](v)
+	}
+	a.setRunning(student, next)
+	return a.finish()
+}
+
+// losses appends the terms and their weighted sum, [1].
+func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, error) {
+	var sum *graph.Value
+	add := func(name string, weight float64, term *graph.Value) {
+		a.result(lossOutput+"/"+name, term)
+		term = a.scale(term, weight)
+		if sum == nil {
+			sum = term
+			return
+		}
+		sum = a.add(sum, term)
+	}
+	for _, l := range OutputLosses() {
+		w := o.weights[l.Name]
+		if w == 0 || l.Labels && !(o.labelled && a.c.classify) {
+			continue
+		}
+		var term *graph.Value
+		for _, names := range a.c.outputs {
+			out := Output{Name: names.output, Teacher: teacher[names.teacher], Student: student[names.student],
+				Classify: a.c.classify, Temperature: o.temperature, Variance: o.variances.of(names.output)}
+			if l.Labels {
+				if out.Labels = a.feed(labelsInput, graph.Float32, out.Student.Shape.Clone()); !out.Labels.Shape.Equal(out.Student.Shape) {
+					continue // a head that the labels do not belong to
+				}
+			}
+			t := l.Emit(a.Emitter, out)
+			if term == nil {
+				term = t
+			} else {
+				term = a.add(term, t)
+			}
+		}
+		add(l.Name, w, term)
+	}
+	for _, l := range FeatureLosses() {
+		w := o.weights[l.Name]
+		features := a.c.features(o.pairs, l, teacher, student)
+		if w == 0 || len(features) == 0 {
+			continue
+		}
+		var term *graph.Value
+		for _, f := range features {
+			t := a.meanSquare(l.Student(a.Emitter, f), l.Teacher(a.Emitter, f))
+			t = a.scale(t, 1/o.variances.of(featureName(l, f))/float64(len(features)))
+			if term == nil {
+				term = t
+			} else {
+				term = a.add(term, t)
+			}
+		}
+		add(l.Name, w, term)
+	}
+	if err := a.Err(); err != nil {
+		return nil, fmt.Errorf("distill: losses: %w", err)
+	}
+	if sum == nil {
+		return nil, fmt.Errorf("distill: no loss is left: weights %q, %d pairs, labels %v", o.weights, len(o.pairs), o.labelled)
+	}
+	return sum, nil
+}
+
+// features lists the pairs that a loss takes.
+func (c *copies) features(pairs []Pair, l FeatureLoss, teacher, student inlined) []Feature {
+	var all []Feature
+	for _, p := range pairs {
+		f := Feature{Name: p.Student, Teacher: teacher[p.Teacher], Student: student[p.Student], Channel: p.Channel, Kept: p.Kept}
+		if l.Refuse(f) == "" {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+func featureName(l FeatureLoss, f Feature) string { return l.Name + "/" + f.Name }
+
+// checkPairs reports every pair that names a value which is not there, or not a feature map.
+func (c *copies) checkPairs(pairs []Pair) error {
+	t, s := c.teacher.ByName(), c.training.ByName()
+	for _, p := range pairs {
+		switch {
+		case t[p.Teacher] == nil:
+			return fmt.Errorf("distill: pair %s:%s: the teacher has no value %q", p.Teacher, p.Student, p.Teacher)
+		case s[p.Student] == nil:
+			return fmt.Errorf("distill: pair %s:%s: the student has no value %q", p.Teacher, p.Student, p.Student)
+		}
+		for _, v := range []*graph.Value{t[p.Teacher], s[p.Student]} {
+			if v.DType != graph.Float32 || p.Channel < 1 || p.Channel >= len(v.Shape) {
+				return fmt.Errorf("distill: pair %s:%s: %q is %v%v, which has no channel axis %d", p.Teacher, p.Student, v.Name, v.DType, v.Shape, p.Channel)
+			}
+		}
+	}
+	return nil
+}
+
+// calibrationStep assembles the teacher-side transforms whose variances scale the terms: one output for each feature loss and pair, and
+// one for each model output that is not logits.
+func (c *copies) calibrationStep(o objective) (*engine.Step, error) {
+	a := newAssembly(c, "calibration")
+	teacher, err := a.teacher()
+	if err != nil {
+		return nil, err
+	}
+	student, err := a.inline("student", c.student, c.studentFeeds, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range FeatureLosses() {
+		if o.weights[l.Name] == 0 {
+			continue
+		}
+		for _, f := range c.features(o.pairs, l, teacher, student) {
+			a.result(featureName(l, f), l.Teacher(a.Emitter, f))
+		}
+	}
+	for _, names := range c.outputs {
+		if !c.classify {
+			a.result(names.output, teacher[names.teacher])
+		}
+	}
+	step, _, err := a.finish()
+	return step, err
+}
+
+// statisticsStep assembles the student's forward pass in training form; a run moves the running statistics and nothing else.
+func (c *copies) statisticsStep() (*engine.Step, error) {
+	a := newAssembly(c, "batch norm statistics")
+	state, next := a.studentState(nil)
+	student, err := a.inline("student", c.training, c.studentFeeds, state)
+	if err != nil {
+		return nil, err
+	}
+	a.setRunning(student, next)
+	step, _, err := a.finish()
+	return step, err
+}
+
+// evaluationStep assembles the inference of the teacher, or of the student by its state. Its outputs are the values that losses
+// compare: logits where the task is to classify.
+func (c *copies) evaluationStep(student bool) (*engine.Step, error) {
+	a := newAssembly(c, "evaluation")
+	var m inlined
+	var err error
+	if student {
+		state, _ := a.studentState(nil)
+		m, err = a.inline("student", c.student, c.studentFeeds, state)
+	} else {
+		m, err = a.teacher()
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, names := range c.outputs {
+		v := m[names.teacher]
+		if student {
+			v = m[names.student]
+		}
+		a.result(names.output, v)
+	}
+	step, _, err := a.finish()
+	return step, err
+}
+
+func (a *assembly) finish() (*engine.Step, []string, error) {
+	if err := a.Err(); err != nil {
+		return nil, nil, fmt.Errorf("distill: %s: %w", a.step.Graph.Name, err)
+	}
+	pass.DeadCode(a.step.Graph)
+	if err := a.step.Graph.Check(); err != nil {
+		return nil, nil, fmt.Errorf("distill: %s: %w", a.step.Graph.Name, err)
+	}
+	return a.step, nil, nil
+}
