@@ -25,7 +25,7 @@ func hint() FeatureLoss {
 // connect maps the student's channels to the teacher's: s [N,Cs,…] → [N,Ct,…], or s […,Cs] → […,Ct].
 func connect(e *Emitter, p Feature, s *graph.Value) *graph.Value {
 	from, to := p.Student.Shape[p.Channel].Size, p.Teacher.Shape[p.Channel].Size
-	w := make([]float32, to*from) // [Ct,Cs]
+	w := make([]float64, to*from) // [Ct,Cs]
 	if p.Kept != nil {
 		for i, t := range p.Kept {
 			w[t*from+i] = 1
@@ -34,7 +34,7 @@ func connect(e *Emitter, p Feature, s *graph.Value) *graph.Value {
 		// Without lineage: each teacher channel starts as a cosine-weighted mean of the student's, so that channels differ.
 		for t := range to {
 			for i := range from {
-				w[t*from+i] = float32(math.Sqrt(2/float64(from)) * math.Cos(math.Pi*float64(t+1)*(float64(i)+0.5)/float64(max(from, to))))
+				w[t*from+i] = math.Sqrt(2/float64(from)) * math.Cos(math.Pi*float64(t+1)*(float64(i)+0.5)/float64(max(from, to)))
 			}
 		}
 	}
@@ -45,10 +45,10 @@ func connect(e *Emitter, p Feature, s *graph.Value) *graph.Value {
 			ones[i] = 1
 			dims = append(dims, 1)
 		}
-		weight := e.Param("connector/"+p.Name, graph.FromFloat32(dims, w))
+		weight := e.Param("connector/"+p.Name, graph.FromValues(s.DType, dims, w))
 		return e.Op("Conv", graph.Attrs{"kernel_shape": ones}, s, weight)
 	}
-	weight := e.Param("connector/"+p.Name, graph.FromFloat32([]int{to, from}, w))
+	weight := e.Param("connector/"+p.Name, graph.FromValues(s.DType, []int{to, from}, w))
 	return e.Op("MatMul", nil, s, e.Op("Transpose", graph.Attrs{"perm": []int64{1, 0}}, weight))
 }
 

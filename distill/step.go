@@ -149,6 +149,7 @@ func (c *copies) trainingStep(o objective) (*engine.Step, error) {
 
 func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *engine.Step, unreached []string, err error) {
 	a := newAssembly(c, "distillation step")
+	defer a.Guard(&err)
 	state, next := a.studentState(frozen)
 	var names []string // of what is trained: the student's, then the connectors
 	var trained []*graph.Value
@@ -294,8 +295,9 @@ func (c *copies) checkPairs(pairs []Pair) error {
 
 // calibrationStep assembles the teacher-side transforms whose variances scale the terms: one output for each feature loss and pair, and
 // one for each model output that is not logits.
-func (c *copies) calibrationStep(o objective) (*engine.Step, error) {
+func (c *copies) calibrationStep(o objective) (_ *engine.Step, err error) {
 	a := newAssembly(c, "calibration")
+	defer a.Guard(&err)
 	teacher, err := a.teacher()
 	if err != nil {
 		return nil, err

@@ -42,6 +42,16 @@ func (b *Builder) Fail(format string, args ...any) {
 	}
 }
 
+// Guard is deferred by a function that appends and returns an error: it gives the first error as the function's. Code that goes on
+// after an error works with placeholders of unknown rank; if that makes it panic, the first error is what there is to say.
+func (b *Builder) Guard(err *error) {
+	if b.err == nil {
+		return
+	}
+	_ = recover()
+	*err = b.err
+}
+
 // In is the same builder, naming what it appends "scope/…".
 func (b *Builder) In(scope string) *Builder {
 	return &Builder{builder: b.builder, scope: b.scope + scope + "/"}
@@ -78,7 +88,12 @@ func (b *Builder) Const(name string, t *Tensor) *Value {
 }
 
 // Scalar appends a rank-0 initializer.
-func (b *Builder) Scalar(dtype DType, v float64) *Value { return b.Const("scalar", Scalar(dtype, v)) }
+func (b *Builder) Scalar(dtype DType, v float64) *Value {
+	if b.err != nil {
+		return &Value{}
+	}
+	return b.Const("scalar", Scalar(dtype, v))
+}
 
 // Ints appends a rank-1 int64 initializer.
 func (b *Builder) Ints(v ...int64) *Value { return b.Const("ints", Ints(v...)) }

@@ -11,7 +11,8 @@ import (
 // Gradient appends to b's graph the gradient of the sum of y's elements with respect to each of wrt, by reverse-mode
 // differentiation: one walk against the order of nodes, each node's [op.Spec] adding its part. A value that y does not depend
 // on has the gradient nil. Shapes must be static. The error names every node in the way that has no gradient.
-func Gradient(b *graph.Builder, y *graph.Value, wrt []*graph.Value) ([]*graph.Value, error) {
+func Gradient(b *graph.Builder, y *graph.Value, wrt []*graph.Value) (_ []*graph.Value, err error) {
+	defer b.Guard(&err)
 	nodes := b.Graph().Nodes
 	depends := map[*graph.Value]bool{} // on one of wrt, through differentiable nodes
 	for _, v := range wrt {

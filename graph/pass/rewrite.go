@@ -10,9 +10,10 @@ import (
 // rewrite copies g, passing each node through f in topological order. f appends what stands in the node's place and gives
 // the values for its outputs, or nil to keep the node. Shapes are inferred on the way, so that f sees those of the inputs.
 // Values keep their names.
-func rewrite(g *graph.Graph, f func(b *graph.Builder, n *graph.Node) []*graph.Value) (*graph.Graph, error) {
+func rewrite(g *graph.Graph, f func(b *graph.Builder, n *graph.Node) []*graph.Value) (_ *graph.Graph, err error) {
 	g, _ = g.Clone()
 	b := graph.NewBuilder(g, inferDeclared)
+	defer b.Guard(&err)
 	old := g.Nodes
 	g.Nodes = nil
 	now := map[*graph.Value]*graph.Value{}

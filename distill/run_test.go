@@ -1,0 +1,197 @@
+package distill
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/engine/enginetest"
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+	"github.com/ildc/ildc/graph/pass"
+)
+
+// perceptron is a small model of x [batch,4] → hidden [batch,width] → logits [batch,3], seeded.
+func perceptron(width int, seed uint64) *graph.Graph {
+	random := rand.New(rand.NewPCG(seed, 0))
+	weights := func(dims ...int) *graph.Tensor {
+		data := make([]float32, graph.Product(dims))
+		for i := range data {
+			data[i] = float32(random.NormFloat64())
+		}
+		return graph.FromFloat32(dims, data)
+	}
+	g := graph.New("perceptron")
+	g.Opsets[""] = op.Opset
+	b := op.NewBuilder(g)
+	x := b.Input("x", graph.Float32, graph.Shape{graph.Sym("batch"), graph.D(4)})
+	h := b.Op("MatMul", nil, x, b.Const("w1", weights(4, width)))
+	h = b.Op("Relu", nil, b.Op("Add", nil, h, b.Const("b1", weights(width))))
+	h = b.Rename(h, "hidden")
+	y := b.Op("MatMul", nil, h, b.Const("w2", weights(width, 3)))
+	b.Output(b.Rename(b.Op("Add", nil, y, b.Const("b2", weights(3))), "logits"))
+	if err := b.Err(); err != nil {
+		panic(err)
+	}
+	return g
+}
+
+// points is data whose labels are what the teacher says.
+type points struct{ samples []dataset.Sample }
+
+func (p points) Len() int                             { return len(p.samples) }
+func (p points) Sample(i int) (dataset.Sample, error) { return p.samples[i], nil }
+func (p points) Spec() dataset.Spec {
+	return dataset.Spec{Features: []dataset.Feature{{Name: "x", DType: graph.Float32, Dims: []int{4}}}, Classes: 3}
+}
+
+func job(t *testing.T) Job {
+	t.Helper()
+	random := rand.New(rand.NewPCG(9, 9))
+	teacher := perceptron(16, 1)
+	x := graph.NewTensor(graph.Float32, 96, 4)
+	for i := range x.Float32s() {
+		x.Float32s()[i] = float32(random.NormFloat64())
+	}
+	out, err := pass.Eval(teacher, map[string]*graph.Tensor{"x": x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var data points
+	for i := range 96 {
+		data.samples = append(data.samples, dataset.Sample{
+			Features: []*graph.Tensor{graph.FromFloat32([]int{4}, x.Float32s()[i*4:][:4])},
+			Label:    argmax(out["logits"].Float32s()[i*3:][:3]),
+		})
+	}
+	bind, err := dataset.Bind(data.Spec(), teacher.Inputs, dataset.Preprocess{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Job{
+		Teacher: teacher, Student: perceptron(6, 2), Engine: enginetest.Reference{},
+		Pairs:    []Pair{{Teacher: "hidden", Student: "hidden", Channel: 1}},
+		Train:    points{data.samples[:64]},
+		Bindings: []*dataset.Binding{bind}, Validation: points{data.samples[64:]},
+		Options: Options{Batch: 16, Steps: 24, EvalEvery: 8, Seed: 5, CheckpointEvery: 1},
+	}
+}
+
+func TestRunTeaches(t *testing.T) {
+	j := job(t)
+	r, err := j.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *r.Teacher.Accuracy != 1 {
+		t.Errorf("the teacher meets %v of its own labels", *r.Teacher.Accuracy)
+	}
+	if first, last := r.History[0].Losses["total"], r.History[len(r.History)-1].Losses["total"]; last >= first {
+		t.Errorf("the loss rises from %v to %v", first, last)
+	}
+	if *r.Best.KL >= *r.Before.KL {
+		t.Errorf("the divergence from the teacher rises from %v to %v", *r.Before.KL, *r.Best.KL)
+	}
+	if got := len(r.Losses); got != 3 {
+		t.Errorf("%d terms: want kd, ce and hint", got)
+	}
+	before, after := j.Student.ByName(), r.Student.ByName()
+	for _, name := range []string{"w1", "b1", "w2", "b2"} {
+		if reflect.DeepEqual(before[name].Const.Data, after[name].Const.Data) {
+			t.Errorf("%s was not trained", name)
+		}
+	}
+	if before["w1"].Const != j.Student.ByName()["w1"].Const {
+		t.Error("the given student was changed")
+	}
+}
+
+// A run that is stopped at any step and resumed ends in the same weights as one that is not.
+func TestResumeIsExact(t *testing.T) {
+	whole, err := job(t).Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stop := range []int{1, 8, 11, 23} {
+		j := job(t)
+		j.Checkpoint = t.TempDir()
+		ctx, cancel := context.WithCancel(context.Background())
+		j.Progress = func(p Progress) {
+			if p.Step == stop {
+				cancel()
+			}
+		}
+		if _, err := j.Run(ctx); !errors.Is(err, ErrInterrupted) {
+			t.Fatalf("stopped at step %d: %v", stop, err)
+		}
+		j.Progress, j.Resume = nil, true
+		resumed, err := j.Run(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range whole.Student.Initializers {
+			if !slices.Equal(v.Const.Float32s(), resumed.Student.Initializers[i].Const.Float32s()) {
+				t.Errorf("stopped at step %d: %s differs", stop, v.Name)
+			}
+		}
+		if !reflect.DeepEqual(whole.History, resumed.History) {
+			t.Errorf("stopped at step %d: the history differs", stop)
+		}
+	}
+}
+
+func TestResumeRefusesAnotherRun(t *testing.T) {
+	j := job(t)
+	j.Checkpoint, j.Options.Steps = t.TempDir(), 2
+	if _, err := j.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	j.Resume, j.Options.LearnRate = true, 0.001
+	if _, err := j.Run(context.Background()); err == nil {
+		t.Error("a checkpoint of a run with another learning rate was taken")
+	}
+}
+
+func TestTeacherNearChanceIsRefused(t *testing.T) {
+	j := job(t)
+	for i := range j.Validation.(points).samples {
+		s := &j.Validation.(points).samples[i]
+		s.Label = (s.Label + 1) % 3
+	}
+	if _, err := j.Run(context.Background()); !errors.Is(err, ErrTeacherNearChance) {
+		t.Errorf("a teacher that meets no label: %v", err)
+	}
+	j.Force = true
+	j.Options.Steps = 1
+	if _, err := j.Run(context.Background()); err != nil {
+		t.Errorf("with Force: %v", err)
+	}
+}
+
+func TestBadJobs(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(*Job)
+	}{
+		{"a negative batch", func(j *Job) { j.Options.Batch = -1 }},
+		{"an unknown optimiser", func(j *Job) { j.Options.Optimiser.Name = "magic" }},
+		{"a pair of a missing value", func(j *Job) { j.Pairs[0].Student = "nowhere" }},
+		{"a pair without that channel axis", func(j *Job) { j.Pairs[0].Channel = 2 }},
+		{"no loss", func(j *Job) { j.Options.Losses = Weights{"hint": 1}; j.Pairs = nil }},
+		{"a learning rate that diverges", func(j *Job) {
+			j.Options.LearnRate, j.Options.Optimiser = 1e30, Optimiser{Name: "sgd"}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			j := job(t)
+			c.spoil(&j)
+			if _, err := j.Run(context.Background()); err == nil {
+				t.Error("it ran")
+			}
+		})
+	}
+}
