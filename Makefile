@@ -1,0 +1,5 @@
+# What to run before a pull request. Each step is defined in .ci/run, which runs them all.
+check:
+	@.ci/run format tidy vet staticcheck test
+
+.PHONY: check
