@@ -86,6 +86,10 @@ type Type struct {
 func families() [][]*Spec {
 	return [][]*Spec{
 		elementwise(),
+		convolution(),
+		linear(),
+		pooling(),
+		normalisation(),
 	}
 }
 
