@@ -1,0 +1,115 @@
+package dataset
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	"github.com/ildc/ildc/graph"
+)
+
+// Augment varies training images at random. Other features stay as they are. The zero value varies nothing.
+type Augment struct {
+	FlipX bool // mirrored left to right with probability ½
+	FlipY bool // mirrored top to bottom with probability ½
+	Pad   int  // shifted by up to Pad pixels along each axis: padded with zeros on every side and cropped to the former size
+}
+
+// ParseAugment reads words separated by commas: "flip" or "flip-x", "flip-y", "crop=4" (the Pad); "none" or nothing for no augmentation.
+func ParseAugment(text string) (Augment, error) {
+	var a Augment
+	if text == "" || text == "none" {
+		return a, nil
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "flip", "flip-x":
+			a.FlipX = true
+		case "flip-y":
+			a.FlipY = true
+		case "crop":
+			pad, err := strconv.ParseUint(value, 10, 16)
+			if err != nil {
+				return Augment{}, fmt.Errorf("dataset: augmentation %q: want a number of pixels", word)
+			}
+			a.Pad = int(pad)
+		default:
+			return Augment{}, fmt.Errorf("dataset: augmentation %q: want flip, flip-y, crop=PIXELS or none", word)
+		}
+	}
+	return a, nil
+}
+
+// String is the text that [ParseAugment] reads back.
+func (a Augment) String() string {
+	var words []string
+	if a.FlipX {
+		words = append(words, "flip")
+	}
+	if a.FlipY {
+		words = append(words, "flip-y")
+	}
+	if a.Pad > 0 {
+		words = append(words, "crop="+strconv.Itoa(a.Pad))
+	}
+	if words == nil {
+		return "none"
+	}
+	return strings.Join(words, ",")
+}
+
+// view is one way to look at an image.
+type view struct {
+	flipX, flipY bool
+	dx, dy       int // where the crop begins in the source, −Pad … Pad
+}
+
+// draw picks a view. The numbers drawn don't depend on which variations are on.
+func (a Augment) draw(r *rand.Rand) view {
+	flips, x, y := r.Uint64(), r.IntN(2*a.Pad+1), r.IntN(2*a.Pad+1)
+	return view{a.FlipX && flips&1 != 0, a.FlipY && flips&2 != 0, x - a.Pad, y - a.Pad}
+}
+
+// apply gives the view of an image [H,W,C] of bytes or float32, as a new tensor where anything changes.
+func (v view) apply(t *graph.Tensor) *graph.Tensor {
+	if v == (view{}) || len(t.Dims) != 3 {
+		return t
+	}
+	out := graph.NewTensor(t.DType, t.Dims...)
+	switch d := t.Data.(type) {
+	case []uint8:
+		remap(out.Data.([]uint8), d, t.Dims, v)
+	case []float32:
+		remap(out.Data.([]float32), d, t.Dims, v)
+	default:
+		return t
+	}
+	return out
+}
+
+func remap[T uint8 | float32](dst, src []T, dims []int, v view) {
+	h, w, c := dims[0], dims[1], dims[2]
+	if len(src) != len(dst) {
+		return
+	}
+	for y := range h {
+		from := y + v.dy
+		if v.flipY {
+			from = h - 1 - y + v.dy
+		}
+		if from < 0 || from >= h {
+			continue
+		}
+		for x := range w {
+			at := x + v.dx
+			if v.flipX {
+				at = w - 1 - x + v.dx
+			}
+			if at >= 0 && at < w {
+				copy(dst[(y*w+x)*c:][:c], src[(from*w+at)*c:])
+			}
+		}
+	}
+}
