@@ -180,6 +180,20 @@ func (c *Coupling) Sizes() []SizeRef { return c.sizes }
 // Class gives the class of a position: a number that is equal for positions that move together.
 func (c *Coupling) Class(a AxisRef, i int) int { return int(c.find(c.base[a] + int32(i))) }
 
+// Sourced says whether channels lie along an axis: whether any of its positions comes from the output axis of a weight.
+func (c *Coupling) Sourced(a AxisRef) bool {
+	first, seen := c.base[a]
+	if !seen {
+		return false
+	}
+	for i := range a.Value.Shape[a.Axis].Size {
+		if c.source[c.find(first+int32(i))] {
+			return true
+		}
+	}
+	return false
+}
+
 // Removable says whether a class may be removed, and if not, why.
 func (c *Coupling) Removable(class int) (ok bool, why string) {
 	r := int32(class)

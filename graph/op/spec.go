@@ -28,6 +28,9 @@ type Spec struct {
 	Type   string
 	Domain string // "" for ONNX's own, or Macro
 
+	// Role is the part that the op plays in a network; ops that count MACs are linear without saying so.
+	Role Role
+
 	// Inputs is how many inputs the op takes at the least and at the most; Most < 0 is without limit.
 	Least, Most int
 
@@ -74,6 +77,16 @@ type Spec struct {
 	// expected output; 0 means that bits agree up to one rounding.
 	Tolerance float64
 }
+
+// Role tells ops apart by the part that they play in a network, where their shapes don't tell it.
+type Role string
+
+// The roles.
+const (
+	Activation    Role = "activation"    // nonlinear, element by element
+	Normalisation Role = "normalisation" // brings features to a common scale
+	Pooling       Role = "pooling"       // summarises over spatial axes
+)
 
 // Type is what inference knows of a value.
 type Type struct {
