@@ -25,7 +25,7 @@ import (
 func normalisation() []*Spec {
 	return []*Spec{
 		{
-			Type: "BatchNormalization", Least: 5, Most: 5, Upgrade: batchNormInference, Shape: batchNormShape,
+			Type: "BatchNormalization", Role: Normalisation, Least: 5, Most: 5, Upgrade: batchNormInference, Shape: batchNormShape,
 			Channels: batchNormChannels, Grad: batchNormInferenceGrad, Eval: batchNormEval, Train: batchNormTrain, Tolerance: 1e-5,
 		},
 		{
@@ -37,7 +37,7 @@ func normalisation() []*Spec {
 			Eval: batchNormGradEval, Lower: batchNormGradLower, Tolerance: 1e-4,
 		},
 		{
-			Type: "LayerNormalization", Least: 2, Most: 3, Shape: layerNormShape,
+			Type: "LayerNormalization", Role: Normalisation, Least: 2, Most: 3, Shape: layerNormShape,
 			Channels: layerNormChannels, Grad: layerNormGrad, Eval: layerNormEval, Tolerance: 1e-5,
 		},
 	}

@@ -16,19 +16,19 @@ import (
 func pooling() []*Spec {
 	return []*Spec{
 		{
-			Type: "MaxPool", Least: 1, Most: 1, Upgrade: explicitPads(poolKernel), Shape: maxPoolShape,
+			Type: "MaxPool", Role: Pooling, Least: 1, Most: 1, Upgrade: explicitPads(poolKernel), Shape: maxPoolShape,
 			Channels: poolChannels, Grad: maxPoolGrad, Eval: maxPoolEval,
 		},
 		{
-			Type: "AveragePool", Least: 1, Most: 1, Upgrade: explicitPads(poolKernel), Shape: averagePoolShape,
+			Type: "AveragePool", Role: Pooling, Least: 1, Most: 1, Upgrade: explicitPads(poolKernel), Shape: averagePoolShape,
 			Channels: poolChannels, Grad: averagePoolGrad, Eval: averagePoolEval, Tolerance: 1e-5,
 		},
 		{
-			Type: "GlobalMaxPool", Least: 1, Most: 1, Shape: globalPoolShape,
+			Type: "GlobalMaxPool", Role: Pooling, Least: 1, Most: 1, Shape: globalPoolShape,
 			Channels: poolChannels, Grad: globalMaxPoolGrad, Eval: globalMaxPoolEval,
 		},
 		{
-			Type: "GlobalAveragePool", Least: 1, Most: 1, Shape: globalPoolShape,
+			Type: "GlobalAveragePool", Role: Pooling, Least: 1, Most: 1, Shape: globalPoolShape,
 			Channels: poolChannels, Grad: globalAveragePoolGrad, Eval: globalAveragePoolEval, Tolerance: 1e-5,
 		},
 		{
