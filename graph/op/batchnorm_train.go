@@ -73,7 +73,7 @@ func batchNormTrainLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	mean := meanPerChannel(b, x)
 	centred := b.Op("Sub", nil, x, perChannel(b, mean, x))
 	variance := meanPerChannel(b, b.Op("Mul", nil, centred, centred))
-	zeros := constant(b, x.DType, 0, mean.Shape.Elements())
+	zeros := constant(b, x.DType, 0, scale.Shape.Elements())
 	y := b.Op("BatchNormalization", graph.Attrs{"epsilon": float32(epsilon)}, centred, scale, bias, zeros, variance)
 	one := b.Scalar(x.DType, 1)
 	inv := b.Op("Div", nil, one, b.Op("Sqrt", nil, b.Op("Add", nil, variance, b.Scalar(x.DType, epsilon))))

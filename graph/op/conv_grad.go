@@ -124,16 +124,12 @@ func convGradWeightLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 		b.Fail("%w", err)
 		return nil
 	}
-	x = padded(b, x, win)
-	if w[1] == 1 && w[0] == x.Shape[1].Size {
-		return []*graph.Value{reshape(b, depthwiseShifts(b, dy, x, win), w...)}
+	channels := x.Shape[1].Size
+	x = pad(b, x, slices.Concat([]int{0, 0}, win.Begin), slices.Concat([]int{0, 0}, win.End))
+	if w[1] == 1 && w[0] == channels {
+		return []*graph.Value{depthwiseShifts(b, dy, x, win, w)}
 	}
-	return []*graph.Value{separableShifts(b, dy, x, win, w)}
-}
-
-// padded pads x: [N,C,in…] with zeros as the window says.
-func padded(b *graph.Builder, x *graph.Value, win Window) *graph.Value {
-	return pad(b, x, slices.Concat([]int{0, 0}, win.Begin), slices.Concat([]int{0, 0}, win.End))
+	return []*graph.Value{separableShifts(b, dy, x, win, w, channels/w[1])}
 }
 
 // pad appends zeros before and after each axis.
@@ -147,7 +143,7 @@ func pad(b *graph.Builder, v *graph.Value, begin, end []int) *graph.Value {
 // cut takes count positions of an axis, from start on, step apart.
 func cut(b *graph.Builder, v *graph.Value, axis, start, count, step int) *graph.Value {
 	end := start + (count-1)*step + 1
-	if start == 0 && step == 1 && v.Shape[axis].Is(end) {
+	if start == 0 && step == 1 && v.Shape.Rank() > axis && v.Shape[axis].Is(end) {
 		return v
 	}
 	return b.Op("Slice", nil, v, b.Ints(int64(start)), b.Ints(int64(end)), b.Ints(int64(axis)), b.Ints(int64(step)))
@@ -161,8 +157,8 @@ func concat(b *graph.Builder, axis int, vs []*graph.Value) *graph.Value {
 	return b.Op("Concat", graph.Attrs{"axis": int64(axis)}, vs...)
 }
 
-// depthwiseShifts multiplies dY with the padded X once per kernel offset, shifted, and sums over batch and space: [C, offsets].
-func depthwiseShifts(b *graph.Builder, dy, x *graph.Value, win Window) *graph.Value {
+// depthwiseShifts multiplies dY with the padded X once per kernel offset, shifted, and sums over batch and space.
+func depthwiseShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int) *graph.Value {
 	columns := make([]*graph.Value, graph.Product(win.Kernel))
 	for k := range columns {
 		shifted := x
@@ -171,30 +167,37 @@ func depthwiseShifts(b *graph.Builder, dy, x *graph.Value, win Window) *graph.Va
 			shifted = cut(b, shifted, 2+i, rest%win.Kernel[i]*win.Dilations[i], win.Out[i], win.Strides[i])
 			rest /= win.Kernel[i]
 		}
-		columns[k] = reshape(b, sumPerChannel(b, b.Op("Mul", nil, dy, shifted)), x.Shape[1].Size, 1)
+		columns[k] = reshape(b, sumPerChannel(b, b.Op("Mul", nil, dy, shifted)), w[0], 1)
 	}
-	return concat(b, 1, columns)
+	return reshape(b, concat(b, 1, columns), w...)
 }
 
 // separableShifts computes the weight gradient as one batched matrix product over all kernel offsets at once. The copies of X,
 // one per offset along an axis, are joined on the channels, one axis after the other, so that k+k copies do for k·k offsets; with
 // stride 1 along the first spatial axis, the copies along it are of dY, shifted the other way, so that neither side grows by more than k.
 // The product is summed over the batch at the end.
-func separableShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int) *graph.Value {
-	rank := len(win.Kernel)
-	group := x.Shape[1].Size / w[1]
-	batch, out, in := x.Shape[0].Size, w[0]/group, w[1]
+func separableShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int, group int) *graph.Value {
+	rank, batch := len(win.Kernel), dy.Shape[0].Size
+	out, in := w[0]/group, w[1]  // channels per group
+	extents := make([]int, rank) // of x, padded
+	for i := range extents {
+		extents[i] = win.In[i] + win.Begin[i] + win.End[i]
+	}
 	// [N,g,channels,spatial…]; shifts are joined on axis 2
-	x = reshape(b, x, slices.Concat([]int{batch, group, in}, x.Shape[2:].Sizes())...)
+	x = reshape(b, x, slices.Concat([]int{batch, group, in}, extents)...)
 	dy = reshape(b, dy, slices.Concat([]int{batch, group, out}, win.Out)...)
+	rows, columns, space := out, in*graph.Product(win.Kernel), graph.Product(win.Out) // of the product, and what it sums over
 	shiftY := rank > 1 && win.Strides[0] == 1 && win.Kernel[0] > 1
+	if shiftY {
+		rows, columns, space = out*win.Kernel[0], columns/win.Kernel[0], space/win.Out[0]*extents[0]
+	}
 	for i := rank - 1; i >= 0; i-- {
 		shifts := make([]*graph.Value, win.Kernel[i])
 		for k := range shifts {
 			at := k * win.Dilations[i]
 			if i == 0 && shiftY {
 				begin, end := make([]int, 3+rank), make([]int, 3+rank)
-				begin[3], end[3] = at, x.Shape[3].Size-win.Out[0]-at
+				begin[3], end[3] = at, extents[0]-win.Out[0]-at
 				shifts[k] = pad(b, dy, begin, end)
 			} else {
 				shifts[k] = cut(b, x, 3+i, at, win.Out[i], win.Strides[i])
@@ -206,21 +209,18 @@ func separableShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int) 
 			x = concat(b, 2, shifts)
 		}
 	}
-	space := x.Shape[3:].Elements()
-	y := reshape(b, dy, batch, group, dy.Shape[2].Size, space)
-	x = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 1, 3, 2}}, reshape(b, x, batch, group, x.Shape[2].Size, space))
-	dw := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, b.Op("MatMul", nil, y, x), b.Ints(0))
-	// [g, k₀·O/g or O/g, the other offsets, C/g] → [O,C/g,kernel…]
-	dims, perm := []int{group}, []int64{0}
+	dy, x = reshape(b, dy, batch, group, rows, space), reshape(b, x, batch, group, columns, space)
+	dw := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, b.Op("MatMul", nil, dy, swapLast(b, x, 4)), b.Ints(0))
+	// [g, k₀·O/g or O/g, the other offsets·C/g] → [O,C/g,kernel…]
+	dims, perm := []int{group, out}, []int64{0, 1, int64(rank + 2), 2}
 	if shiftY {
-		dims = slices.Concat(dims, []int{win.Kernel[0], out}, win.Kernel[1:], []int{in})
-		perm = append(perm, 2, int64(rank+2), 1)
+		dims, perm = []int{group, win.Kernel[0], out}, []int64{0, 2, int64(rank + 2), 1}
+		dims = append(dims, win.Kernel[1:]...)
 	} else {
-		dims = slices.Concat(dims, []int{out}, win.Kernel, []int{in})
-		perm = append(perm, 1, int64(rank+2), 2)
+		dims = append(dims, win.Kernel...)
 	}
 	for i := 1; i < rank; i++ {
 		perm = append(perm, int64(i+2))
 	}
-	return reshape(b, b.Op("Transpose", graph.Attrs{"perm": perm}, reshape(b, dw, dims...)), w...)
+	return reshape(b, b.Op("Transpose", graph.Attrs{"perm": perm}, reshape(b, dw, append(dims, in)...)), w...)
 }

@@ -176,3 +176,26 @@ func positive(seed int64, dims ...int) *graph.Tensor {
 	}
 	return graph.FromFloat64(dims, v)
 }
+
+// checkLowered evaluates a macro op's decomposition.
+func checkLowered(t *testing.T, name string, attrs graph.Attrs, in, want []*graph.Tensor, tolerance float64) {
+	t.Helper()
+	g := graph.New("lowered")
+	b := op.NewBuilder(g)
+	args := make([]*graph.Value, len(in))
+	for i, x := range in {
+		args[i] = b.Const("x", x)
+	}
+	b.Output(b.Ops(name, len(want), attrs, args...)...)
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	lowered, err := pass.Lower(g, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := evaluate(t, lowered, nil)
+	for i, v := range lowered.Outputs {
+		compare(t, "lowered "+v.Name, got[v.Name].Values(), want[i].Values(), tolerance)
+	}
+}

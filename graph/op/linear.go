@@ -133,19 +133,18 @@ func matMulGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Val
 	a, m := reshape(b, x, rows...), w
 	batch := n.Outputs[0].Shape.Sizes()[:max(len(rows), len(columns))-2]
 	g := reshape(b, dy[0], slices.Concat(batch, []int{rows[len(rows)-2], width})...)
-	dx := unbroadcast(b, b.Op("MatMul", nil, g, swapLast(b, m)), a)
-	dw := unbroadcast(b, b.Op("MatMul", nil, swapLast(b, a), g), m)
+	dx := unbroadcast(b, b.Op("MatMul", nil, g, swapLast(b, m, len(columns))), a)
+	dw := unbroadcast(b, b.Op("MatMul", nil, swapLast(b, a, len(rows)), g), m)
 	return []*graph.Value{reshape(b, dx, x.Shape.Sizes()...), dw}
 }
 
-// swapLast transposes the matrices of [batch…,M,N].
-func swapLast(b *graph.Builder, v *graph.Value) *graph.Value {
-	perm := make([]int64, len(v.Shape))
+// swapLast transposes the matrices of [batch…,M,N], a value of that rank.
+func swapLast(b *graph.Builder, v *graph.Value, rank int) *graph.Value {
+	perm := make([]int64, rank)
 	for i := range perm {
 		perm[i] = int64(i)
 	}
-	r := len(perm)
-	perm[r-1], perm[r-2] = perm[r-2], perm[r-1]
+	perm[rank-1], perm[rank-2] = perm[rank-2], perm[rank-1]
 	return b.Op("Transpose", graph.Attrs{"perm": perm}, v)
 }
 

@@ -128,8 +128,8 @@ func maxPoolGradLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	}
 	first := b.Const("planes", graph.FromInt64(append(dims[:2:2], slices.Repeat([]int{1}, 2*len(win.In))...), planes))
 	own := b.Const("positions", win.positions())
-	hit := b.Op("Equal", nil, b.Op("Sub", nil, win.spread(b, at), first), own)
-	return []*graph.Value{win.fold(b, b.Op("Where", nil, hit, win.spread(b, dy), zero))}
+	hit := b.Op("Equal", nil, b.Op("Sub", nil, win.spread(b, at, dims), first), own)
+	return []*graph.Value{win.fold(b, b.Op("Where", nil, hit, win.spread(b, dy, dims), zero), dims)}
 }
 
 // averagePoolGradLower gives every element of a window its share. Where windows are disjoint, by Expand; where they overlap, by a depthwise
@@ -152,7 +152,7 @@ func averagePoolGradLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 		for i := range win.In {
 			to = append(to, win.Out[i], win.Kernel[i])
 		}
-		return []*graph.Value{win.fold(b, b.Op("Expand", nil, win.spread(b, part), b.Ints(int64s(to)...)))}
+		return []*graph.Value{win.fold(b, b.Op("Expand", nil, win.spread(b, part, dims), b.Ints(int64s(to)...)), dims)}
 	}
 	end, extra := make([]int, len(win.In)), make([]int64, len(win.In))
 	for i, in := range win.In {
@@ -178,13 +178,13 @@ func (w Window) disjoint() bool {
 	return true
 }
 
-// spread turns [N,C,out₀,out₁…] into [N,C,out₀,1,out₁,1…], so that it broadcasts over the elements of disjoint windows.
-func (w Window) spread(b *graph.Builder, v *graph.Value) *graph.Value {
-	dims := v.Shape.Sizes()[:2:2]
+// spread turns [N,C,out₀,out₁…], N and C those of dims, into [N,C,out₀,1,out₁,1…], so that it broadcasts over the elements of disjoint windows.
+func (w Window) spread(b *graph.Builder, v *graph.Value, dims []int) *graph.Value {
+	to := dims[:2:2]
 	for _, o := range w.Out {
-		dims = append(dims, o, 1)
+		to = append(to, o, 1)
 	}
-	return reshape(b, v, dims...)
+	return reshape(b, v, to...)
 }
 
 // positions gives the flat position in a plane of each element of disjoint windows, −1 in the padding: [out₀,kernel₀,out₁,kernel₁…].
@@ -209,18 +209,18 @@ func (w Window) positions() *graph.Tensor {
 	return graph.FromInt64(dims, at)
 }
 
-// fold puts the elements of disjoint windows, [N,C,out₀,kernel₀,out₁,kernel₁…], back in their places: [N,C,in…], zeros where no window is.
-func (w Window) fold(b *graph.Builder, v *graph.Value) *graph.Value {
-	dims := v.Shape.Sizes()[:2:2]
+// fold puts the elements of disjoint windows, [N,C,out₀,kernel₀,out₁,kernel₁…], back in their places in dims, [N,C,in…]; zeros where no window is.
+func (w Window) fold(b *graph.Builder, v *graph.Value, dims []int) *graph.Value {
+	covered := dims[:2:2]
 	for i := range w.In {
-		dims = append(dims, w.Out[i]*w.Kernel[i])
+		covered = append(covered, w.Out[i]*w.Kernel[i])
 	}
-	v = reshape(b, v, dims...)
+	v = reshape(b, v, covered...)
 	end := make([]int, len(dims))
 	for i, in := range w.In {
-		covered := min(in, dims[2+i]-w.Begin[i])
-		v = cut(b, v, 2+i, w.Begin[i], covered, 1)
-		end[2+i] = in - covered
+		count := min(in, covered[2+i]-w.Begin[i])
+		v = cut(b, v, 2+i, w.Begin[i], count, 1)
+		end[2+i] = in - count
 	}
 	return pad(b, v, make([]int, len(dims)), end)
 }

@@ -113,8 +113,11 @@ func (s sliding) resolve(n *graph.Node, i, in int) (begin, end, out int, err err
 		return 0, 0, 0, Errorf(n, ErrMalformed, "the window covers %d of %d positions of spatial axis %d", span, in+begin+end, i)
 	}
 	out = room/stride + 1
-	if s.ceil && room%stride != 0 && out*stride < in+begin { // the last window starts inside the input or the padding before it
-		out++
+	if s.ceil {
+		out = (room+stride-1)/stride + 1
+		if (out-1)*stride >= in+begin { // the last window would start in the padding at the end
+			out--
+		}
 	}
 	return begin, end, out, nil
 }
