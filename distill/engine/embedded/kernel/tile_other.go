@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package kernel
+
+const hasAssembly = false
+
+func runAVX2(*tile) {}
