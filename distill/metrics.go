@@ -38,6 +38,20 @@ func (m Metrics) Better(n Metrics) bool {
 	return false
 }
 
+// Score is the measure that a least score is asked of: accuracy, or agreement where there are no labels, or cosine for outputs that are not
+// logits.
+func (m Metrics) Score() (score float64, name string) {
+	switch {
+	case m.Accuracy != nil:
+		return *m.Accuracy, "accuracy"
+	case m.Agreement != nil:
+		return *m.Agreement, "agreement"
+	case m.Cosine != nil:
+		return *m.Cosine, "cosine"
+	}
+	return 0, "score"
+}
+
 // String gives the measures in one line.
 func (m Metrics) String() string {
 	s := ""
