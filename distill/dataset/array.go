@@ -11,12 +11,9 @@ import (
 
 // readTensor reads the elements of a tensor. Memory grows with what r really holds, not with what dims promise.
 func readTensor(r io.Reader, dtype graph.DType, dims []int, order binary.ByteOrder, limit int64) (*graph.Tensor, error) {
-	n := int64(1)
-	for _, d := range dims {
-		if d < 0 || d > 0 && n > math.MaxInt64/int64(d)/8 {
-			return nil, fmt.Errorf("impossible extents %v", dims)
-		}
-		n *= int64(d)
+	n, ok := elements(dims)
+	if !ok {
+		return nil, fmt.Errorf("impossible extents %v", dims)
 	}
 	size := n * int64(dtype.Size())
 	if size > limit {
@@ -39,6 +36,18 @@ func readTensor(r io.Reader, dtype graph.DType, dims []int, order binary.ByteOrd
 		return nil, err
 	}
 	return t, nil
+}
+
+// elements is the product of extents; ok is false where one is negative, or the bytes of so many elements cannot be counted.
+func elements(dims []int) (n int64, ok bool) {
+	n = 1
+	for _, d := range dims {
+		if d < 0 || d > 0 && n > math.MaxInt64/int64(d)/8 {
+			return 0, false
+		}
+		n *= int64(d)
+	}
+	return n, true
 }
 
 // classes turns a tensor [N] or [N,1] of whole numbers into labels.

@@ -133,7 +133,7 @@ func (t *table) dataset(names []string) (*Memory, error) {
 	}
 	features := Array{"features", graph.FromValues(dtype, []int{len(t.cells) / t.columns, t.columns}, t.cells)}
 	if t.labels == nil {
-		return FromTensors(nil, features)
+		return fromArrays(nil, []Array{features})
 	}
 	labels, numbered := make([]int, len(t.labels)), names == nil
 	for i, l := range t.labels {
@@ -162,7 +162,7 @@ func (t *table) dataset(names []string) (*Memory, error) {
 			labels[i] = k
 		}
 	}
-	m, err := FromTensors(labels, features)
+	m, err := fromArrays(labels, []Array{features})
 	if err == nil && names != nil {
 		m.spec.Classes, m.spec.ClassNames = len(names), names
 	}

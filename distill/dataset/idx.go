@@ -41,7 +41,7 @@ func openIDX(path string, o Options) (*Memory, error) {
 			return nil, fmt.Errorf("labels %s: %w", beside, err)
 		}
 	}
-	return FromTensors(labels, Array{"image", images})
+	return fromArrays(labels, []Array{{"image", images}})
 }
 
 // idxLabels finds the labels of "…images-idx3-ubyte" in "…labels-idx1-ubyte", compressed or not; "" where there are none.

@@ -30,8 +30,16 @@ const maxClass = 1 << 20
 // FromTensors is a dataset of arrays [N,…], which are shared. labels holds N classes, or is nil.
 // An array of bytes [N,H,W], [N,H,W,1] or [N,H,W,3] is taken for images.
 func FromTensors(labels []int, arrays ...Array) (*Memory, error) {
+	m, err := fromArrays(labels, arrays)
+	if err != nil {
+		return nil, fmt.Errorf("dataset: %w", err)
+	}
+	return m, nil
+}
+
+func fromArrays(labels []int, arrays []Array) (*Memory, error) {
 	if len(arrays) == 0 {
-		return nil, errors.New("dataset: no arrays")
+		return nil, errors.New("no arrays")
 	}
 	m := &Memory{labels: labels}
 	var errs []error
@@ -39,14 +47,14 @@ func FromTensors(labels []int, arrays ...Array) (*Memory, error) {
 		t := a.Tensor
 		switch {
 		case len(t.Dims) == 0:
-			errs = append(errs, fmt.Errorf("dataset: array %q is a scalar: want a leading axis over the samples", a.Name))
+			errs = append(errs, fmt.Errorf("array %q is a scalar: want a leading axis over the samples", a.Name))
 			continue
 		case t.DType == graph.String:
-			errs = append(errs, fmt.Errorf("dataset: array %q holds strings: want numbers", a.Name))
+			errs = append(errs, fmt.Errorf("array %q holds strings: want numbers", a.Name))
 		case i == 0:
 			m.n = t.Dims[0]
 		case t.Dims[0] != m.n:
-			errs = append(errs, fmt.Errorf("dataset: array %q %v has %d samples, %q has %d", a.Name, t, t.Dims[0], arrays[0].Name, m.n))
+			errs = append(errs, fmt.Errorf("array %q %v has %d samples, %q has %d", a.Name, t, t.Dims[0], arrays[0].Name, m.n))
 		}
 		f := Feature{Name: a.Name, DType: t.DType, Dims: slices.Clone(t.Dims[1:])}
 		if dims, ok := imageDims(t); ok {
@@ -60,17 +68,17 @@ func FromTensors(labels []int, arrays ...Array) (*Memory, error) {
 		return nil, err
 	}
 	if m.n == 0 {
-		return nil, errors.New("dataset: there are no samples")
+		return nil, errors.New("there are no samples")
 	}
 	if labels == nil {
 		return m, nil
 	}
 	if len(labels) != m.n {
-		return nil, fmt.Errorf("dataset: %d labels for %d samples", len(labels), m.n)
+		return nil, fmt.Errorf("%d labels for %d samples", len(labels), m.n)
 	}
 	for i, l := range labels {
 		if l < NoLabel || l > maxClass {
-			return nil, fmt.Errorf("dataset: label %d of sample %d: want a class from 0 to %d", l, i, maxClass)
+			return nil, fmt.Errorf("label %d of sample %d: want a class from 0 to %d", l, i, maxClass)
 		}
 		m.spec.Classes = max(m.spec.Classes, l+1)
 	}

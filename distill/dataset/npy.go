@@ -36,7 +36,7 @@ func openNPY(path string, o Options) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return FromTensors(nil, Array{strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), t})
+	return fromArrays(nil, []Array{{strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), t}})
 }
 
 // openNPZ reads a zip archive of .npy files.
@@ -76,7 +76,7 @@ func openNPZ(path string, o Options) (*Memory, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return FromTensors(labels, arrays...)
+	return fromArrays(labels, arrays)
 }
 
 func readZipped(f *zip.File, limit int64) (*graph.Tensor, error) {

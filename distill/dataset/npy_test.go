@@ -6,8 +6,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/ildc/ildc/graph"
@@ -32,10 +34,10 @@ func npzFile(t *testing.T, arrays map[string][]byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	for name, content := range arrays {
+	for _, name := range slices.Sorted(maps.Keys(arrays)) {
 		w, err := z.Create(name + ".npy")
 		if err == nil {
-			_, err = w.Write(content)
+			_, err = w.Write(arrays[name])
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -64,7 +64,7 @@ func syntheticFeature(in *graph.Value, pixels bool) (Feature, error) {
 		return bad("want known extents after the batch axis")
 	}
 	f := Feature{Name: in.Name, DType: in.DType, Dims: in.Shape[1:].Sizes()}
-	if n := int64(graph.Product(f.Dims)); n < 0 || n > maxPixels {
+	if n, ok := elements(f.Dims); !ok || n > maxPixels {
 		return bad("more than %d elements", maxPixels)
 	}
 	if !floating(in.DType) {
