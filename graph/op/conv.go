@@ -19,7 +19,7 @@ func convolution() []*Spec {
 			Channels: convChannels, Grad: convGrad, Eval: convEval, Tolerance: 2e-5,
 		},
 		{
-			Type: "ConvTranspose", Least: 2, Most: 3, Shape: convTransposeShape, MACs: convTransposeMACs,
+			Type: "ConvTranspose", Least: 2, Most: 3, Upgrade: explicitTransposed, Shape: convTransposeShape, MACs: convTransposeMACs,
 			Channels: convTransposeChannels, Grad: convTransposeGrad, Eval: convTransposeEval, Tolerance: 2e-5,
 		},
 		{

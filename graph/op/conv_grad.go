@@ -175,7 +175,6 @@ func depthwiseShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int) 
 // separableShifts computes the weight gradient as one batched matrix product over all kernel offsets at once. The copies of X,
 // one per offset along an axis, are joined on the channels, one axis after the other, so that k+k copies do for k·k offsets; with
 // stride 1 along the first spatial axis, the copies along it are of dY, shifted the other way, so that neither side grows by more than k.
-// The product is summed over the batch at the end.
 func separableShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int, group int) *graph.Value {
 	rank, batch := len(win.Kernel), dy.Shape[0].Size
 	out, in := w[0]/group, w[1]  // channels per group
@@ -210,7 +209,7 @@ func separableShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int, 
 		}
 	}
 	dy, x = reshape(b, dy, batch, group, rows, space), reshape(b, x, batch, group, columns, space)
-	dw := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, b.Op("MatMul", nil, dy, swapLast(b, x, 4)), b.Ints(0))
+	dw := productOverBatch(b, dy, x, []int{batch, group, rows, columns, space})
 	// [g, k₀·O/g or O/g, the other offsets·C/g] → [O,C/g,kernel…]
 	dims, perm := []int{group, out}, []int64{0, 1, int64(rank + 2), 2}
 	if shiftY {
@@ -223,4 +222,17 @@ func separableShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int, 
 		perm = append(perm, int64(i+2))
 	}
 	return reshape(b, b.Op("Transpose", graph.Attrs{"perm": perm}, reshape(b, dw, append(dims, in)...)), w...)
+}
+
+// productOverBatch computes Σ over n and s of y[n,g,r,s]·x[n,g,c,s], [g,r,c], of the extents n, g, r, c, s: as one product per sample and a sum, or,
+// where the products are much larger than what they are made of, by transposing the samples side by side.
+func productOverBatch(b *graph.Builder, y, x *graph.Value, extents []int) *graph.Value {
+	batch, group, rows, columns, space := extents[0], extents[1], extents[2], extents[3], extents[4]
+	if rows*columns <= 2*(rows+columns)*space {
+		products := b.Op("MatMul", nil, y, swapLast(b, x, 4))
+		return b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, products, b.Ints(0))
+	}
+	y = b.Op("Transpose", graph.Attrs{"perm": []int64{1, 2, 0, 3}}, y)
+	x = b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0, 3, 2}}, x)
+	return b.Op("MatMul", nil, reshape(b, y, group, rows, batch*space), reshape(b, x, group, batch*space, columns))
 }

@@ -103,6 +103,8 @@ func TestConvGrad(t *testing.T) {
 		{name: "depthwise", op: "Conv", attrs: graph.Attrs{"group": int64(3), "pads": []int64{1, 1, 1, 1}, "strides": []int64{2, 1}}, in: []*graph.Tensor{random(1, 2, 3, 4, 3), random(2, 3, 1, 3, 3)}},
 		{name: "depthwise with a multiplier", op: "Conv", attrs: graph.Attrs{"group": int64(2), "dilations": []int64{1, 2}}, in: []*graph.Tensor{random(1, 2, 2, 3, 4), random(2, 4, 1, 2, 2)}},
 		{name: "3-D", op: "Conv", attrs: graph.Attrs{"pads": []int64{1, 0, 1, 0, 1, 1}}, in: []*graph.Tensor{random(1, 1, 2, 3, 2, 3), random(2, 2, 2, 2, 2, 2)}},
+		{name: "more channels than space", op: "Conv", attrs: graph.Attrs{"pads": []int64{1, 1, 1, 1}}, in: []*graph.Tensor{random(1, 2, 4, 1, 1), random(2, 6, 4, 3, 3)}},
+		{name: "more channels than space, grouped", op: "Conv", attrs: graph.Attrs{"group": int64(2)}, in: []*graph.Tensor{random(1, 2, 8, 2, 1), random(2, 12, 4, 2, 1)}},
 		{name: "transposed", op: "ConvTranspose", in: []*graph.Tensor{random(1, 2, 3, 3, 2), random(2, 3, 2, 2, 3), random(3, 2)}},
 		{name: "transposed strided", op: "ConvTranspose", attrs: graph.Attrs{"strides": []int64{2, 3}, "output_padding": []int64{1, 2}, "pads": []int64{1, 0, 0, 1}}, in: []*graph.Tensor{random(1, 1, 2, 3, 2), random(2, 2, 2, 3, 3)}},
 		{name: "transposed grouped", op: "ConvTranspose", attrs: graph.Attrs{"group": int64(2), "auto_pad": "SAME_LOWER", "strides": []int64{2}}, in: []*graph.Tensor{random(1, 2, 4, 3), random(2, 4, 2, 3)}},
@@ -125,6 +127,29 @@ func TestConvUpgradeResolvesAutoPad(t *testing.T) {
 		got := up[0].Producer
 		if pads := got.Ints("pads"); !slices.Equal(pads, c.want) || got.Has("auto_pad") || !up[0].Shape.Equal(n.Outputs[0].Shape) {
 			t.Errorf("%s: pads %v, want %v; shape %v, was %v", c.auto, pads, c.want, up[0].Shape, n.Outputs[0].Shape)
+		}
+	}
+}
+
+func TestConvTransposeUpgradeResolvesShape(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		attrs graph.Attrs
+		want  []int64
+	}{
+		{"SAME_UPPER", graph.Attrs{"auto_pad": "SAME_UPPER", "strides": []int64{2}}, []int64{0, 1}},
+		{"SAME_LOWER", graph.Attrs{"auto_pad": "SAME_LOWER", "strides": []int64{2}}, []int64{1, 0}},
+		{"output_shape", graph.Attrs{"output_shape": []int64{5}, "output_padding": []int64{1}, "strides": []int64{2}}, []int64{3, 2}},
+	} {
+		b := op.NewBuilder(graph.New(c.name))
+		n := b.Op("ConvTranspose", c.attrs, b.Input("x", graph.Float32, graph.Dims(1, 1, 4)), b.Const("w", filled(1, 1, 1, 3))).Producer
+		up := op.Of(n).Upgrade(b, n, 11)
+		if b.Err() != nil || len(up) != 1 {
+			t.Fatalf("%s: upgraded to %v, %v", c.name, up, b.Err())
+		}
+		got := up[0].Producer
+		if pads := got.Ints("pads"); !slices.Equal(pads, c.want) || got.Has("auto_pad") || got.Has("output_shape") || !up[0].Shape.Equal(n.Outputs[0].Shape) {
+			t.Errorf("%s: pads %v, want %v; shape %v, was %v", c.name, pads, c.want, up[0].Shape, n.Outputs[0].Shape)
 		}
 	}
 }

@@ -71,6 +71,21 @@ func (s sliding) resolveTransposed(n *graph.Node, i, x int) (y, begin, end int, 
 	return y, begin, end, nil
 }
 
+// explicitTransposed upgrades a node whose auto_pad or output_shape can be resolved to one with pads.
+func explicitTransposed(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
+	x, k := n.Input(0), weightKernel(n)
+	if n.String("auto_pad", "NOTSET") == "NOTSET" && !n.Has("output_shape") || x == nil || k == nil || x.Shape.Rank() < 3 || !x.Shape[2:].Static() {
+		return nil
+	}
+	w, err := TransposedWindowOf(n, x.Shape[2:].Sizes(), k)
+	if err != nil {
+		b.Fail("%w", err)
+		return nil
+	}
+	attrs := withAttrs(n, graph.Attrs{"auto_pad": nil, "output_shape": nil, "pads": w.pads()})
+	return []*graph.Value{b.Op(n.Op, attrs, n.Inputs...)}
+}
+
 func convTransposeShape(n *graph.Node) ([]Type, error) {
 	x, w := n.Inputs[0], n.Inputs[1]
 	if err := checkConv(n, 0, 1); err != nil {
