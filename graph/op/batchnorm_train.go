@@ -106,8 +106,8 @@ func batchNormGradShape(n *graph.Node) ([]Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	if dy.Shape != nil && x.Shape != nil && len(dy.Shape) != len(x.Shape) {
-		return nil, Errorf(n, ErrMalformed, "gradient and input differ in rank")
+	if !dy.Shape.Static() || !dy.Shape.Equal(x.Shape) {
+		return nil, Errorf(n, ErrMalformed, "gradient and input differ in shape")
 	}
 	per := Type{DType: x.DType, Shape: channel}
 	return []Type{{DType: x.DType, Shape: x.Shape.Clone()}, per, {DType: x.DType, Shape: channel.Clone()}}, nil
@@ -119,9 +119,6 @@ func batchNormGradShape(n *graph.Node) ([]Type, error) {
 func batchNormGradEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	dims, dtype := in[1].Dims, in[1].DType
 	dy, x, scale, mean, inv := in[0].Values(), in[1].Values(), in[2].Values(), in[3].Values(), in[4].Values()
-	if len(dy) != len(x) {
-		return nil, Errorf(n, ErrMalformed, "gradient %v of %v", in[0].Dims, dims)
-	}
 	dScale, dBias := make([]float64, dims[1]), make([]float64, dims[1])
 	channel := channelOf(dims)
 	for i, c := range channel {

@@ -23,11 +23,11 @@ func convolution() []*Spec {
 			Channels: convTransposeChannels, Grad: convTransposeGrad, Eval: convTransposeEval, Tolerance: 2e-5,
 		},
 		{
-			Type: "ConvGradInput", Domain: Macro, Least: 2, Most: 2, Shape: shapeAttribute, MACs: convGradMACs,
+			Type: "ConvGradInput", Domain: Macro, Least: 2, Most: 2, Shape: convGradShape, MACs: convGradMACs,
 			Eval: convGradInputEval, Lower: convGradInputLower, Tolerance: 2e-5,
 		},
 		{
-			Type: "ConvGradWeight", Domain: Macro, Least: 2, Most: 2, Shape: shapeAttribute, MACs: convGradMACs,
+			Type: "ConvGradWeight", Domain: Macro, Least: 2, Most: 2, Shape: convGradShape, MACs: convGradMACs,
 			Eval: convGradWeightEval, Lower: convGradWeightLower, Tolerance: 2e-5,
 		},
 	}
@@ -56,10 +56,12 @@ func checkConv(n *graph.Node, in, out int) error {
 		return Errorf(n, ErrMalformed, "weight: want rank 3 or more")
 	case w == nil:
 		return nil
+	case w[0].Is(0) || w[1].Is(0):
+		return Errorf(n, ErrMalformed, "the weight has no channels")
 	}
 	channels := [2]graph.Dim{w[0], w[1]} // of X and Y: axis 0 counts all of them, axis 1 those of one group
 	if w[1].Known() {
-		if w[1].Size > 0 && group > int64(1<<31)/int64(w[1].Size) {
+		if group > int64(1<<31)/int64(w[1].Size) {
 			return Errorf(n, ErrMalformed, "group %d", group)
 		}
 		channels[1] = graph.D(w[1].Size * int(group))

@@ -28,6 +28,24 @@ func shapeAttribute(n *graph.Node) ([]Type, error) {
 	return []Type{{DType: n.Inputs[0].DType, Shape: shape}}, nil
 }
 
+// convGradShape also checks that the shapes, static ones, are those of a convolution.
+func convGradShape(n *graph.Node) ([]Type, error) {
+	t, err := shapeAttribute(n)
+	if err != nil {
+		return nil, err
+	}
+	y, x, w := n.Inputs[0].Shape.Sizes(), t[0].Shape.Sizes(), n.Inputs[1].Shape.Sizes()
+	if n.Op == "ConvGradWeight" {
+		x, w = w, x
+	}
+	if len(x) < 3 || len(y) != len(x) || len(w) != len(x) || min(x[1], w[1]) == 0 || x[1]%w[1] != 0 ||
+		int64(x[1]/w[1]) != n.Int("group", 1) || w[0]%(x[1]/w[1]) != 0 {
+		return nil, Errorf(n, ErrMalformed, "shape %v", n.Ints("shape"))
+	}
+	_, err = convGradWindow(n, y, x, w)
+	return t, err
+}
+
 // convGradMACs is what the convolution itself takes: one multiply-add per element of dY and weight of its channel.
 func convGradMACs(n *graph.Node) int64 {
 	w := n.Inputs[1].Shape

@@ -32,11 +32,11 @@ func pooling() []*Spec {
 			Channels: poolChannels, Grad: globalAveragePoolGrad, Eval: globalAveragePoolEval, Tolerance: 1e-5,
 		},
 		{
-			Type: "MaxPoolGrad", Domain: Macro, Least: 2, Most: 2, Shape: sameAsSecond,
+			Type: "MaxPoolGrad", Domain: Macro, Least: 2, Most: 2, Shape: maxPoolGradShape,
 			Eval: maxPoolGradEval, Lower: maxPoolGradLower, Tolerance: 1e-5,
 		},
 		{
-			Type: "AveragePoolGrad", Domain: Macro, Least: 1, Most: 1, Shape: shapeAttribute,
+			Type: "AveragePoolGrad", Domain: Macro, Least: 1, Most: 1, Shape: averagePoolGradShape,
 			Eval: averagePoolGradEval, Lower: averagePoolGradLower, Tolerance: 1e-5,
 		},
 	}
@@ -100,11 +100,13 @@ func maxPoolEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 }
 
 func globalMaxPoolEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
-	win, err := WindowOf(n, in[0].Dims[2:], in[0].Dims[2:])
-	if err != nil {
-		return nil, err
-	}
-	return maxPool(n, in[0], win)
+	return maxPool(n, in[0], wholePlane(in[0].Dims[2:]))
+}
+
+// wholePlane is the one window of a global pool.
+func wholePlane(in []int) Window {
+	ones, zeros := slices.Repeat([]int{1}, len(in)), make([]int, len(in))
+	return Window{In: in, Kernel: in, Out: ones, Strides: ones, Dilations: ones, Begin: zeros, End: zeros}
 }
 
 // maxPool gives the maxima, and their flat positions where the node has a second output.
@@ -160,11 +162,7 @@ func averagePoolEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error)
 }
 
 func globalAveragePoolEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
-	win, err := WindowOf(n, in[0].Dims[2:], in[0].Dims[2:])
-	if err != nil {
-		return nil, err
-	}
-	return averagePool(n, in[0], win)
+	return averagePool(n, in[0], wholePlane(in[0].Dims[2:]))
 }
 
 func averagePool(n *graph.Node, x *graph.Tensor, win Window) ([]*graph.Tensor, error) {

@@ -11,8 +11,30 @@ import (
 //	MaxPoolGrad(dY [N,C,out…], X [N,C,in…]) → dX [N,C,in…]: to the first maximum of each window
 //	AveragePoolGrad(dY [N,C,out…]) → dX, of the attribute "shape"
 
-func sameAsSecond(n *graph.Node) ([]Type, error) {
-	return []Type{{DType: n.Inputs[1].DType, Shape: n.Inputs[1].Shape.Clone()}}, nil
+func maxPoolGradShape(n *graph.Node) ([]Type, error) {
+	x := n.Inputs[1]
+	return []Type{{DType: x.DType, Shape: x.Shape.Clone()}}, checkPoolGrad(n, x.Shape)
+}
+
+func averagePoolGradShape(n *graph.Node) ([]Type, error) {
+	t, err := shapeAttribute(n)
+	if err != nil {
+		return nil, err
+	}
+	return t, checkPoolGrad(n, t[0].Shape)
+}
+
+// checkPoolGrad reports shapes, static ones, that are not those of a pool over [N,C,in…].
+func checkPoolGrad(n *graph.Node, in graph.Shape) error {
+	x, y := in.Sizes(), n.Inputs[0].Shape.Sizes()
+	if len(x) < 3 || len(y) != len(x) {
+		return Errorf(n, ErrMalformed, "the gradient of a pool over %v", in)
+	}
+	win, err := WindowOf(n, x[2:], poolKernel(n))
+	if err == nil && !slices.Equal(y, slices.Concat(x[:2], win.Out)) {
+		err = Errorf(n, ErrMalformed, "the gradient of a pool over %v", in)
+	}
+	return err
 }
 
 // poolAttrs are those of a pool over this window.
@@ -68,9 +90,6 @@ func maxPoolGradEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error)
 		return nil, err
 	}
 	dy, dx := in[0].Values(), make([]float64, x.Len())
-	if len(dy) != len(at) {
-		return nil, Errorf(n, ErrMalformed, "%v is not the result of pooling %v", in[0].Dims, x.Dims)
-	}
 	for i, p := range at {
 		dx[p] += dy[i]
 	}
@@ -88,9 +107,6 @@ func averagePoolGradEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, er
 		return nil, err
 	}
 	dy, dx := in[0].Values(), make([]float64, graph.Product(dims))
-	if len(dy) != dims[0]*dims[1]*len(share) {
-		return nil, Errorf(n, ErrMalformed, "%v is not the result of pooling %v", in[0].Dims, dims)
-	}
 	plane := graph.Product(win.In)
 	for _, tap := range win.taps() {
 		for i := range dy {
