@@ -1,6 +1,8 @@
 package op_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/ildc/ildc/graph"
@@ -44,8 +46,8 @@ func TestPoolEval(t *testing.T) {
 			[]*graph.Tensor{filled(-1, 1, 2, 3), graph.FromInt64([]int{1, 2, 3}, []int64{0, 0, 1, 2, 2, 3})},
 		},
 		{
-			"MaxPool, no window starts in the padding at the end", "MaxPool", kernel([]int64{1}, graph.Attrs{"strides": []int64{2}, "pads": []int64{0, 1}, "ceil_mode": int64(1)}),
-			[]*graph.Tensor{counting(1, 1, 1, 4)}, []*graph.Tensor{f32([]int{1, 1, 2}, 1, 3)},
+			"MaxPool, no window starts in the padding at the end", "MaxPool", kernel([]int64{2}, graph.Attrs{"strides": []int64{4}, "pads": []int64{0, 1}, "ceil_mode": int64(1)}),
+			[]*graph.Tensor{counting(1, 1, 1, 4)}, []*graph.Tensor{f32([]int{1, 1, 1}, 2)},
 		},
 		{
 			"AveragePool", "AveragePool", kernel(five, graph.Attrs{"pads": pads}), []*graph.Tensor{counting(1, 1, 1, 5, 5)},
@@ -103,8 +105,12 @@ func TestPoolGrad(t *testing.T) {
 		"overlapping, count, upper": kernel([]int64{3, 3}, graph.Attrs{"strides": []int64{2, 2}, "auto_pad": "SAME_UPPER", "count_include_pad": int64(1)}),
 	}
 	var cases []gradCase
-	for name, a := range attrs {
+	for _, name := range slices.Sorted(maps.Keys(attrs)) {
+		a := attrs[name]
 		for _, pool := range []string{"MaxPool", "AveragePool"} {
+			if a["count_include_pad"] != nil && pool == "MaxPool" {
+				continue
+			}
 			cases = append(cases, gradCase{name: pool + ", " + name, op: pool, attrs: a, in: []*graph.Tensor{random(1, 2, 2, 5, 4)}})
 		}
 	}
