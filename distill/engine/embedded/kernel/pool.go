@@ -1,0 +1,140 @@
+package kernel
+
+import "math"
+
+// PoolShape says which 2-D pooling: x [planes,H,W] gives y [planes,OH,OW]. Window (oh,ow) covers, for each kernel offset (kh,kw),
+// position (oh·SH + kh·DH − PT, ow·SW + kw·DW − PL).
+type PoolShape struct {
+	Planes, H, W   int
+	OH, OW         int
+	KH, KW         int
+	SH, SW         int // strides
+	DH, DW         int // dilations
+	PT, PL, PB, PR int // padding; AveragePool may count it
+}
+
+// Pool is pooling and its gradients.
+type Pool struct {
+	PoolShape
+	rows, cols []span // the kernel offsets of each output row and column that lie inside of x
+}
+
+// span is a run of positions, step apart.
+type span struct{ from, to, step int }
+
+// NewPool prepares a pooling.
+func NewPool(s PoolShape) *Pool {
+	return &Pool{s, spans(s.OH, s.H, s.KH, s.SH, s.DH, s.PT), spans(s.OW, s.W, s.KW, s.SW, s.DW, s.PL)}
+}
+
+func spans(out, in, kernel, stride, dilation, pad int) []span {
+	all := make([]span, out)
+	for o := range all {
+		first := o*stride - pad
+		from, to := first, first+(kernel-1)*dilation+1
+		if from < 0 {
+			from += ceilDiv(-from, dilation) * dilation
+		}
+		all[o] = span{from, max(from, min(to, in)), dilation}
+	}
+	return all
+}
+
+// windows calls f for each window of each plane: o is its place in y, base that of the plane in x. Planes come in parallel.
+func (p *Pool) windows(team *Team, f func(o, base int, rows, cols span)) {
+	size := p.OH * p.OW
+	team.Split(p.Planes, max(1, taskElements/max(1, size*p.KH*p.KW)), func(_ *Scratch, from, to int) {
+		for plane := from; plane < to; plane++ {
+			for oh, rows := range p.rows {
+				for ow, cols := range p.cols {
+					f(plane*size+oh*p.OW+ow, plane*p.H*p.W, rows, cols)
+				}
+			}
+		}
+	})
+}
+
+// first gives where the first maximum of a window lies in x, in scan order; -1 where the window is all padding.
+func (p *Pool) first(x []float32, base int, rows, cols span) int {
+	at := -1
+	best := float32(math.Inf(-1))
+	for h := rows.from; h < rows.to; h += rows.step {
+		row := x[base+h*p.W:][:p.W]
+		for w := cols.from; w < cols.to; w += cols.step {
+			if v := row[w]; v > best || at < 0 {
+				best, at = v, base+h*p.W+w
+			}
+		}
+	}
+	return at
+}
+
+// Max takes the maximum of each window. index, where it is not nil, gets its place in x.
+func (p *Pool) Max(team *Team, y []float32, index []int64, x []float32) {
+	p.windows(team, func(o, base int, rows, cols span) {
+		at := p.first(x, base, rows, cols)
+		if index != nil {
+			index[o] = int64(at)
+		}
+		if at < 0 {
+			y[o] = float32(math.Inf(-1))
+			return
+		}
+		y[o] = x[at]
+	})
+}
+
+// MaxGrad gives each element of dy to the first maximum of its window.
+func (p *Pool) MaxGrad(team *Team, dx, dy, x []float32) {
+	Fill(team, dx, 0)
+	p.windows(team, func(o, base int, rows, cols span) {
+		if at := p.first(x, base, rows, cols); at >= 0 {
+			dx[at] += dy[o]
+		}
+	})
+}
+
+// Shares gives one over the number of positions that each window [OH,OW] is averaged over: those inside of x, or, where pads count,
+// those inside of the padded x.
+func (p *Pool) Shares(countPad bool) []float32 {
+	rows, cols := p.rows, p.cols
+	if countPad {
+		rows = spans(p.OH, p.H+p.PT+p.PB, p.KH, p.SH, p.DH, 0)
+		cols = spans(p.OW, p.W+p.PL+p.PR, p.KW, p.SW, p.DW, 0)
+	}
+	var shares []float32
+	for _, r := range rows {
+		for _, c := range cols {
+			shares = append(shares, 1/float32(ceilDiv(r.to-r.from, r.step)*ceilDiv(c.to-c.from, c.step)))
+		}
+	}
+	return shares
+}
+
+// Average averages each window; shares is what Shares gives.
+func (p *Pool) Average(team *Team, y, x, shares []float32) {
+	p.windows(team, func(o, base int, rows, cols span) {
+		var sum float32
+		for h := rows.from; h < rows.to; h += rows.step {
+			row := x[base+h*p.W:][:p.W]
+			for w := cols.from; w < cols.to; w += cols.step {
+				sum += row[w]
+			}
+		}
+		y[o] = sum * shares[o%len(shares)]
+	})
+}
+
+// AverageGrad gives each position of a window its share of dy.
+func (p *Pool) AverageGrad(team *Team, dx, dy, shares []float32) {
+	Fill(team, dx, 0)
+	p.windows(team, func(o, base int, rows, cols span) {
+		d := dy[o] * shares[o%len(shares)]
+		for h := rows.from; h < rows.to; h += rows.step {
+			row := dx[base+h*p.W:][:p.W]
+			for w := cols.from; w < cols.to; w += cols.step {
+				row[w] += d
+			}
+		}
+	})
+}
