@@ -1,0 +1,86 @@
+package layermatch
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// evenly is how many pairs are chosen from a network of one resolution.
+const evenly = 4
+
+// choose marks the pairs to distil from: those that were asked for, and the last of each of the teacher's other stages, the last of all maps
+// with positions among them. A network of one resolution, such as a multilayer perceptron, gives some at even distances.
+// Pairs of equal resolution on every path are preferred. What a pool alone has made is left: it says what its operand says.
+func choose(pairs []Pair, stages []Stage) {
+	staged := make([][]*Pair, len(stages))
+	given := make([]bool, len(stages))
+	used := 0
+	for i := range pairs {
+		p := &pairs[i]
+		k := p.Teacher.Stage
+		if p.Given {
+			p.Chosen = "given"
+			if k >= 0 {
+				given[k] = true
+			}
+			continue
+		}
+		if k >= 0 && p.Student.Stage >= 0 && p.sameLayout() && p.Teacher.Kind != Pooling && p.Student.Kind != Pooling {
+			if staged[k] = append(staged[k], p); len(staged[k]) == 1 {
+				used++
+			}
+		}
+	}
+	var lastMap *Pair
+	for k, in := range staged {
+		if len(in) == 0 || given[k] {
+			continue
+		}
+		if used == 1 {
+			spread(preferred(in))
+			continue
+		}
+		best := preferred(in)
+		p := best[len(best)-1]
+		p.Chosen = "last at " + resolution(stages[k].Spatial)
+		if len(stages[k].Spatial) > 0 {
+			lastMap = p
+		} else {
+			p.Chosen = "last vector"
+		}
+	}
+	if lastMap != nil {
+		lastMap.Chosen += ", last map"
+	}
+}
+
+// preferred keeps the pairs that have most of what is wanted of a pair.
+func preferred(pairs []*Pair) []*Pair {
+	merit := func(p *Pair) int {
+		m := 0
+		for _, wanted := range []bool{p.Terms.Spatial == 1, p.Teacher.Through && p.Student.Through} {
+			m *= 2
+			if wanted {
+				m++
+			}
+		}
+		return m
+	}
+	most := merit(slices.MaxFunc(pairs, func(p, q *Pair) int { return cmp.Compare(merit(p), merit(q)) }))
+	return slices.DeleteFunc(slices.Clone(pairs), func(p *Pair) bool { return merit(p) < most })
+}
+
+// spread marks pairs at even distances, the last among them.
+func spread(pairs []*Pair) {
+	count := min(evenly, len(pairs))
+	for i := range count {
+		k := ((i+1)*len(pairs)+count-1)/count - 1
+		pairs[k].Chosen = fmt.Sprintf("%d of %d", k+1, len(pairs))
+	}
+}
+
+// Chosen lists the pairs to distil from.
+func (a *Alignment) Chosen() []Pair {
+	return slices.DeleteFunc(slices.Clone(a.Pairs), func(p Pair) bool { return p.Chosen == "" })
+}
