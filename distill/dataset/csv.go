@@ -77,8 +77,8 @@ func readCSV(r *csv.Reader, o Options) (*table, error) {
 				continue
 			}
 			v, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
-			if err != nil && len(errs) < 5 {
-				errs = append(errs, fmt.Errorf("line %d, column %d: %q is not a number", line, i+1, cell))
+			if bad := err != nil || math.IsNaN(v) || math.IsInf(v, 0); bad && len(errs) < shown {
+				errs = append(errs, fmt.Errorf("line %d, column %d: %q is not a finite number", line, i+1, cell))
 			}
 			t.cells = append(t.cells, v)
 		}

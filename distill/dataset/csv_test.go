@@ -80,6 +80,7 @@ func TestMalformedCSV(t *testing.T) {
 		{"header only", "a,b\n", "", []string{"no rows"}},
 		{"ragged", "1,2\n3\n", "", []string{"wrong number of fields"}},
 		{"words", "1,2,0\n1,x,0\ny,2,0\n", "", []string{`line 2, column 2: "x"`, `line 3, column 1: "y"`}},
+		{"not finite", "1,nan,0\n1,2,0\n-Inf,2,0\n", "", []string{`line 1, column 2: "nan"`, `line 3, column 1: "-Inf"`}},
 		{"no such label", "a,b\n1,2\n", "z", []string{`no label column "z"`}},
 		{"label out of range", "a,b\n1,2\n", "2", []string{`no label column "2"`}},
 		{"labels are measurements", "1,0.5\n2,0.7\n", "", []string{`label "0.5"`, NoColumn}},

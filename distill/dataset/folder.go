@@ -199,7 +199,7 @@ func (d *folder) each(ctx context.Context, workers int, progress func(done, of i
 	return d.unreadable(errs)
 }
 
-// shown is how many unreadable images an error lists.
+// shown is how many unreadable images, or cells, an error lists.
 const shown = 5
 
 func (d *folder) unreadable(errs []error) error {
