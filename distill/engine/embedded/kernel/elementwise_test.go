@@ -138,6 +138,37 @@ func TestCompareAndWhere(t *testing.T) {
 	}
 }
 
+func TestWhere(t *testing.T) {
+	const n = 37
+	r := rand.New(rand.NewSource(1))
+	a, b, cond := random(r, n), random(r, n), make([]bool, n)
+	for i := range cond {
+		cond[i] = r.Intn(2) == 0
+	}
+	for _, step := range [][]int{{1, 1, 1}, {1, 1, 0}, {1, 0, 1}, {1, 0, 0}, {0, 1, 1}} {
+		t.Run(fmt.Sprint(step), func(t *testing.T) {
+			withoutAssembly(t, func(t *testing.T) {
+				want := make([]float32, n)
+				for i := range want {
+					want[i] = b[i*step[2]]
+					if cond[i*step[0]] {
+						want[i] = a[i*step[1]]
+					}
+				}
+				w := NewWalk([]int{n}, []int{1}, step[:1], step[1:2], step[2:])
+				got := random(r, n)
+				Where(NewTeam(1), w, got, cond, a, b)
+				same(t, "result", got, want)
+				if step[1] == 1 {
+					place := slices.Clone(a)
+					Where(NewTeam(1), w, place, cond, place, b)
+					same(t, "in place of a", place, want)
+				}
+			})
+		})
+	}
+}
+
 func TestMove(t *testing.T) {
 	r := rand.New(rand.NewSource(1))
 	src := random(r, 2*3*4*5)

@@ -40,24 +40,6 @@ func Fill[T any](team *Team, dst []T, v T) {
 	})
 }
 
-// Where takes from a where cond holds, else from b. w's operands are dst, cond, a and b.
-func Where[T any](team *Team, w *Walk, dst []T, cond []bool, a, b []T) {
-	w.run(team, func(_ *Scratch, n int, at []int) {
-		d, c, x, y := at[0], at[1], at[2], at[3]
-		for range n {
-			if cond[c] {
-				dst[d] = a[x]
-			} else {
-				dst[d] = b[y]
-			}
-			d += w.step[0]
-			c += w.step[1]
-			x += w.step[2]
-			y += w.step[3]
-		}
-	})
-}
-
 // Gather copies, for each of outer blocks of n·inner elements of src, the inner elements at each index: [outer,n,inner] to
 // [outer,len(index),inner]. Indices lie in [0,n).
 func Gather[T any](team *Team, dst, src []T, index []int, outer, n, inner int) {

@@ -1,6 +1,10 @@
 package kernel
 
-import "math"
+import (
+	"math"
+
+	"github.com/viterin/vek/vek32"
+)
 
 // Unary is an elementwise op on a run. dst may be x itself.
 type Unary func(dst, x []float32)
@@ -21,9 +25,11 @@ func UnaryOf(f func(x float64) float64) Unary {
 
 // Relu is max(x, 0); of NaN it is NaN.
 func Relu(dst, x []float32) {
-	for i, v := range x {
-		dst[i] = max(v, 0)
+	if !sameRun(dst, x) {
+		vek32.MaximumNumber_Into(dst, x, 0)
+		return
 	}
+	vek32.MaximumNumber_Inplace(x, 0)
 }
 
 // LeakyRelu is x for x ≥ 0, alpha·x otherwise.

@@ -110,11 +110,11 @@ var (
 
 // Comparisons.
 var (
-	Less           = binaryOf(func(a, b float32) bool { return a < b })
-	LessOrEqual    = binaryOf(func(a, b float32) bool { return a <= b })
-	Greater        = binaryOf(func(a, b float32) bool { return a > b })
-	GreaterOrEqual = binaryOf(func(a, b float32) bool { return a >= b })
-	Equal          = binaryOf(func(a, b float32) bool { return a == b })
+	Less           = compare(vek32.Lt_Into, vek32.LtNumber_Into, vek32.GtNumber_Into)
+	LessOrEqual    = compare(vek32.Lte_Into, vek32.LteNumber_Into, vek32.GteNumber_Into)
+	Greater        = compare(vek32.Gt_Into, vek32.GtNumber_Into, vek32.LtNumber_Into)
+	GreaterOrEqual = compare(vek32.Gte_Into, vek32.GteNumber_Into, vek32.LteNumber_Into)
+	Equal          = compare(vek32.Eq_Into, vek32.EqNumber_Into, vek32.EqNumber_Into)
 )
 
 // Logic.
@@ -123,6 +123,15 @@ var (
 	Or  = binaryOf(func(a, b bool) bool { return a || b })
 	Xor = binaryOf(func(a, b bool) bool { return a != b })
 )
+
+// compare is made of a comparison of runs, that of a run with a number, and that of a run with a number the other way round.
+func compare(both func(dst []bool, x, y []float32) []bool, right, left func(dst []bool, x []float32, v float32) []bool) Binary[float32, bool] {
+	return Binary[float32, bool]{
+		both:  func(dst []bool, a, b []float32) { both(dst, a, b) },
+		right: func(dst []bool, a []float32, b float32) { right(dst, a, b) },
+		left:  func(dst []bool, a float32, b []float32) { left(dst, b, a) },
+	}
+}
 
 func binaryOf[T, D any](f func(a, b T) D) Binary[T, D] {
 	return Binary[T, D]{
