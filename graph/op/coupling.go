@@ -17,6 +17,7 @@ type Coupling struct {
 	touched map[axisKey]bool  // mentioned by the node at hand
 	sizes   []SizeRef
 	axes    []AxisRef
+	sources []AxisRef
 }
 
 // AxisRef is one axis of one value.
@@ -146,6 +147,7 @@ func (c *Coupling) Source(w *graph.Value, axis int) {
 	for i := range size {
 		c.source[c.find(first+int32(i))] = true
 	}
+	c.sources = append(c.sources, AxisRef{w, axis})
 }
 
 // Size records an integer that follows the size of an axis.
@@ -173,6 +175,9 @@ func (c *Coupling) Node(n *graph.Node) {
 
 // Axes lists every axis that took part, in the order of first mention.
 func (c *Coupling) Axes() []AxisRef { return c.axes }
+
+// Sources lists the axes that channels come from, once for each node that says so.
+func (c *Coupling) Sources() []AxisRef { return c.sources }
 
 // Sizes lists the integers that follow axes.
 func (c *Coupling) Sizes() []SizeRef { return c.sizes }

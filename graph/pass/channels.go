@@ -1,0 +1,259 @@
+package pass
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+)
+
+// Groups are the channel groups of a graph: which channels there are to remove, and what must shrink with each.
+type Groups struct {
+	Source *graph.Graph // as imported
+	Graph  *graph.Graph // the copy that was analysed, see [Analyse]
+	List   []*Group
+	Fixed  []Fixed // nodes with weights whose output stays whole
+
+	bind  Binding
+	edits []edit
+}
+
+// Group is a set of channels that any number may be removed of (but one must stay). All of them touch the same axes of the
+// same values: those of a residual stage, of one operand of a Concat, the units of a grouped convolution.
+type Group struct {
+	Name      string        // that of its first producer
+	Channels  int           // how many there are
+	Axes      []GroupAxis   // what shrinks
+	Producers []*graph.Node // the nodes whose weights the channels come from
+}
+
+// GroupAxis is an axis that shrinks with a group. At lists, for each channel, its positions on the axis; each channel has equally many.
+type GroupAxis struct {
+	op.AxisRef
+	At     [][]int
+	Source bool // channels come from here: it is the output axis of a weight
+}
+
+// Fixed says why the output of a node with weights stays whole.
+type Fixed struct {
+	Node *graph.Node
+	Why  string
+}
+
+// Channels finds the channel groups of an imported graph. Model inputs and outputs stay whole, and so does what an op is not
+// known to allow to shrink.
+func Channels(g *graph.Graph, bind Binding) (*Groups, error) {
+	a, err := Analyse(g, bind)
+	if err != nil {
+		return nil, err
+	}
+	c := op.NewCoupling()
+	for _, v := range a.Inputs {
+		c.FixAll(v, "it is model input "+v.Name)
+	}
+	for _, v := range a.Outputs {
+		c.FixAll(v, "it is model output "+v.Name)
+	}
+	for _, n := range a.Nodes {
+		c.Node(n)
+	}
+	gs := &Groups{Source: g, Graph: a, bind: bind}
+	gs.gather(c)
+	unplaced := gs.place(c.Sizes())
+	gs.decline(unplaced)
+	gs.listFixed(c, unplaced)
+	return gs, nil
+}
+
+// gather makes groups of the removable classes that touch the same axes, equally often.
+func (gs *Groups) gather(c *op.Coupling) {
+	type place struct {
+		axis, at int
+	}
+	places := map[int][]place{} // by class
+	var classes []int
+	axes := c.Axes()
+	for k, axis := range axes {
+		for i := range axis.Value.Shape[axis.Axis].Size {
+			class := c.Class(axis, i)
+			if _, seen := places[class]; !seen {
+				places[class] = nil
+				if removable, _ := c.Removable(class); removable {
+					classes = append(classes, class)
+				}
+			}
+			places[class] = append(places[class], place{k, i})
+		}
+	}
+	slices.Sort(classes)
+	sources := map[op.AxisRef]bool{}
+	for _, a := range c.Sources() {
+		sources[a] = true
+	}
+	bySignature := map[string]*Group{}
+	for _, class := range classes {
+		var signature strings.Builder
+		for _, p := range places[class] {
+			fmt.Fprintf(&signature, "%d ", p.axis)
+		}
+		group := bySignature[signature.String()]
+		if group == nil {
+			group = &Group{}
+			for i, p := range places[class] {
+				if i == 0 || p.axis != places[class][i-1].axis {
+					group.Axes = append(group.Axes, GroupAxis{AxisRef: axes[p.axis], Source: sources[axes[p.axis]]})
+				}
+			}
+			bySignature[signature.String()] = group
+			gs.List = append(gs.List, group)
+		}
+		group.Channels++
+		k := -1
+		for i, p := range places[class] {
+			if i == 0 || p.axis != places[class][i-1].axis {
+				k++
+				group.Axes[k].At = append(group.Axes[k].At, nil)
+			}
+			at := &group.Axes[k].At[group.Channels-1]
+			*at = append(*at, p.at)
+		}
+	}
+	gs.List = slices.DeleteFunc(gs.List, func(group *Group) bool { return group.Channels < 2 })
+	gs.nameProducers()
+}
+
+// nameProducers finds the producers of each group, and names it after the first.
+func (gs *Groups) nameProducers() {
+	for _, group := range gs.List {
+		shrinks := map[op.AxisRef]bool{}
+		for _, a := range group.Axes {
+			shrinks[a.AxisRef] = a.Source
+		}
+		for _, n := range gs.Graph.Nodes {
+			if s := op.Of(n); s != nil && s.MACs != nil && slices.ContainsFunc(n.Reads(), func(v *graph.Value) bool {
+				for axis := range v.Shape {
+					if shrinks[op.AxisRef{Value: v, Axis: axis}] {
+						return true
+					}
+				}
+				return false
+			}) {
+				group.Producers = append(group.Producers, n)
+			}
+		}
+		if len(group.Producers) > 0 {
+			group.Name = NodeName(group.Producers[0])
+		}
+	}
+	order := map[*graph.Node]int{}
+	for i, n := range gs.Graph.Nodes {
+		order[n] = i
+	}
+	gs.List = slices.DeleteFunc(gs.List, func(group *Group) bool { return len(group.Producers) == 0 })
+	slices.SortStableFunc(gs.List, func(a, b *Group) int {
+		return cmp.Compare(order[a.Producers[0]], order[b.Producers[0]])
+	})
+}
+
+// NodeName is what a node is called in messages and options: its name, or, where it has none, that of its first output.
+func NodeName(n *graph.Node) string {
+	if n.Name != "" {
+		return n.Name
+	}
+	for _, v := range n.Outputs {
+		if v != nil {
+			return v.Name
+		}
+	}
+	return ""
+}
+
+// decline drops the groups that a size which could not be placed follows, unless the model computes that size itself: a trial
+// removes one channel and infers every shape again.
+func (gs *Groups) decline(unplaced []op.SizeRef) {
+	follows := map[op.AxisRef]bool{}
+	for _, ref := range unplaced {
+		follows[ref.Of] = true
+	}
+	var declined []*Group
+	for i, group := range gs.List {
+		if !slices.ContainsFunc(group.Axes, func(a GroupAxis) bool { return follows[a.AxisRef] }) {
+			continue
+		}
+		keep := make([][]int, len(gs.List))
+		for channel := 1; channel < group.Channels; channel++ {
+			keep[i] = append(keep[i], channel)
+		}
+		if _, err := gs.Slice(keep); err != nil {
+			declined = append(declined, group)
+		}
+	}
+	gs.List = slices.DeleteFunc(gs.List, func(group *Group) bool { return slices.Contains(declined, group) })
+}
+
+// listFixed lists the nodes with weights none of whose outputs shrinks.
+func (gs *Groups) listFixed(c *op.Coupling, unplaced []op.SizeRef) {
+	shrinks := map[op.AxisRef]bool{}
+	for _, group := range gs.List {
+		for _, a := range group.Axes {
+			shrinks[a.AxisRef] = true
+		}
+	}
+	sizeOf := map[op.AxisRef]*graph.Node{}
+	for _, ref := range unplaced {
+		sizeOf[ref.Of] = ref.Node
+	}
+	sources := map[*graph.Value][]op.AxisRef{}
+	for _, a := range c.Sources() {
+		sources[a.Value] = append(sources[a.Value], a)
+	}
+	for _, n := range gs.Graph.Nodes {
+		if s := op.Of(n); s == nil || s.MACs == nil {
+			continue
+		}
+		var axes []op.AxisRef // those that channels would leave by
+		weights := false
+		for _, v := range n.Reads() {
+			weights = weights || len(v.Shape) > 1 && v.Const != nil
+			axes = append(axes, sources[v]...)
+		}
+		for _, v := range n.Outputs {
+			if v != nil {
+				for axis := range v.Shape {
+					axes = append(axes, op.AxisRef{Value: v, Axis: axis})
+				}
+			}
+		}
+		if !weights || slices.ContainsFunc(axes, func(a op.AxisRef) bool { return shrinks[a] }) {
+			continue
+		}
+		gs.Fixed = append(gs.Fixed, Fixed{n, reason(c, axes, sizeOf)})
+	}
+}
+
+// reason says why the channels along the first of these axes that has any stay.
+func reason(c *op.Coupling, axes []op.AxisRef, sizeOf map[op.AxisRef]*graph.Node) string {
+	for _, a := range axes {
+		if !c.Sourced(a) {
+			continue
+		}
+		for i := range a.Value.Shape[a.Axis].Size {
+			if removable, why := c.Removable(c.Class(a, i)); !removable && why != "" {
+				return why
+			}
+		}
+		if n := sizeOf[a]; n != nil {
+			return fmt.Sprintf("node %s (%s) reads their number, which the model computes", NodeName(n), n.OpName())
+		}
+		if a.Value.Shape[a.Axis].Is(1) {
+			return "it has one channel"
+		}
+	}
+	if len(sizeOf) > 0 {
+		return "their number is computed by the model"
+	}
+	return "no channels come from it"
+}

@@ -1,0 +1,105 @@
+package pass
+
+import (
+	"slices"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+)
+
+// maxFolded bounds the elements of a constant that is computed for analysis.
+const maxFolded = 1 << 27
+
+// Analyse copies an imported graph for reasoning over its channels and cost: symbolic extents of the inputs are bound as far as bind
+// says, every node has its form of opset [op.Opset], and values that the graph computes from constants alone are initializers. Each keeps its
+// name. What has no counterpart in g, by name, was put in by normalisation. Extents and ops that are not known stay so.
+func Analyse(g *graph.Graph, bind Binding) (*graph.Graph, error) {
+	c, _ := g.Clone()
+	symbols := map[string]int{}
+	for name, size := range bind.Symbols {
+		symbols[name] = size
+	}
+	for _, v := range c.Inputs {
+		if len(v.Shape) > 0 && !v.Shape[0].Known() && bind.Batch > 0 {
+			if _, bound := symbols[v.Shape[0].Symbol]; !bound && v.Shape[0] != graph.Unknown {
+				symbols[v.Shape[0].Symbol] = bind.Batch
+			} else if !bound {
+				v.Shape[0] = graph.D(bind.Batch)
+			}
+		}
+	}
+	for i, v := range c.Values() {
+		for a, d := range v.Shape {
+			if size, bound := symbols[d.Symbol]; bound && !d.Known() && (d != graph.Unknown || i < len(c.Inputs)) {
+				v.Shape[a] = graph.D(size)
+			}
+		}
+	}
+	names := c.ByName()
+	n, err := Normalise(c)
+	if err != nil {
+		return nil, err
+	}
+	foldNamed(n, func(v *graph.Value) bool { return names[v.Name] != nil })
+	return n, nil
+}
+
+// foldNamed replaces, in place, nodes that compute constants alone by initializers, where every output is one that named accepts.
+// Dequantised weights stay computed from their 8-bit elements.
+func foldNamed(g *graph.Graph, named func(*graph.Value) bool) {
+	constants := map[*graph.Value]*graph.Tensor{}
+	for _, v := range g.Initializers {
+		constants[v] = v.Const
+	}
+	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *graph.Node) bool {
+		out := evalConstant(n, constants)
+		if out == nil {
+			return false
+		}
+		all := true
+		for i, v := range n.Outputs {
+			if v != nil {
+				constants[v] = out[i]
+				all = all && named(v)
+			}
+		}
+		if !all {
+			return false
+		}
+		for i, v := range n.Outputs {
+			if v != nil {
+				v.Const, v.Producer, v.DType, v.Shape = out[i], nil, out[i].DType, out[i].Shape()
+				g.Initializers = append(g.Initializers, v)
+			}
+		}
+		return true
+	})
+	DeadCode(g)
+}
+
+// evalConstant evaluates a node that reads nothing but these constants; nil for any other, and where it cannot be done.
+func evalConstant(n *graph.Node, constants map[*graph.Value]*graph.Tensor) []*graph.Tensor {
+	s := op.Of(n)
+	if s == nil || s.Eval == nil || len(n.Captures) > 0 {
+		return nil
+	}
+	in := make([]*graph.Tensor, len(n.Inputs))
+	for i, v := range n.Inputs {
+		if v == nil {
+			continue
+		}
+		if in[i] = constants[v]; in[i] == nil || !in[i].DType.Known() || in[i].DType.Size() == 1 && in[i].DType != graph.Bool {
+			return nil
+		}
+	}
+	for _, v := range n.Outputs {
+		if v != nil && (!v.Shape.Static() || v.Shape.Elements() > maxFolded) {
+			return nil
+		}
+	}
+	out, err := s.Eval(n, in)
+	if err != nil {
+		return nil
+	}
+	return out
+}
