@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,14 @@ func (d Dim) String() string {
 		return strconv.Itoa(d.Size)
 	}
 	return d.Symbol
+}
+
+// MarshalJSON writes a known size as a number and a symbol as a string.
+func (d Dim) MarshalJSON() ([]byte, error) {
+	if d.Known() {
+		return json.Marshal(d.Size)
+	}
+	return json.Marshal(d.Symbol)
 }
 
 // Shape lists the extents of a tensor, outermost first. A nil Shape has unknown rank; a scalar's is empty and not nil.

@@ -9,8 +9,9 @@ import (
 // evenly is how many pairs are chosen from a network of one resolution.
 const evenly = 4
 
-// choose marks the pairs to distil from: those that were asked for, and the last of each of the teacher's other stages, the last of all maps
-// with positions among them. A network of one resolution, such as a multilayer perceptron, gives some at even distances.
+// choose marks the pairs to distil from: those that were asked for, and of each of the teacher's other stages the last: of the last
+// stage with positions the very last map, of others the end of their last block, where they have blocks, since the block that leaves a stage
+// begins at its resolution. A network of one stage, such as a multilayer perceptron, gives some at even distances.
 // Pairs of equal resolution on every path are preferred. What a pool alone has made is left: it says what its operand says.
 func choose(pairs []Pair, stages []Stage) {
 	staged := make([][]*Pair, len(stages))
@@ -32,34 +33,44 @@ func choose(pairs []Pair, stages []Stage) {
 			}
 		}
 	}
-	var lastMap *Pair
+	lastMaps := -1 // the last stage of maps with positions
+	for k, in := range staged {
+		if len(in) > 0 && len(stages[k].Spatial) > 0 {
+			lastMaps = k
+		}
+	}
 	for k, in := range staged {
 		if len(in) == 0 || given[k] {
 			continue
 		}
-		if used == 1 {
-			spread(preferred(in))
-			continue
-		}
-		best := preferred(in)
-		p := best[len(best)-1]
-		p.Chosen = "last at " + resolution(stages[k].Spatial)
-		if len(stages[k].Spatial) > 0 {
-			lastMap = p
-		} else {
+		last, blocks := preferred(in, false), preferred(in, true)
+		p := last[len(last)-1]
+		switch {
+		case used == 1:
+			if blocks[len(blocks)-1] != p {
+				blocks = append(blocks, p)
+			}
+			spread(blocks)
+		case k == lastMaps:
+			p.Chosen = "last map"
+		case len(stages[k].Spatial) == 0:
 			p.Chosen = "last vector"
+		default:
+			blocks[len(blocks)-1].Chosen = "last at " + resolution(stages[k].Spatial)
 		}
-	}
-	if lastMap != nil {
-		lastMap.Chosen += ", last map"
 	}
 }
 
-// preferred keeps the pairs that have most of what is wanted of a pair.
-func preferred(pairs []*Pair) []*Pair {
+// preferred keeps the pairs that have most of what is wanted of a pair: equal resolution, to be on every path, and, with merges, to be
+// the end of a block.
+func preferred(pairs []*Pair, merges bool) []*Pair {
 	merit := func(p *Pair) int {
 		m := 0
-		for _, wanted := range []bool{p.Terms.Spatial == 1, p.Teacher.Through && p.Student.Through} {
+		for _, wanted := range []bool{
+			p.Terms.Spatial == 1,
+			p.Teacher.Through && p.Student.Through,
+			merges && p.Teacher.Kind == Merge && p.Student.Kind == Merge,
+		} {
 			m *= 2
 			if wanted {
 				m++

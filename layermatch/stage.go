@@ -16,8 +16,9 @@ type Stage struct {
 	Length        int    `json:"length"`                   // number of candidates
 }
 
-// findStages cuts the candidates into stages. The last of a stage is the last value that every path leads through, where there
-// is one: an inner value of the block that leaves the stage may have the stage's resolution still.
+// findStages cuts the candidates into stages. The last of a stage is the end of its last block, or else the last value that every path
+// leads through: inner values of the block that leaves the stage may have the stage's resolution still. No block leaves the last
+// stage of maps with positions.
 func (n *network) findStages() {
 	toMap := map[*graph.Value]bool{} // a map with positions depends on it
 	for _, node := range slices.Backward(n.order) {
@@ -41,6 +42,12 @@ func (n *network) findStages() {
 			runs = append(runs, []*chain{c})
 		}
 	}
+	lastMaps := -1
+	for i, run := range runs {
+		if len(run[0].Spatial()) > 0 {
+			lastMaps = i
+		}
+	}
 	for i, run := range runs {
 		for k, c := range run {
 			c.Stage, c.Within = i, 1
@@ -48,9 +55,18 @@ func (n *network) findStages() {
 				c.Within = float64(k) / float64(len(run)-1)
 			}
 		}
-		last := run[len(run)-1]
+		merit := func(c *chain) int {
+			switch {
+			case c.Through && c.Kind == Merge && i != lastMaps:
+				return 2
+			case c.Through:
+				return 1
+			}
+			return 0
+		}
+		last := run[0]
 		for _, c := range run {
-			if c.Through {
+			if merit(c) >= merit(last) {
 				last = c
 			}
 		}
