@@ -72,3 +72,41 @@ func TestLinearGrad(t *testing.T) {
 		gradCase{name: "C a column", op: "Gemm", in: []*graph.Tensor{random(1, 2, 3), random(2, 3, 4), random(3, 2, 1)}},
 		gradCase{name: "C a scalar", op: "Gemm", in: []*graph.Tensor{random(1, 2, 3), random(2, 3, 4), random(3)}}))
 }
+
+func TestGemmUpgradeDropsBroadcast(t *testing.T) {
+	b := op.NewBuilder(graph.New("opset 6"))
+	x, w, c := b.Input("x", graph.Float32, graph.Dims(2, 3)), b.Const("w", filled(1, 3, 4)), b.Const("c", filled(1, 4))
+	n := b.Op("Gemm", graph.Attrs{"broadcast": int64(1), "alpha": float32(2)}, x, w, c).Producer
+	up := op.Of(n).Upgrade(b, n, 6)
+	if b.Err() != nil || len(up) != 1 {
+		t.Fatalf("upgraded to %v, %v", up, b.Err())
+	}
+	if m := up[0].Producer; m.Has("broadcast") || m.Float("alpha", 1) != 2 || m.Input(2) != c {
+		t.Errorf("upgraded to %v", m.Attrs)
+	}
+	if again := op.Of(n).Upgrade(b, up[0].Producer, 7); again != nil {
+		t.Errorf("today's form is upgraded to %v", again)
+	}
+}
+
+// A weight that is computed from constants is a source of channels; one that is computed from an input is not.
+func TestMatMulSource(t *testing.T) {
+	for _, constant := range []bool{true, false} {
+		b := op.NewBuilder(graph.New("source"))
+		x, w := b.Input("x", graph.Float32, graph.Dims(2, 3)), b.Input("w", graph.Float32, graph.Dims(4, 3))
+		if constant {
+			w = b.Const("v", filled(1, 4, 3))
+		}
+		w = b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0}}, w)
+		y := b.Op("MatMul", nil, x, w)
+		if b.Err() != nil {
+			t.Fatal(b.Err())
+		}
+		c := op.NewCoupling()
+		c.Node(w.Producer)
+		c.Node(y.Producer)
+		if removable, why := c.Removable(c.Class(op.AxisRef{Value: y, Axis: 1}, 0)); removable != constant {
+			t.Errorf("constant %v: a column may be removed: %v (%s)", constant, removable, why)
+		}
+	}
+}

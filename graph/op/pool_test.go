@@ -1,6 +1,7 @@
 package op_test
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -143,5 +144,22 @@ func TestMaxPoolGradTies(t *testing.T) {
 			checkEvals(t, []evalCase{{"macro", "ildc.MaxPoolGrad", c.attrs, []*graph.Tensor{dy, x}, []*graph.Tensor{want}}})
 			checkLowered(t, "ildc.MaxPoolGrad", c.attrs, []*graph.Tensor{dy, x}, []*graph.Tensor{want}, lowerTolerance)
 		})
+	}
+}
+
+func TestMaxPoolRefusals(t *testing.T) {
+	b := op.NewBuilder(graph.New("column-major"))
+	x := counting(1, 1, 1, 2, 2)
+	b.Ops("MaxPool", 2, kernel([]int64{2, 2}, graph.Attrs{"storage_order": int64(1)}), b.Const("x", x))
+	if !errors.Is(b.Err(), op.ErrUnsupported) {
+		t.Errorf("column-major positions: error %v", b.Err())
+	}
+	for _, pool := range []string{"MaxPool", "AveragePool"} {
+		b := op.NewBuilder(graph.New("padding"))
+		x := counting(1, 1, 1, 2)
+		n := b.Op(pool, kernel([]int64{1}, graph.Attrs{"pads": []int64{1, 0}}), b.Const("x", x)).Producer
+		if _, err := op.Of(n).Eval(n, []*graph.Tensor{x}); !errors.Is(err, op.ErrMalformed) {
+			t.Errorf("%s of a window in the padding: error %v", pool, err)
+		}
 	}
 }
