@@ -99,6 +99,13 @@ type Type struct {
 func families() [][]*Spec {
 	return [][]*Spec{
 		elementwise(),
+		unary(),
+		comparisons(),
+		activations(),
+		softmax(),
+		reductions(),
+		shapes(),
+		movement(),
 		convolution(),
 		linear(),
 		pooling(),

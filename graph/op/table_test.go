@@ -7,7 +7,9 @@ import (
 )
 
 // noGradient lists ONNX ops that have float outputs and no gradient though one exists, each with the reason.
-var noGradient = map[string]string{}
+var noGradient = map[string]string{
+	"ScatterElements": "gradients emit it; gradients of gradients are not taken",
+}
 
 // differentiatedMacro lists the macro ops that are differentiated; the others are gradients themselves, and gradients of
 // gradients are not taken.

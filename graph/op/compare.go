@@ -1,0 +1,118 @@
+package op
+
+import (
+	"math"
+
+	"github.com/ildc/ildc/graph"
+)
+
+// Comparisons, logic, Where, and the variadic Max, Min, Sum and Mean, all with multidirectional broadcasting.
+// The gradient of Max and Min goes to the first input that holds the extreme.
+// https://onnx.ai/onnx/operators/onnx__Greater.html and its neighbours.
+func comparisons() []*Spec {
+	compare := func(op string, f func(a, b float64) bool) *Spec {
+		return &Spec{Type: op, Least: 2, Most: 2, NoGrad: true, Upgrade: alignOperand, Channels: broadcastChannels,
+			Shape: func(n *graph.Node) ([]Type, error) {
+				shape, err := broadcast(n, n.Inputs...)
+				return []Type{{DType: graph.Bool, Shape: shape}}, err
+			},
+			Eval: func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+				return zip(n, graph.Bool, func(a, b float64) float64 {
+					if f(a, b) {
+						return 1
+					}
+					return 0
+				}, in[0], in[1])
+			}}
+	}
+	variadic := func(op string, f func(a, b float64) float64, grad gradFunc) *Spec {
+		return &Spec{Type: op, Least: 1, Most: -1, Shape: broadcastShape, Channels: broadcastChannels, Grad: grad, Tolerance: 1e-6,
+			Eval: func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+				out := in[:1]
+				for _, t := range in[1:] {
+					var err error
+					if out, err = zip(n, in[0].DType, f, out[0], t); err != nil {
+						return nil, err
+					}
+				}
+				return out, nil
+			}}
+	}
+	mean := variadic("Mean", nil, meanGrad)
+	mean.Eval = meanEval
+	return []*Spec{
+		compare("Equal", func(a, b float64) bool { return a == b }),
+		compare("Less", func(a, b float64) bool { return a < b }),
+		compare("LessOrEqual", func(a, b float64) bool { return a <= b }),
+		compare("Greater", func(a, b float64) bool { return a > b }),
+		compare("GreaterOrEqual", func(a, b float64) bool { return a >= b }),
+		compare("And", func(a, b float64) bool { return a != 0 && b != 0 }),
+		compare("Or", func(a, b float64) bool { return a != 0 || b != 0 }),
+		{Type: "Where", Least: 3, Most: 3, Shape: whereShape, Channels: broadcastChannels, Grad: whereGrad, Eval: whereEval},
+		variadic("Max", math.Max, extremeGrad), variadic("Min", math.Min, extremeGrad),
+		variadic("Sum", func(a, b float64) float64 { return a + b }, sumGrad), mean,
+	}
+}
+
+func whereShape(n *graph.Node) ([]Type, error) {
+	shape, err := broadcast(n, n.Inputs...)
+	return []Type{{DType: n.Inputs[1].DType, Shape: shape}}, err
+}
+
+func whereGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	c, x, y := n.Inputs[0], n.Inputs[1], n.Inputs[2]
+	zero := b.Scalar(dy[0].DType, 0)
+	return []*graph.Value{nil, unbroadcast(b, b.Op("Where", nil, c, dy[0], zero), x), unbroadcast(b, b.Op("Where", nil, c, zero, dy[0]), y)}
+}
+
+func whereEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+	dims := broadcastDims(in...)
+	if dims == nil {
+		return nil, Errorf(n, ErrMalformed, "%v, %v and %v do not broadcast", in[0].Dims, in[1].Dims, in[2].Dims)
+	}
+	c, x, y := in[0].Values(), in[1].Values(), in[2].Values()
+	out := make([]float64, graph.Product(dims))
+	walk(dims, func(i int, at []int) {
+		if out[i] = y[at[2]]; c[at[0]] != 0 {
+			out[i] = x[at[1]]
+		}
+	}, strides(in[0].Dims, dims), strides(in[1].Dims, dims), strides(in[2].Dims, dims))
+	return []*graph.Tensor{graph.FromValues(in[1].DType, dims, out)}, nil
+}
+
+// extremeGrad gives dy to the first input that equals the output.
+func extremeGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	zero := b.Scalar(dy[0].DType, 0)
+	rest := dy[0]
+	grads := make([]*graph.Value, len(n.Inputs))
+	for i, x := range n.Inputs {
+		holds := b.Op("Equal", nil, x, n.Outputs[0])
+		grads[i] = unbroadcast(b, b.Op("Where", nil, holds, rest, zero), x)
+		rest = b.Op("Where", nil, holds, zero, rest)
+	}
+	return grads
+}
+
+func sumGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	grads := make([]*graph.Value, len(n.Inputs))
+	for i, x := range n.Inputs {
+		grads[i] = unbroadcast(b, dy[0], x)
+	}
+	return grads
+}
+
+func meanGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	return sumGrad(b, n, []*graph.Value{b.Op("Mul", nil, dy[0], b.Scalar(dy[0].DType, 1/float64(len(n.Inputs))))})
+}
+
+func meanEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+	out, err := Lookup("", "Sum").Eval(n, in)
+	if err != nil {
+		return nil, err
+	}
+	v := out[0].Values()
+	for i := range v {
+		v[i] /= float64(len(in))
+	}
+	return []*graph.Tensor{graph.FromValues(in[0].DType, out[0].Dims, v)}, nil
+}

@@ -1,0 +1,107 @@
+package op
+
+import (
+	"math"
+
+	"github.com/ildc/ildc/graph"
+)
+
+// Softmax eˣ/Σeˣ and LogSoftmax x − log Σeˣ along an axis: x [...] → [...].
+// History: before opset 13 the input was flattened to a matrix at the axis (default 1), and each row was one distribution.
+// https://onnx.ai/onnx/operators/onnx__Softmax.html
+func softmax() []*Spec {
+	return []*Spec{
+		{Type: "Softmax", FromLogits: true, Least: 1, Most: 1, Upgrade: softmaxUpgrade, Shape: softmaxShape, Channels: softmaxChannels, Grad: softmaxGrad,
+			Eval: softmaxEval(func(x, top, sum float64) float64 { return math.Exp(x-top) / sum }), Tolerance: 1e-5},
+		{Type: "LogSoftmax", FromLogits: true, Least: 1, Most: 1, Upgrade: softmaxUpgrade, Shape: softmaxShape, Channels: softmaxChannels, Grad: logSoftmaxGrad,
+			Eval: softmaxEval(func(x, top, sum float64) float64 { return x - top - math.Log(sum) }), Tolerance: 1e-5},
+	}
+}
+
+func softmaxShape(n *graph.Node) ([]Type, error) {
+	x := n.Inputs[0]
+	if x.Shape != nil {
+		if _, ok := graph.Axis(n.Int("axis", -1), len(x.Shape)); !ok {
+			return nil, Errorf(n, ErrMalformed, "axis %d", n.Int("axis", -1))
+		}
+	}
+	return sameAsFirst(n)
+}
+
+func softmaxUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
+	x := n.Inputs[0]
+	axis := n.Int("axis", 1)
+	switch {
+	case opset >= 13:
+		return nil
+	case x.Shape == nil:
+		b.Fail("%w", Errorf(n, ErrUnsupported, "its meaning before opset 13 depends on the rank, which is not known"))
+		return nil
+	}
+	a, ok := graph.Axis(axis, len(x.Shape))
+	if !ok {
+		b.Fail("%w", Errorf(n, ErrMalformed, "axis %d", axis))
+		return nil
+	}
+	whole := true // whether the axes behind have one element, so that rows are along the axis itself
+	for _, d := range x.Shape[a+1:] {
+		whole = whole && d.Is(1)
+	}
+	if whole {
+		return []*graph.Value{b.Op(n.Op, graph.Attrs{"axis": int64(a)}, x)}
+	}
+	flat := b.Op("Flatten", graph.Attrs{"axis": int64(a)}, x)
+	y := b.Op(n.Op, graph.Attrs{"axis": int64(-1)}, flat)
+	return []*graph.Value{b.Op("Reshape", nil, y, b.Op("Shape", nil, x))}
+}
+
+func softmaxChannels(c *Coupling, n *graph.Node) {
+	x, y := n.Inputs[0], n.Outputs[0]
+	along, ok := graph.Axis(n.Int("axis", -1), len(x.Shape))
+	for axis := range x.Shape {
+		if ok && axis != along {
+			c.Same(x, axis, y, axis)
+		}
+	}
+}
+
+// y·(dy − Σ dy·y)
+func softmaxGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	y := n.Outputs[0]
+	sum := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(1)}, b.Op("Mul", nil, dy[0], y), b.Ints(n.Int("axis", -1)))
+	return []*graph.Value{b.Op("Mul", nil, y, b.Op("Sub", nil, dy[0], sum))}
+}
+
+// dy − eʸ·Σ dy
+func logSoftmaxGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	sum := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(1)}, dy[0], b.Ints(n.Int("axis", -1)))
+	return []*graph.Value{b.Op("Sub", nil, dy[0], b.Op("Mul", nil, b.Op("Exp", nil, n.Outputs[0]), sum))}
+}
+
+func softmaxEval(f func(x, top, sum float64) float64) func(*graph.Node, []*graph.Tensor) ([]*graph.Tensor, error) {
+	return func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+		x := in[0]
+		axis, ok := graph.Axis(n.Int("axis", -1), len(x.Dims))
+		if !ok {
+			return nil, Errorf(n, ErrMalformed, "axis %d", n.Int("axis", -1))
+		}
+		v := x.Values()
+		size, inner := x.Dims[axis], graph.Product(x.Dims[axis+1:])
+		for outer := range graph.Product(x.Dims[:axis]) {
+			for i := range inner {
+				at := func(k int) *float64 { return &v[(outer*size+k)*inner+i] }
+				top, sum := math.Inf(-1), 0.0
+				for k := range size {
+					top = max(top, *at(k))
+				}
+				for k := range size {
+					sum += math.Exp(*at(k) - top)
+				}
+				for k := range size {
+					*at(k) = f(*at(k), top, sum)
+				}
+			}
+		}
+		return []*graph.Tensor{graph.FromValues(x.DType, x.Dims, v)}, nil
+	}
+}
