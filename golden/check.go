@@ -48,7 +48,7 @@ func (r *Report) String() string {
 	for _, c := range failed {
 		fmt.Fprintf(&s, "%v\n", c)
 	}
-	fmt.Fprintf(&s, "%s: %d cases, %d outputs, %d as recorded\n", r.Model, r.Cases, len(r.Comparisons), len(r.Comparisons)-len(failed))
+	fmt.Fprintf(&s, "%s: %d of %d outputs as recorded (cases: %d)\n", r.Model, len(r.Comparisons)-len(failed), len(r.Comparisons), r.Cases)
 	return s.String()
 }
 

@@ -18,5 +18,5 @@ func ExampleCheck() {
 	}
 	fmt.Print(r)
 	// Output:
-	// ../testdata/digits/teacher_folded.onnx: 1 cases, 1 outputs, 1 as recorded
+	// ../testdata/digits/teacher_folded.onnx: 1 of 1 outputs as recorded (cases: 1)
 }

@@ -153,7 +153,7 @@ func TestRecordAndCheck(t *testing.T) {
 			!strings.HasPrefix(failed[0].Worst, fmt.Sprintf("[1,3]: %g, recorded %g", float32(was), float32(values[13]))) {
 			t.Errorf("failed %+v: want output %q of test_data_set_1 at [1,3]", failed, name)
 		}
-		if !strings.Contains(r.String(), "2 cases, 2 outputs, 1 as recorded") {
+		if !strings.Contains(r.String(), "1 of 2 outputs as recorded (cases: 2)") {
 			t.Errorf("the report does not sum up: %s", r)
 		}
 		fake := &fakeTB{T: t}
