@@ -183,7 +183,7 @@ func violations(policy, dependencies string, packages map[string]sourcePackage) 
 	var problems []string
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	outside := func(importer, imported string) {
-		tested, _ := strings.CutSuffix(importer, "_test")
+		tested := strings.TrimSuffix(importer, "_test")
 		prefix := imported
 		for listed[prefix] == nil && strings.Contains(prefix, "/") {
 			prefix = path.Dir(prefix)
