@@ -62,9 +62,12 @@ func Channels(g *graph.Graph, bind Binding) (*Groups, error) {
 	}
 	gs := &Groups{Source: g, Graph: a, bind: bind}
 	gs.gather(c)
-	unplaced := gs.place(c.Sizes())
-	gs.decline(unplaced)
-	gs.listFixed(c, unplaced)
+	gs.place(c.Sizes())
+	declined, err := gs.decline()
+	if err != nil {
+		return nil, err
+	}
+	gs.listFixed(c, declined)
 	return gs, nil
 }
 
@@ -171,40 +174,50 @@ func NodeName(n *graph.Node) string {
 	return ""
 }
 
-// decline drops the groups that a size which could not be placed follows, unless the model computes that size itself: a trial
-// removes one channel and infers every shape again.
-func (gs *Groups) decline(unplaced []op.SizeRef) {
-	follows := map[op.AxisRef]bool{}
-	for _, ref := range unplaced {
-		follows[ref.Of] = true
+// decline drops the groups whose number of channels is written where it can't be changed, or computed in a way that does not follow:
+// a trial removes one channel of each group and infers every shape again.
+func (gs *Groups) decline() (declined []*Group, err error) {
+	if gs.trial(gs.List...) == nil {
+		return nil, nil
 	}
-	var declined []*Group
-	for i, group := range gs.List {
-		if !slices.ContainsFunc(group.Axes, func(a GroupAxis) bool { return follows[a.AxisRef] }) {
-			continue
-		}
-		keep := make([][]int, len(gs.List))
-		for channel := 1; channel < group.Channels; channel++ {
-			keep[i] = append(keep[i], channel)
-		}
-		if _, err := gs.Slice(keep); err != nil {
+	var allowed []*Group
+	for _, group := range gs.List {
+		if gs.trial(group) == nil {
+			allowed = append(allowed, group)
+		} else {
 			declined = append(declined, group)
 		}
 	}
-	gs.List = slices.DeleteFunc(gs.List, func(group *Group) bool { return slices.Contains(declined, group) })
+	gs.List = allowed
+	return declined, gs.trial(allowed...)
+}
+
+func (gs *Groups) trial(groups ...*Group) error {
+	keep := make([][]int, len(gs.List))
+	for i, group := range gs.List {
+		if slices.Contains(groups, group) {
+			for channel := 1; channel < group.Channels; channel++ {
+				keep[i] = append(keep[i], channel)
+			}
+		}
+	}
+	_, err := gs.Slice(keep)
+	return err
 }
 
 // listFixed lists the nodes with weights none of whose outputs shrinks.
-func (gs *Groups) listFixed(c *op.Coupling, unplaced []op.SizeRef) {
+func (gs *Groups) listFixed(c *op.Coupling, declined []*Group) {
 	shrinks := map[op.AxisRef]bool{}
 	for _, group := range gs.List {
 		for _, a := range group.Axes {
 			shrinks[a.AxisRef] = true
 		}
 	}
-	sizeOf := map[op.AxisRef]*graph.Node{}
-	for _, ref := range unplaced {
-		sizeOf[ref.Of] = ref.Node
+	refused := map[op.AxisRef]bool{}
+	for _, group := range declined {
+		for _, a := range group.Axes {
+			refused[a.AxisRef] = true
+		}
 	}
 	sources := map[*graph.Value][]op.AxisRef{}
 	for _, a := range c.Sources() {
@@ -230,12 +243,12 @@ func (gs *Groups) listFixed(c *op.Coupling, unplaced []op.SizeRef) {
 		if !weights || slices.ContainsFunc(axes, func(a op.AxisRef) bool { return shrinks[a] }) {
 			continue
 		}
-		gs.Fixed = append(gs.Fixed, Fixed{n, reason(c, axes, sizeOf)})
+		gs.Fixed = append(gs.Fixed, Fixed{n, reason(c, axes, refused)})
 	}
 }
 
 // reason says why the channels along the first of these axes that has any stay.
-func reason(c *op.Coupling, axes []op.AxisRef, sizeOf map[op.AxisRef]*graph.Node) string {
+func reason(c *op.Coupling, axes []op.AxisRef, refused map[op.AxisRef]bool) string {
 	for _, a := range axes {
 		if !c.Sourced(a) {
 			continue
@@ -245,15 +258,12 @@ func reason(c *op.Coupling, axes []op.AxisRef, sizeOf map[op.AxisRef]*graph.Node
 				return why
 			}
 		}
-		if n := sizeOf[a]; n != nil {
-			return fmt.Sprintf("node %s (%s) reads their number, which the model computes", NodeName(n), n.OpName())
+		if refused[a] {
+			return "a shape that the model computes does not follow their number"
 		}
 		if a.Value.Shape[a.Axis].Is(1) {
 			return "it has one channel"
 		}
-	}
-	if len(sizeOf) > 0 {
-		return "their number is computed by the model"
 	}
 	return "no channels come from it"
 }

@@ -276,8 +276,9 @@ type edit struct {
 	per      int
 }
 
-// place finds where in the source each integer is written that the size of a group's axis determines, and gives those that are not found.
-func (gs *Groups) place(refs []op.SizeRef) (unplaced []op.SizeRef) {
+// place finds where in the source each integer is written that the size of a group's axis determines. One that is not found, or that
+// stands for two different sizes, is left: whether it follows by itself is for a trial to show.
+func (gs *Groups) place(refs []op.SizeRef) {
 	shrinks := map[op.AxisRef]bool{}
 	for _, group := range gs.List {
 		for _, a := range group.Axes {
@@ -290,19 +291,42 @@ func (gs *Groups) place(refs []op.SizeRef) (unplaced []op.SizeRef) {
 			continue
 		}
 		e := edit{index: ref.Index, of: ref.Of, per: max(1, ref.Per)}
-		if !e.find(ref, values) {
-			unplaced = append(unplaced, ref)
-		} else if !slices.Contains(gs.edits, e) {
+		taken := func(f edit) bool { return e == f || e.place() == f.place() && !gs.together(e, f) }
+		if e.find(ref, values) && !slices.ContainsFunc(gs.edits, taken) {
 			gs.edits = append(gs.edits, e)
 		}
 	}
-	return unplaced
+}
+
+// place is where the integer is written.
+func (e edit) place() edit {
+	e.of, e.per = op.AxisRef{}, 0
+	return e
+}
+
+// together says whether two integers are equal whatever is removed.
+func (gs *Groups) together(e, f edit) bool {
+	count := func(group *Group, of op.AxisRef) int {
+		for _, a := range group.Axes {
+			if a.AxisRef == of {
+				return len(a.At[0])
+			}
+		}
+		return 0
+	}
+	return !slices.ContainsFunc(gs.List, func(group *Group) bool { return count(group, e.of)*f.per != count(group, f.of)*e.per })
 }
 
 // find locates the integer in the source.
 func (e *edit) find(ref op.SizeRef, values map[string]*graph.Value) bool {
+	reader := ref.Node
+	if ref.Const != nil {
+		if reader = readerOf(ref.Const, ref.Node, 8); reader == nil || ref.Const.Const == nil {
+			return false
+		}
+	}
 	var n *graph.Node // of the source
-	for _, v := range ref.Node.Outputs {
+	for _, v := range reader.Outputs {
 		if v != nil && values[v.Name] != nil {
 			n, e.node = values[v.Name].Producer, v.Name
 			break
@@ -313,10 +337,7 @@ func (e *edit) find(ref op.SizeRef, values map[string]*graph.Value) bool {
 	}
 	if ref.Const == nil {
 		e.attr = ref.Attr
-		return n.Op == ref.Node.Op && n.Has(ref.Attr)
-	}
-	if ref.Const.Const == nil {
-		return false
+		return n.Op == reader.Op && n.Has(ref.Attr)
 	}
 	if v := values[ref.Const.Name]; v != nil && slices.Contains(n.Inputs, v) {
 		e.constant = v.Name
@@ -324,7 +345,7 @@ func (e *edit) find(ref op.SizeRef, values map[string]*graph.Value) bool {
 	}
 	list := ref.Const.Const.Int64s() // was an attribute in the source's opset
 	for _, name := range slices.Sorted(maps.Keys(n.Attrs)) {
-		if slices.Equal(n.Ints(name), list) {
+		if list != nil && slices.Equal(n.Ints(name), list) {
 			if e.attr != "" {
 				return false
 			}
@@ -332,6 +353,21 @@ func (e *edit) find(ref op.SizeRef, values map[string]*graph.Value) bool {
 		}
 	}
 	return e.attr != ""
+}
+
+// readerOf finds the node that reads a constant on the way, through integers, to node n.
+func readerOf(v *graph.Value, n *graph.Node, depth int) *graph.Node {
+	if slices.Contains(n.Inputs, v) {
+		return n
+	}
+	for _, in := range n.Inputs {
+		if in != nil && in.Producer != nil && in.DType.IsInt() && depth > 0 {
+			if r := readerOf(v, in.Producer, depth-1); r != nil {
+				return r
+			}
+		}
+	}
+	return nil
 }
 
 // edit writes the new numbers. A constant whose readers want different ones gets copies.

@@ -1,0 +1,402 @@
+package pass_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+	"github.com/ildc/ildc/graph/pass"
+)
+
+// model builds test graphs with random weights.
+type model struct {
+	*graph.Builder
+	random *rand.Rand
+}
+
+func newModel(opset int64) *model {
+	g := graph.New("test")
+	g.Opsets[""] = opset
+	return &model{op.NewBuilder(g), rand.New(rand.NewPCG(1, 2))}
+}
+
+func (m *model) tensor(dims ...int) *graph.Tensor {
+	data := make([]float64, graph.Product(dims))
+	for i := range data {
+		data[i] = m.random.NormFloat64() / 2
+	}
+	return graph.FromValues(graph.Float32, dims, data)
+}
+
+func (m *model) weight(name string, dims ...int) *graph.Value {
+	return m.Const(name, m.tensor(dims...))
+}
+
+func (m *model) image(channels int) *graph.Value {
+	return m.Input("x", graph.Float32, graph.Dims(1, channels, 4, 4))
+}
+
+// conv is a 3×3 convolution with bias.
+func (m *model) conv(x *graph.Value, out int) *graph.Value {
+	in := x.Shape[1].Size
+	return m.Op("Conv", graph.Attrs{"pads": []int64{1, 1, 1, 1}}, x, m.weight("w", out, in, 3, 3), m.weight("b", out))
+}
+
+func (m *model) relu(x *graph.Value) *graph.Value { return m.Op("Relu", nil, x) }
+
+func (m *model) norm(x *graph.Value) *graph.Value {
+	c := x.Shape[1].Size
+	positive := m.tensor(c).Values()
+	for i := range positive {
+		positive[i] = 0.5 + math.Abs(positive[i])
+	}
+	return m.Op("BatchNormalization", nil, x, m.weight("scale", c), m.weight("shift", c), m.weight("mean", c),
+		m.Const("var", graph.FromValues(graph.Float32, []int{c}, positive)))
+}
+
+func (m *model) gemm(x *graph.Value, out int) *graph.Value {
+	return m.Op("Gemm", nil, x, m.weight("w", x.Shape[1].Size, out), m.weight("b", out))
+}
+
+// head classifies into 3 by a global pool.
+func (m *model) head(x *graph.Value) {
+	m.Output(m.gemm(m.Op("Flatten", nil, m.Op("GlobalAveragePool", nil, x)), 3))
+}
+
+func (m *model) reshape(x *graph.Value, dims ...int64) *graph.Value {
+	return m.Op("Reshape", nil, x, m.Const("shape", graph.Ints(dims...)))
+}
+
+func (m *model) transpose(x *graph.Value, perm ...int64) *graph.Value {
+	return m.Op("Transpose", graph.Attrs{"perm": perm}, x)
+}
+
+// topologies are the traps that channel groups must survive. groups lists each as its first producer and its number of channels.
+var topologies = []struct {
+	name   string
+	build  func(m *model)
+	groups string
+	fixed  string // the nodes that are left alone
+}{
+	{"plain chain", func(m *model) {
+		m.head(m.relu(m.conv(m.relu(m.conv(m.image(3), 8)), 6)))
+	}, "Conv 8, Conv_1 6", "Gemm"},
+	{"batch norm", func(m *model) {
+		m.head(m.relu(m.norm(m.conv(m.relu(m.norm(m.conv(m.image(3), 8))), 6))))
+	}, "Conv 8, Conv_1 6", "Gemm"},
+	{"residual add", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		x = m.relu(m.Op("Add", nil, x, m.conv(m.relu(m.conv(x, 6)), 8)))
+		m.head(m.relu(m.Op("Add", nil, x, m.conv(m.relu(m.conv(x, 4)), 8))))
+	}, "Conv 8, Conv_1 6, Conv_3 4", "Gemm"},
+	{"single convolution beside a skip", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		m.head(m.relu(m.Op("Add", nil, x, m.conv(x, 8))))
+	}, "Conv 8", "Gemm"},
+	{"residual add of the input", func(m *model) {
+		x := m.image(4)
+		m.head(m.Op("Add", nil, x, m.conv(m.relu(m.conv(x, 6)), 4)))
+	}, "Conv 6", "Conv_1 Gemm"},
+	{"concat", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		m.head(m.conv(m.Op("Concat", graph.Attrs{"axis": int64(1)}, m.relu(m.conv(x, 6)), x, m.relu(m.conv(x, 4))), 8))
+	}, "Conv 8, Conv_1 6, Conv_2 4, Conv_3 8", "Gemm"},
+	{"depthwise", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		x = m.Op("Conv", graph.Attrs{"group": int64(8)}, x, m.weight("w", 8, 1, 3, 3), m.weight("b", 8))
+		m.head(m.conv(m.relu(x), 6))
+	}, "Conv 8, Conv_2 6", "Gemm"},
+	{"depthwise with a multiplier", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 4))
+		x = m.Op("Conv", graph.Attrs{"group": int64(4)}, x, m.weight("w", 8, 1, 3, 3), m.weight("b", 8))
+		m.head(m.relu(x))
+	}, "Conv 4", "Gemm"},
+	{"grouped convolution", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		x = m.Op("Conv", graph.Attrs{"group": int64(2)}, x, m.weight("w", 6, 4, 3, 3), m.weight("b", 6))
+		m.head(m.relu(x))
+	}, "Conv 4, Conv_1 3", "Gemm"},
+	{"transposed convolution", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		m.head(m.relu(m.Op("ConvTranspose", nil, x, m.weight("w", 8, 6, 3, 3), m.weight("b", 6))))
+	}, "Conv 8, ConvTranspose 6", "Gemm"},
+	{"flatten with spatial extent", func(m *model) {
+		m.Output(m.gemm(m.relu(m.gemm(m.Op("Flatten", nil, m.relu(m.conv(m.image(3), 8))), 6)), 3))
+	}, "Conv 8, Gemm 6", "Gemm_1"},
+	{"fixed-batch reshape", func(m *model) {
+		m.Output(m.gemm(m.relu(m.gemm(m.reshape(m.relu(m.conv(m.image(3), 8)), 1, 128), 6)), 3))
+	}, "Conv 8, Gemm 6", "Gemm_1"},
+	{"a shape constant that two reshapes share", func(m *model) {
+		x, to := m.image(3), m.Const("to", graph.Ints(1, 128))
+		a := m.Op("Reshape", nil, m.relu(m.conv(x, 8)), to)
+		b := m.Op("Reshape", nil, m.relu(m.conv(x, 8)), to)
+		m.Output(m.Op("Add", nil, m.gemm(a, 3), m.gemm(b, 3)))
+	}, "Conv 8, Conv_1 8", "Gemm Gemm_1"},
+	{"weight reshaped", func(m *model) { // as CNTK exports
+		x := m.reshape(m.Op("MaxPool", graph.Attrs{"kernel_shape": []int64{2, 2}}, m.relu(m.conv(m.image(3), 8))), 1, 72)
+		m.Output(m.Op("Add", nil, m.Op("MatMul", nil, x, m.reshape(m.weight("p", 8, 3, 3, 5), 72, 5)), m.weight("b", 1, 5)))
+	}, "Conv 8", "MatMul"},
+	{"shape that the model computes", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		rows := m.Op("Unsqueeze", nil, m.Op("Gather", nil, m.Op("Shape", nil, x), m.Const("i", graph.Scalar(graph.Int64, 0))), m.Ints(0))
+		to := m.Op("Concat", graph.Attrs{"axis": int64(0)}, rows, m.Const("rest", graph.Ints(128)))
+		m.Output(m.gemm(m.Op("Reshape", nil, x, to), 3))
+	}, "Conv 8", "Gemm"},
+	{"tied weights", func(m *model) {
+		x, w, b := m.relu(m.conv(m.image(3), 8)), m.weight("w", 8, 8, 3, 3), m.weight("b", 8)
+		pads := graph.Attrs{"pads": []int64{1, 1, 1, 1}}
+		x = m.relu(m.Op("Conv", pads, x, w, b))
+		m.head(m.relu(m.Op("Conv", pads, x, w, b)))
+	}, "Conv 8", "Gemm"},
+	{"weight tied with its transpose", func(m *model) { // an autoencoder of the features; the transpose is folded apart from it
+		x := m.relu(m.gemm(m.Input("x", graph.Float32, graph.Dims(1, 4)), 8))
+		w := m.weight("w", 8, 6)
+		x = m.relu(m.Op("MatMul", nil, x, w))
+		m.Output(m.gemm(m.relu(m.Op("MatMul", nil, x, m.transpose(w, 1, 0))), 3))
+	}, "Gemm 8, MatMul 6, MatMul_1 8", "Gemm_1"},
+	{"one bias for two layers", func(m *model) {
+		b := m.weight("b", 8)
+		x := m.relu(m.Op("Conv", nil, m.image(3), m.weight("w", 8, 3, 1, 1), b))
+		m.head(m.relu(m.Op("Conv", nil, x, m.weight("w", 8, 8, 1, 1), b)))
+	}, "Conv 8", "Gemm"},
+	{"channel shuffle", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		x = m.reshape(m.transpose(m.reshape(x, 1, 2, 4, 4, 4), 0, 2, 1, 3, 4), 1, 8, 4, 4)
+		m.head(m.relu(m.conv(x, 6)))
+	}, "Conv 4, Conv_1 6", "Gemm"},
+	{"shuffle between grouped convolutions", func(m *model) {
+		x := m.relu(m.Op("Conv", graph.Attrs{"group": int64(2)}, m.conv(m.image(3), 8), m.weight("w", 8, 4, 1, 1)))
+		x = m.reshape(m.transpose(m.reshape(x, 1, 2, 4, 4, 4), 0, 2, 1, 3, 4), 1, 8, 4, 4)
+		m.head(m.relu(m.Op("Conv", graph.Attrs{"group": int64(2)}, x, m.weight("w", 6, 4, 1, 1))))
+	}, "Conv 4, Conv_1 2, Conv_2 3", "Gemm"},
+	{"squeeze and excitation", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		s := m.Op("GlobalAveragePool", nil, x)
+		s = m.relu(m.Op("Conv", nil, s, m.weight("w", 4, 8, 1, 1), m.weight("b", 4)))
+		s = m.Op("Sigmoid", nil, m.Op("Conv", nil, s, m.weight("w", 8, 4, 1, 1), m.weight("b", 8)))
+		m.head(m.Op("Mul", nil, x, s))
+	}, "Conv 8, Conv_1 4", "Gemm"},
+	{"constants along channels", func(m *model) {
+		x := m.Op("Mul", nil, m.conv(m.image(3), 8), m.weight("gain", 1, 8, 1, 1))
+		x = m.relu(m.Op("Add", nil, x, m.weight("offset", 8, 1, 1)))
+		m.head(m.Op("Div", nil, x, m.Const("half", graph.Scalar(graph.Float32, 2))))
+	}, "Conv 8", "Gemm"},
+	{"pad on channels", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		x = m.Op("Pad", nil, x, m.Ints(0, 1, 0, 0, 0, 2, 0, 0))
+		m.head(m.relu(m.conv(x, 6)))
+	}, "Conv 8, Conv_1 6", "Gemm"},
+	{"slice on channels", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		x = m.Op("Slice", nil, x, m.Ints(2), m.Ints(6), m.Ints(1))
+		m.head(m.relu(m.conv(x, 6)))
+	}, "Conv_1 6", "Conv Gemm"},
+	{"split on channels", func(m *model) {
+		parts := m.Ops("Split", 2, graph.Attrs{"axis": int64(1)}, m.relu(m.conv(m.image(3), 8)), m.Ints(3, 5))
+		m.head(m.relu(m.Op("Concat", graph.Attrs{"axis": int64(1)}, parts[1], m.relu(m.conv(parts[0], 6)))))
+	}, "Conv 3, Conv 5, Conv_1 6", "Gemm"},
+	{"split into equal parts", func(m *model) {
+		parts := m.Ops("Split", 2, graph.Attrs{"axis": int64(1), "num_outputs": int64(2)}, m.relu(m.conv(m.image(3), 8)))
+		m.head(m.relu(m.Op("Concat", graph.Attrs{"axis": int64(1)}, parts[1], m.relu(m.conv(parts[0], 6)))))
+	}, "Conv 4, Conv_1 6", "Gemm"},
+	{"softmax over channels", func(m *model) {
+		x := m.Op("Softmax", graph.Attrs{"axis": int64(1)}, m.conv(m.image(3), 8))
+		m.head(m.relu(m.conv(x, 6)))
+	}, "Conv_1 6", "Conv Gemm"},
+	{"layer norm over channels", func(m *model) {
+		x := m.Op("LayerNormalization", nil, m.gemm(m.Input("x", graph.Float32, graph.Dims(2, 4)), 8), m.weight("s", 8), m.weight("b", 8))
+		m.Output(m.gemm(m.relu(m.gemm(x, 6)), 3))
+	}, "Gemm_1 6", "Gemm Gemm_2"},
+	{"mean over channels", func(m *model) {
+		x := m.relu(m.conv(m.relu(m.conv(m.image(3), 8)), 6))
+		m.Output(m.Op("ReduceMean", nil, x, m.Ints(1)))
+	}, "Conv 8", "Conv_1"},
+	{"NHWC sandwich", func(m *model) { // as Keras exports
+		x := m.transpose(m.Input("x", graph.Float32, graph.Dims(1, 4, 4, 3)), 0, 3, 1, 2)
+		x = m.transpose(m.conv(x, 8), 0, 2, 3, 1)
+		x = m.relu(m.Op("Add", nil, x, m.weight("offset", 8)))
+		x = m.transpose(m.conv(m.transpose(x, 0, 3, 1, 2), 6), 0, 2, 3, 1)
+		m.Output(m.gemm(m.reshape(m.relu(x), 1, -1), 3))
+	}, "Conv 8, Conv_1 6", "Gemm"},
+	{"weights in constant nodes", func(m *model) {
+		constant := func(dims ...int) *graph.Value { return m.Op("Constant", graph.Attrs{"value": m.tensor(dims...)}) }
+		x := m.relu(m.Op("Conv", nil, m.image(3), constant(8, 3, 3, 3), constant(8)))
+		x = m.Op("Reshape", nil, x, m.Op("Constant", graph.Attrs{"value": graph.Ints(1, 32)}))
+		m.Output(m.Op("Gemm", nil, x, constant(32, 3), constant(3)))
+	}, "Conv 8", "Gemm"},
+	{"attention heads", func(m *model) { // 2 heads of 4, 3 tokens
+		x := m.Input("x", graph.Float32, graph.Dims(3, 5))
+		heads := func(name string) *graph.Value {
+			return m.transpose(m.reshape(m.Op("MatMul", nil, x, m.weight(name, 5, 8)), 3, 2, 4), 1, 0, 2)
+		}
+		q, k, v := heads("q"), heads("k"), heads("v")
+		a := m.Op("Softmax", nil, m.Op("MatMul", nil, q, m.transpose(k, 0, 2, 1)))
+		y := m.reshape(m.transpose(m.Op("MatMul", nil, a, v), 1, 0, 2), 3, 8)
+		m.Output(m.Op("MatMul", nil, y, m.weight("o", 8, 5)))
+	}, "MatMul 2", "MatMul_5"},
+	{"model output in the middle", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		m.Output(x)
+		m.head(m.relu(m.conv(x, 6)))
+	}, "Conv_1 6", "Conv Gemm"},
+}
+
+func TestChannels(t *testing.T) {
+	for _, c := range topologies {
+		t.Run(c.name, func(t *testing.T) {
+			m := newModel(op.Opset)
+			c.build(m)
+			if err := m.Err(); err != nil {
+				t.Fatal(err)
+			}
+			gs, err := pass.Channels(m.Graph(), pass.Binding{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var groups, fixed []string
+			for _, group := range gs.List {
+				groups = append(groups, fmt.Sprintf("%s %d", group.Name, group.Channels))
+			}
+			for _, f := range gs.Fixed {
+				fixed = append(fixed, pass.NodeName(f.Node))
+				if f.Why == "" {
+					t.Errorf("%s is left alone without a reason", f.Node.Name)
+				}
+			}
+			if got := strings.Join(groups, ", "); got != c.groups {
+				t.Errorf("groups %s, want %s", got, c.groups)
+			}
+			if got := strings.Join(fixed, " "); got != c.fixed {
+				t.Errorf("left alone %s, want %s: %v", got, c.fixed, gs.Fixed)
+			}
+			checkSlices(t, gs)
+		})
+	}
+}
+
+// checkSlices removes some channels of each group, then of all, and compares what the sliced graph computes with the source in which the
+// weights of linear ops are zero at the removed positions.
+func checkSlices(t *testing.T, gs *pass.Groups) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(3, 4))
+	some := func(group *pass.Group) []int {
+		keep := random.Perm(group.Channels)[:1+random.IntN(group.Channels-1)]
+		slices.Sort(keep)
+		return keep
+	}
+	for i, group := range gs.List {
+		keep := make([][]int, len(gs.List))
+		keep[i] = some(group)
+		checkSlice(t, gs, keep)
+	}
+	all := make([][]int, len(gs.List))
+	for i, group := range gs.List {
+		all[i] = some(group)
+	}
+	checkSlice(t, gs, all)
+}
+
+func checkSlice(t *testing.T, gs *pass.Groups, keep [][]int) {
+	t.Helper()
+	s, err := gs.Slice(keep)
+	if err != nil {
+		t.Fatalf("keep %v: %v", keep, err)
+	}
+	sameSignature(t, gs.Source, s.Graph)
+	in := map[string]*graph.Tensor{}
+	random := rand.New(rand.NewPCG(5, 6))
+	for _, v := range gs.Graph.Inputs {
+		data := make([]float64, v.Shape.Elements())
+		for i := range data {
+			data[i] = random.NormFloat64()
+		}
+		in[v.Name] = graph.FromValues(v.DType, v.Shape.Sizes(), data)
+	}
+	student, err := pass.Analyse(s.Graph, pass.Binding{Batch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pass.Eval(student, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := pass.Eval(masked(gs, keep), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, w := range want {
+		// Both are float32 with the same terms, in sums of another length: 10⁻⁵ of the largest element is some 80 roundings.
+		if diff := largestDifference(got[name], w); !(diff <= 1e-5) {
+			t.Errorf("keep %v: output %q differs from the masked source's by %g", keep, name, diff)
+		}
+	}
+}
+
+// masked is the analysed source with the weights of linear ops zero at the positions that are removed.
+func masked(gs *pass.Groups, keep [][]int) *graph.Graph {
+	g, to := gs.Graph.Clone()
+	weights := map[*graph.Value]bool{}
+	for _, n := range g.Nodes {
+		if s := op.Of(n); s.MACs != nil {
+			for _, v := range n.Inputs {
+				weights[v] = v.Const != nil
+			}
+		}
+	}
+	for i, group := range gs.List {
+		for _, a := range group.Axes {
+			w := to[a.Value]
+			if keep[i] == nil || !weights[w] {
+				continue
+			}
+			data := w.Const.Values()
+			inner := graph.Product(w.Const.Dims[a.Axis+1:])
+			for k := range data {
+				p := k / inner % w.Const.Dims[a.Axis]
+				for channel, at := range a.At {
+					if slices.Contains(at, p) && !slices.Contains(keep[i], channel) {
+						data[k] = 0
+					}
+				}
+			}
+			w.Const = graph.FromValues(w.DType, w.Const.Dims, data)
+		}
+	}
+	return g
+}
+
+// largestDifference is relative to the largest magnitude of want; infinite where the dims differ.
+func largestDifference(got, want *graph.Tensor) float64 {
+	if got == nil || !slices.Equal(got.Dims, want.Dims) {
+		return math.Inf(1)
+	}
+	diff, scale := 0.0, 0.0
+	a, b := got.Values(), want.Values()
+	for i := range b {
+		diff, scale = max(diff, math.Abs(a[i]-b[i])), max(scale, math.Abs(b[i]))
+		if math.IsNaN(a[i] - b[i]) {
+			return math.NaN()
+		}
+	}
+	return diff / scale
+}
+
+// sameSignature checks that a student takes and gives what its source does.
+func sameSignature(t *testing.T, source, student *graph.Graph) {
+	t.Helper()
+	signature := func(g *graph.Graph) string {
+		s := fmt.Sprint(g.Name, g.Opsets)
+		for _, v := range slices.Concat(g.Inputs, g.Outputs) {
+			s += fmt.Sprint(" ", v.Name, v.DType, v.Shape)
+		}
+		return s
+	}
+	if got, want := signature(student), signature(source); got != want {
+		t.Errorf("the student is %s, its source %s", got, want)
+	}
+}
