@@ -15,8 +15,9 @@ type chain struct {
 	value *graph.Value // at the end of what changes features
 	end   *graph.Value // at the end of all; nil where several nodes go on
 	head  *graph.Node
-	step  int // chains passed since the last compute node, on the longest path
-	rank  int // in the structural order
+	step  int  // chains passed since the last compute node, on the longest path
+	rank  int  // in the structural order
+	aside bool // of all stages
 }
 
 // findChains groups values into chains and keeps, in total order, those that carry features: computed by at least one compute

@@ -6,13 +6,16 @@ import (
 	"slices"
 )
 
-// evenly is how many pairs are chosen from a network of one resolution.
-const evenly = 4
+// evenly is how many pairs are chosen from a network of one stage, mostChosen how many at the most from one of many.
+const (
+	evenly     = 4
+	mostChosen = 6
+)
 
 // choose marks the pairs to distil from: those that were asked for, and of each of the teacher's other stages the last: of the last
 // stage with positions the very last map, of others the end of their last block, where they have blocks, since the block that leaves a stage
 // begins at its resolution. A network of one stage, such as a multilayer perceptron, gives some at even distances.
-// Pairs of equal resolution on every path are preferred. What a pool alone has made is left: it says what its operand says.
+// Where there are many stages, some are taken at even distances. Pairs of equal resolution on every path are preferred. What a pool alone has made is left: it says what its operand says.
 func choose(pairs []Pair, stages []Stage) {
 	staged := make([][]*Pair, len(stages))
 	given := make([]bool, len(stages))
@@ -39,25 +42,37 @@ func choose(pairs []Pair, stages []Stage) {
 			lastMaps = k
 		}
 	}
+	var taken []*Pair
+	reason := map[*Pair]string{}
+	take := func(p *Pair, why string) {
+		taken = append(taken, p)
+		reason[p] = why
+	}
 	for k, in := range staged {
 		if len(in) == 0 || given[k] {
 			continue
 		}
-		last, blocks := preferred(in, false), preferred(in, true)
-		p := last[len(last)-1]
+		whole, blocks := preferred(in, false), preferred(in, true)
+		last := whole[len(whole)-1]
 		switch {
 		case used == 1:
-			if blocks[len(blocks)-1] != p {
-				blocks = append(blocks, p)
+			if blocks[len(blocks)-1] != last {
+				blocks = append(blocks, last)
 			}
-			spread(blocks)
+			few := spread(blocks, evenly)
+			for i, p := range few {
+				take(p, fmt.Sprintf("hidden %d of %d", i+1, len(few)))
+			}
 		case k == lastMaps:
-			p.Chosen = "last map"
+			take(last, "last map")
 		case len(stages[k].Spatial) == 0:
-			p.Chosen = "last vector"
+			take(last, "last vector")
 		default:
-			blocks[len(blocks)-1].Chosen = "last at " + resolution(stages[k].Spatial)
+			take(blocks[len(blocks)-1], "last at "+resolution(stages[k].Spatial))
 		}
+	}
+	for _, p := range spread(taken, mostChosen) {
+		p.Chosen = reason[p]
 	}
 }
 
@@ -82,13 +97,14 @@ func preferred(pairs []*Pair, merges bool) []*Pair {
 	return slices.DeleteFunc(slices.Clone(pairs), func(p *Pair) bool { return merit(p) < most })
 }
 
-// spread marks pairs at even distances, the last among them.
-func spread(pairs []*Pair) {
-	count := min(evenly, len(pairs))
-	for i := range count {
-		k := ((i+1)*len(pairs)+count-1)/count - 1
-		pairs[k].Chosen = fmt.Sprintf("%d of %d", k+1, len(pairs))
+// spread takes pairs at even distances, the last among them.
+func spread(pairs []*Pair, most int) []*Pair {
+	count := min(most, len(pairs))
+	taken := make([]*Pair, count)
+	for i := range taken {
+		taken[i] = pairs[((i+1)*len(pairs)+count-1)/count-1]
 	}
+	return taken
 }
 
 // Chosen lists the pairs to distil from.

@@ -39,6 +39,7 @@ func analyse(g *graph.Graph) *network {
 	n.findThrough()
 	n.findChannels()
 	n.findChains()
+	n.arrange()
 	n.findStages()
 	return n
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Stage is a contiguous run of equal resolution in the total order of candidates. Values without positions that later maps
-// depend on (the gates of squeeze-and-excitation) stand aside of all stages, unless every path leads through them.
+// Stage is a contiguous run of equal resolution in the total order of candidates. Values of another resolution within a block, such as
+// the gates of squeeze-and-excitation and the maps of attention, stand aside of all stages.
 type Stage struct {
 	Spatial       []int  `json:"spatial"` // extents of positions; none for vectors
 	First         string `json:"first"`
@@ -16,36 +16,64 @@ type Stage struct {
 	Length        int    `json:"length"`                   // number of candidates
 }
 
+// arrange brings branches that run in parallel into one order. Between two values a and b that every path leads through, depth
+// mixes branches that change the resolution early with ones that change it late: those that still have a's resolution go first,
+// those that have b's already go last. Where a and b have the same resolution and are near, others between them stand aside.
+func (n *network) arrange() {
+	var arranged []*chain
+	var a *chain
+	for rest := n.chains; len(rest) > 0; {
+		end := slices.IndexFunc(rest, func(c *chain) bool { return c.Through })
+		var b *chain
+		between := rest
+		if end >= 0 {
+			b, between = rest[end], rest[:end]
+		}
+		place := func(c *chain) int {
+			switch {
+			case a != nil && c.sameResolution(a):
+				return 0
+			case b != nil && c.sameResolution(b):
+				return 2
+			}
+			return 1
+		}
+		if a == nil || b == nil || !a.sameResolution(b) {
+			slices.SortStableFunc(between, func(c, d *chain) int { return place(c) - place(d) })
+		} else if b.Depth-a.Depth < 0.5 {
+			for _, c := range between {
+				c.aside = !c.sameResolution(a)
+			}
+		}
+		arranged = append(arranged, between...)
+		rest = rest[len(between):]
+		if a = b; b != nil {
+			arranged, rest = append(arranged, b), rest[1:]
+		}
+	}
+	n.chains = arranged
+}
+
+func (c *chain) sameResolution(d *chain) bool { return slices.Equal(c.Spatial(), d.Spatial()) }
+
 // findStages cuts the candidates into stages. The last of a stage is the end of its last block, or else the last value that every path
 // leads through: inner values of the block that leaves the stage may have the stage's resolution still. No block leaves the last
 // stage of maps with positions.
 func (n *network) findStages() {
-	toMap := map[*graph.Value]bool{} // a map with positions depends on it
-	for _, node := range slices.Backward(n.order) {
-		for _, v := range node.Outputs {
-			if channel, ok := n.channel[v]; toMap[v] || ok && len(spatial(v.Shape, channel)) > 0 {
-				for _, w := range n.operands(node) {
-					toMap[w] = true
-				}
-			}
-		}
-	}
+	n.setVectorsAside()
 	var runs [][]*chain
+	lastMaps := -1
 	for _, c := range n.chains {
-		extents := c.Spatial()
-		if len(extents) == 0 && toMap[c.value] && !c.Through {
+		if c.aside {
 			continue
 		}
-		if last := len(runs) - 1; last >= 0 && slices.Equal(runs[last][0].Spatial(), extents) {
+		if last := len(runs) - 1; last >= 0 && runs[last][0].sameResolution(c) {
 			runs[last] = append(runs[last], c)
 		} else {
 			runs = append(runs, []*chain{c})
 		}
-	}
-	lastMaps := -1
-	for i, run := range runs {
-		if len(run[0].Spatial()) > 0 {
-			lastMaps = i
+		if len(c.Spatial()) > 0 {
+			lastMaps = len(runs) - 1
 		}
 	}
 	for i, run := range runs {
@@ -71,5 +99,22 @@ func (n *network) findStages() {
 			}
 		}
 		n.stages = append(n.stages, Stage{Spatial: run[0].Spatial(), First: run[0].Name, Last: last.Name, PreActivation: last.PreActivation, Length: len(run)})
+	}
+}
+
+// setVectorsAside marks values without positions that later maps depend on, unless every path leads through them.
+func (n *network) setVectorsAside() {
+	toMap := map[*graph.Value]bool{} // a map with positions depends on it
+	for _, node := range slices.Backward(n.order) {
+		for _, v := range node.Outputs {
+			if channel, ok := n.channel[v]; toMap[v] || ok && len(spatial(v.Shape, channel)) > 0 {
+				for _, w := range n.operands(node) {
+					toMap[w] = true
+				}
+			}
+		}
+	}
+	for _, c := range n.chains {
+		c.aside = c.aside || len(c.Spatial()) == 0 && toMap[c.value] && !c.Through
 	}
 }
