@@ -85,7 +85,7 @@ func TestConv(t *testing.T) {
 					gotY, gotX, gotW := random(r, len(y)), random(r, len(x)), random(r, len(w))
 					cv.Forward(team, gotY, x, w, bias)
 					cv.GradInput(team, gotX, dy, w)
-					cv.GradWeight(team, gotW, dy, x, random(r, cv.WeightScratch()))
+					cv.GradWeight(team, gotW, dy, x)
 					near(t, "y", gotY, y)
 					near(t, "dx", gotX, dx)
 					near(t, "dw", gotW, dw)
@@ -118,7 +118,6 @@ func BenchmarkConv(b *testing.B) {
 		x, w := random(r, s.N*s.C*s.H*s.W), random(r, s.O*s.C/s.Groups*s.KH*s.KW)
 		y := random(r, s.N*s.O*s.OH*s.OW)
 		team, cv := NewTeam(2), NewConv(s)
-		scratch := make([]float32, cv.WeightScratch())
 		run := func(what string, f func()) {
 			b.Run(fmt.Sprintf("%d→%d %d×%d/%d g%d %dx%d %s", s.C, s.O, s.H, s.W, s.SH, s.Groups, s.KH, s.KW, what), func(b *testing.B) {
 				for b.Loop() {
@@ -129,6 +128,6 @@ func BenchmarkConv(b *testing.B) {
 		}
 		run("forward", func() { cv.Forward(team, y, x, w, nil) })
 		run("input", func() { cv.GradInput(team, x, y, w) })
-		run("weight", func() { cv.GradWeight(team, w, y, x, scratch) })
+		run("weight", func() { cv.GradWeight(team, w, y, x) })
 	}
 }

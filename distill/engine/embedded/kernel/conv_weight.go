@@ -39,28 +39,28 @@ func (cv *Conv) planWeightGradient() {
 // narrow says whether a group has so few output channels that most of a tile would be wasted.
 func (cv *Conv) narrow() bool { return cv.o <= 2 }
 
-// WeightScratch is the number of elements GradWeight needs as scratch.
-func (cv *Conv) WeightScratch() int {
+// partialSums is the number of elements of all chunks' sums.
+func (cv *Conv) partialSums() int {
 	if cv.narrow() {
 		return cv.weight.chunks.n * cv.O * cv.c * cv.k
 	}
 	return cv.weight.chunks.n * cv.Groups * cv.c * cv.k * cv.weight.width
 }
 
-// GradWeight computes dw from dy and x. scratch has WeightScratch elements.
-func (cv *Conv) GradWeight(team *Team, dw, dy, x, scratch []float32) {
-	g := &cv.weight
+// GradWeight computes dw from dy and x. It uses the team's workspace.
+func (cv *Conv) GradWeight(team *Team, dw, dy, x []float32) {
+	g, partial := &cv.weight, team.Workspace(cv.partialSums())
 	rows := cv.c * cv.k
 	if cv.narrow() {
 		size := cv.O * rows
 		team.Do(g.chunks.n*cv.Groups, func(s *Scratch, task int) {
 			chunk, group := task/cv.Groups, task%cv.Groups
-			cv.gradWeightNarrow(s, scratch[chunk*size+group*cv.o*rows:][:cv.o*rows], dy, x, group, chunk)
+			cv.gradWeightNarrow(s, partial[chunk*size+group*cv.o*rows:][:cv.o*rows], dy, x, group, chunk)
 		})
 		team.Split(size, 1<<14, func(_ *Scratch, from, to int) {
-			copy(dw[from:to], scratch[from:to])
+			copy(dw[from:to], partial[from:to])
 			for chunk := 1; chunk < g.chunks.n; chunk++ {
-				vek32.Add_Inplace(dw[from:to], scratch[chunk*size+from:chunk*size+to])
+				vek32.Add_Inplace(dw[from:to], partial[chunk*size+from:chunk*size+to])
 			}
 		})
 		return
@@ -68,7 +68,7 @@ func (cv *Conv) GradWeight(team *Team, dw, dy, x, scratch []float32) {
 	size := rows * g.width
 	team.Do(g.chunks.n*cv.Groups, func(s *Scratch, task int) {
 		chunk, group := task/cv.Groups, task%cv.Groups
-		sums := scratch[task*size:][:size]
+		sums := partial[task*size:][:size]
 		clear(sums)
 		from, to := g.chunks.of(chunk)
 		for n := from; n < to; n++ {
@@ -80,7 +80,7 @@ func (cv *Conv) GradWeight(team *Team, dw, dy, x, scratch []float32) {
 		out := dw[o*rows:][:rows]
 		clear(out)
 		for chunk := range g.chunks.n {
-			sums := scratch[(chunk*cv.Groups+group)*size:][:size]
+			sums := partial[(chunk*cv.Groups+group)*size:][:size]
 			for i := range out {
 				out[i] += sums[i*g.width+column]
 			}

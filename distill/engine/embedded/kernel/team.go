@@ -8,6 +8,7 @@ import (
 // Team shares out work between a fixed number of goroutines. It is used by one goroutine at a time.
 type Team struct {
 	scratch []Scratch
+	shared  []float32
 	stopped atomic.Bool
 }
 
@@ -60,6 +61,14 @@ func (t *Team) Do(tasks int, f func(s *Scratch, task int)) {
 }
 
 type panicValue struct{ value any }
+
+// Workspace gives n elements that hold anything, for one kernel at a time, reused from kernel to kernel.
+func (t *Team) Workspace(n int) []float32 {
+	if len(t.shared) < n {
+		t.shared = make([]float32, n)
+	}
+	return t.shared[:n]
+}
 
 // Split cuts n elements into runs of at most size and calls f for each, runs in parallel.
 func (t *Team) Split(n, size int, f func(s *Scratch, from, to int)) {

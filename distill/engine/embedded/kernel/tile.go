@@ -25,6 +25,9 @@ const (
 // accelerated says whether the processor has what the assembly needs, AVX2 and FMA.
 var accelerated = hasAssembly && vek32.Info().Acceleration
 
+// Accelerated says whether kernels use the processor's vector instructions.
+func Accelerated() bool { return accelerated }
+
 func (t *tile) run() {
 	if accelerated {
 		runAVX2(t)

@@ -1,0 +1,193 @@
+package embedded
+
+import (
+	"math"
+
+	"github.com/ildc/ildc/distill/engine/embedded/kernel"
+	"github.com/ildc/ildc/graph"
+)
+
+// walkOver walks over dims, with operands that broadcast to them.
+func walkOver(dims []int, operands ...[]int) *kernel.Walk {
+	strides := make([][]int, len(operands))
+	for i, o := range operands {
+		strides[i] = kernel.Strides(o, dims)
+	}
+	return kernel.NewWalk(dims, strides...)
+}
+
+func binary[T, D any](f *kernel.Binary[T, D]) func(c *call) step {
+	return func(c *call) step {
+		a, okA := c.in[0].Data.([]T)
+		b, okB := c.in[1].Data.([]T)
+		y, okY := c.out[0].Data.([]D)
+		if !okA || !okB || !okY {
+			return nil
+		}
+		walk := walkOver(c.out[0].Dims, c.out[0].Dims, c.in[0].Dims, c.in[1].Dims)
+		return func(team *kernel.Team) { f.Apply(team, walk, y, a, b) }
+	}
+}
+
+// variadic folds the inputs from the left.
+func variadic(f *kernel.Binary[float32, float32]) func(c *call) step {
+	return func(c *call) step {
+		if !c.floats() {
+			return nil
+		}
+		out := c.out[0]
+		y := out.Float32s()
+		copies := walkOver(out.Dims, out.Dims, c.in[0].Dims)
+		walks, in := make([]*kernel.Walk, len(c.in)), make([][]float32, len(c.in))
+		for i, t := range c.in {
+			walks[i], in[i] = walkOver(out.Dims, out.Dims, out.Dims, t.Dims), t.Float32s()
+		}
+		return func(team *kernel.Team) {
+			kernel.Move(team, copies, y, in[0])
+			for i := 1; i < len(in); i++ {
+				f.Apply(team, walks[i], y, y, in[i])
+			}
+		}
+	}
+}
+
+func where(c *call) step {
+	y := c.out[0]
+	walk := walkOver(y.Dims, y.Dims, c.in[0].Dims, c.in[1].Dims, c.in[2].Dims)
+	switch y.Data.(type) {
+	case []float32:
+		return whereOf[float32](c, walk)
+	case []int64:
+		return whereOf[int64](c, walk)
+	}
+	return nil
+}
+
+func whereOf[T any](c *call, walk *kernel.Walk) step {
+	cond, a, b, y := c.in[0].Data.([]bool), c.in[1].Data.([]T), c.in[2].Data.([]T), c.out[0].Data.([]T)
+	return func(team *kernel.Team) { kernel.Where(team, walk, y, cond, a, b) }
+}
+
+func unary(f func(c *call) kernel.Unary) func(c *call) step {
+	return func(c *call) step {
+		if !c.floats() {
+			return nil
+		}
+		u := f(c)
+		x, y := c.in[0].Float32s(), c.out[0].Float32s()
+		return func(team *kernel.Team) { u.Apply(team, y, x) }
+	}
+}
+
+func each(f func(x float64) float64) func(*call) kernel.Unary {
+	return func(*call) kernel.Unary { return kernel.UnaryOf(f) }
+}
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// sign is −1, 0 or 1; of NaN it is NaN.
+func sign(x float64) float64 {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	}
+	return x
+}
+
+func leakyRelu(c *call) kernel.Unary { return kernel.LeakyRelu(float32(c.node.Float("alpha", 0.01))) }
+
+// clip reads its bounds when it runs, since the graph may compute them.
+func clip(c *call) kernel.Unary {
+	low, high := c.input(1), c.input(2)
+	return func(dst, x []float32) {
+		lo, hi := float32(math.Inf(-1)), float32(math.Inf(1))
+		if low != nil {
+			lo = low[0]
+		}
+		if high != nil {
+			hi = high[0]
+		}
+		kernel.Clip(lo, hi)(dst, x)
+	}
+}
+
+func not(c *call) step {
+	x, y := c.in[0].Data.([]bool), c.out[0].Data.([]bool)
+	return func(team *kernel.Team) { kernel.Not(team, y, x) }
+}
+
+func cast(c *call) step {
+	y, ok := c.out[0].Data.([]float32)
+	if !ok {
+		return nil
+	}
+	switch x := c.in[0].Data.(type) {
+	case []bool:
+		return func(team *kernel.Team) { kernel.FromBool(team, y, x) }
+	case []float32:
+		dims := c.out[0].Dims
+		walk := walkOver(dims, dims, dims)
+		return func(team *kernel.Team) { kernel.Move(team, walk, y, x) }
+	}
+	return nil
+}
+
+func softmax(logarithm bool) func(c *call) step {
+	return func(c *call) step {
+		dims := c.in[0].Dims
+		axis, ok := graph.Axis(c.node.Int("axis", -1), len(dims))
+		if !c.floats() || !ok {
+			return nil
+		}
+		outer, n, inner := graph.Product(dims[:axis]), dims[axis], graph.Product(dims[axis+1:])
+		x, y := c.input(0), c.out[0].Float32s()
+		return func(team *kernel.Team) { kernel.Softmax(team, y, x, outer, n, inner, logarithm) }
+	}
+}
+
+// normalisation prepares batch normalisation of x, [N,C,…].
+func (c *call) normalisation(x *graph.Tensor) *kernel.BatchNorm {
+	if !c.floats() {
+		return nil
+	}
+	return &kernel.BatchNorm{N: x.Dims[0], C: x.Dims[1], Plane: graph.Product(x.Dims[2:]), Epsilon: c.node.Float("epsilon", 1e-5)}
+}
+
+func batchNorm(c *call) step {
+	k := c.normalisation(c.in[0])
+	if k == nil || c.node.Int("training_mode", 0) != 0 {
+		return nil
+	}
+	x, scale, bias, mean, variance, y := c.input(0), c.input(1), c.input(2), c.input(3), c.input(4), c.out[0].Float32s()
+	return func(team *kernel.Team) { k.Infer(team, y, x, scale, bias, mean, variance) }
+}
+
+func batchNormTrain(c *call) step {
+	k := c.normalisation(c.in[0])
+	if k == nil {
+		return nil
+	}
+	momentum := float32(c.node.Float("momentum", 0.9))
+	x, scale, bias, runningMean, runningVar := c.input(0), c.input(1), c.input(2), c.input(3), c.input(4)
+	y, nextMean, nextVar, mean, inv := c.output(0, len(x)), c.output(1, k.C), c.output(2, k.C), c.output(3, k.C), c.output(4, k.C)
+	variance := make([]float32, k.C)
+	return func(team *kernel.Team) {
+		k.Train(team, y, x, scale, bias, mean, variance, inv)
+		for i := range nextMean {
+			nextMean[i] = momentum*runningMean[i] + (1-momentum)*mean[i]
+			nextVar[i] = momentum*runningVar[i] + (1-momentum)*variance[i]
+		}
+	}
+}
+
+func batchNormGrad(c *call) step {
+	k := c.normalisation(c.in[1])
+	if k == nil {
+		return nil
+	}
+	dy, x, scale, mean, inv := c.input(0), c.input(1), c.input(2), c.input(3), c.input(4)
+	dx, dScale, dBias := c.output(0, len(x)), c.output(1, k.C), c.output(2, k.C)
+	return func(team *kernel.Team) { k.Grad(team, dx, dScale, dBias, dy, x, scale, mean, inv) }
+}

@@ -1,0 +1,161 @@
+package embedded
+
+import (
+	"math"
+
+	"github.com/ildc/ildc/distill/engine/embedded/kernel"
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+)
+
+// operation is how the engine runs an op.
+type operation struct {
+	// kernel binds a kernel to a node's memory; it gives nil for a use of the op that it does not cover, which the reference
+	// evaluation then computes. nil: the reference computes every use.
+	kernel func(c *call) step
+	// view: the output is the first input under another shape, and shares its memory.
+	view bool
+	// inPlace: the first output may take the memory of an input of its dtype and shape.
+	inPlace bool
+}
+
+// call is a node with the memory of its inputs (nil where absent) and outputs (nil where not asked for).
+type call struct {
+	node    *graph.Node
+	in, out []*graph.Tensor
+}
+
+// step computes a node.
+type step func(team *kernel.Team)
+
+type key struct{ domain, op string }
+
+func keyOf(n *graph.Node) key { return key{n.Domain, n.Op} }
+
+// operations has every op of the op table. Gorgonia's own ops are not among them: they run on one thread and allocate their results, and
+// some are wrong.
+var operations = map[key]operation{
+	{"", "Conv"}:                  {kernel: conv},
+	{"", "ConvTranspose"}:         {kernel: convTranspose},
+	{op.Macro, "ConvGradInput"}:   {kernel: convGradInput},
+	{op.Macro, "ConvGradWeight"}:  {kernel: convGradWeight},
+	{"", "MatMul"}:                {kernel: matMul},
+	{"", "Gemm"}:                  {kernel: gemm},
+	{"", "MaxPool"}:               {kernel: maxPool},
+	{"", "AveragePool"}:           {kernel: averagePool},
+	{"", "GlobalMaxPool"}:         {kernel: globalPool(kernel.FoldMax, false)},
+	{"", "GlobalAveragePool"}:     {kernel: globalPool(kernel.FoldSum, true)},
+	{op.Macro, "MaxPoolGrad"}:     {kernel: maxPoolGrad},
+	{op.Macro, "AveragePoolGrad"}: {kernel: averagePoolGrad},
+
+	{"", "BatchNormalization"}:   {kernel: batchNorm, inPlace: true},
+	{op.Macro, "BatchNormTrain"}: {kernel: batchNormTrain, inPlace: true},
+	{op.Macro, "BatchNormGrad"}:  {kernel: batchNormGrad, inPlace: true},
+	{"", "LayerNormalization"}:   {},
+	{"", "Softmax"}:              {kernel: softmax(false), inPlace: true},
+	{"", "LogSoftmax"}:           {kernel: softmax(true), inPlace: true},
+
+	{"", "Add"}:  {kernel: binary(&kernel.Add), inPlace: true},
+	{"", "Sub"}:  {kernel: binary(&kernel.Sub), inPlace: true},
+	{"", "Mul"}:  {kernel: binary(&kernel.Mul), inPlace: true},
+	{"", "Div"}:  {kernel: binary(&kernel.Div), inPlace: true},
+	{"", "Pow"}:  {kernel: binary(&kernel.Pow), inPlace: true},
+	{"", "Max"}:  {kernel: variadic(&kernel.Max)},
+	{"", "Min"}:  {kernel: variadic(&kernel.Min)},
+	{"", "Sum"}:  {kernel: variadic(&kernel.Add)},
+	{"", "Mean"}: {},
+
+	{"", "Equal"}:          {kernel: binary(&kernel.Equal)},
+	{"", "Less"}:           {kernel: binary(&kernel.Less)},
+	{"", "LessOrEqual"}:    {kernel: binary(&kernel.LessOrEqual)},
+	{"", "Greater"}:        {kernel: binary(&kernel.Greater)},
+	{"", "GreaterOrEqual"}: {kernel: binary(&kernel.GreaterOrEqual)},
+	{"", "And"}:            {kernel: binary(&kernel.And), inPlace: true},
+	{"", "Or"}:             {kernel: binary(&kernel.Or), inPlace: true},
+	{"", "Where"}:          {kernel: where, inPlace: true},
+
+	{"", "Relu"}:       {kernel: unary(func(*call) kernel.Unary { return kernel.Relu }), inPlace: true},
+	{"", "LeakyRelu"}:  {kernel: unary(leakyRelu), inPlace: true},
+	{"", "Clip"}:       {kernel: unary(clip), inPlace: true},
+	{"", "Sigmoid"}:    {kernel: unary(each(sigmoid)), inPlace: true},
+	{"", "Tanh"}:       {kernel: unary(each(math.Tanh)), inPlace: true},
+	{"", "Neg"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Neg }), inPlace: true},
+	{"", "Abs"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Abs }), inPlace: true},
+	{"", "Exp"}:        {kernel: unary(each(math.Exp)), inPlace: true},
+	{"", "Log"}:        {kernel: unary(each(math.Log)), inPlace: true},
+	{"", "Sqrt"}:       {kernel: unary(func(*call) kernel.Unary { return kernel.Sqrt }), inPlace: true},
+	{"", "Reciprocal"}: {kernel: unary(func(*call) kernel.Unary { return kernel.Reciprocal }), inPlace: true},
+	{"", "Sign"}:       {kernel: unary(each(sign)), inPlace: true},
+	{"", "Floor"}:      {kernel: unary(each(math.Floor)), inPlace: true},
+	{"", "Ceil"}:       {kernel: unary(each(math.Ceil)), inPlace: true},
+	{"", "Round"}:      {kernel: unary(each(math.RoundToEven)), inPlace: true},
+	{"", "Not"}:        {kernel: not, inPlace: true},
+	{"", "Cast"}:       {kernel: cast},
+
+	{"", "ReduceSum"}:       {kernel: reduction(kernel.FoldSum, false)},
+	{"", "ReduceMean"}:      {kernel: reduction(kernel.FoldSum, true)},
+	{"", "ReduceMax"}:       {kernel: reduction(kernel.FoldMax, false)},
+	{"", "ReduceMin"}:       {kernel: reduction(kernel.FoldMin, false)},
+	{"", "ReduceSumSquare"}: {kernel: sumOfSquares},
+	{"", "ReduceL2"}:        {kernel: norm2},
+
+	{"", "Identity"}:        {view: true},
+	{"", "Dropout"}:         {view: true},
+	{"", "Reshape"}:         {view: true},
+	{"", "Flatten"}:         {view: true},
+	{"", "Squeeze"}:         {view: true},
+	{"", "Unsqueeze"}:       {view: true},
+	{"", "Shape"}:           {},
+	{"", "Size"}:            {},
+	{"", "Constant"}:        {},
+	{"", "ConstantOfShape"}: {},
+
+	{"", "Transpose"}:       {kernel: transpose},
+	{"", "Expand"}:          {kernel: expand},
+	{"", "Concat"}:          {kernel: concat},
+	{"", "Split"}:           {kernel: split},
+	{"", "Slice"}:           {kernel: slice},
+	{"", "Pad"}:             {kernel: pad},
+	{"", "Gather"}:          {kernel: gather},
+	{"", "ScatterElements"}: {},
+}
+
+// floats says whether all that the node reads and gives is float32.
+func (c *call) floats() bool {
+	for _, ts := range [][]*graph.Tensor{c.in, c.out} {
+		for _, t := range ts {
+			if t != nil && t.DType != graph.Float32 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// input gives the elements of a float32 input, nil where it is absent.
+func (c *call) input(i int) []float32 {
+	if i >= len(c.in) || c.in[i] == nil {
+		return nil
+	}
+	return c.in[i].Float32s()
+}
+
+// output gives the elements of a float32 output, or of memory nobody reads where it is not asked for.
+func (c *call) output(i, elements int) []float32 {
+	if i >= len(c.out) || c.out[i] == nil {
+		return make([]float32, elements)
+	}
+	return c.out[i].Float32s()
+}
+
+// constants gives the elements of an integer input that is an initializer; nil where it is absent, ok is false where it is computed.
+func (c *call) constants(i int) (v []int64, ok bool) {
+	in := c.node.Input(i)
+	if in == nil {
+		return nil, true
+	}
+	if in.Const == nil {
+		return nil, false
+	}
+	return in.Const.Int64s(), true
+}

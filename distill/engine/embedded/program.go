@@ -1,0 +1,295 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/distill/engine/embedded/kernel"
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+)
+
+// program is a compiled step. Its state lies in the memory of the graph's inputs, which no instruction writes; a run that
+// succeeds copies the next state there at its end.
+type program struct {
+	graph   *graph.Graph
+	plan    *plan
+	team    *kernel.Team
+	machine gorgonia.VM // nil where there is nothing to compute
+	carries []carry
+	feeds   []*graph.Value
+	results []*graph.Value
+	failed  error // of the instruction that ended a run
+	closed  bool
+}
+
+// carry is one tensor of state.
+type carry struct {
+	name      string
+	now, next *graph.Tensor // next is nil for state that only SetState changes
+}
+
+func newProgram(ctx context.Context, s *engine.Step, threads int) (*program, error) {
+	g, _ := s.Graph.Clone()
+	p := &program{graph: g, plan: newPlan(g), team: kernel.NewTeam(threads)}
+	in, out := byName(g.Inputs), byName(g.Outputs)
+	isState, isNext := map[*graph.Value]bool{}, map[*graph.Value]bool{}
+	for _, c := range s.State {
+		v := in[c.In]
+		state := carry{name: c.In, now: p.plan.tensors[v]}
+		copyData(state.now.Data, c.Initial.Data)
+		if c.Out != "" {
+			state.next = p.plan.tensors[out[c.Out]]
+			isNext[out[c.Out]] = true
+		}
+		isState[v] = true
+		p.carries = append(p.carries, state)
+	}
+	p.feeds = slices.DeleteFunc(slices.Clone(g.Inputs), func(v *graph.Value) bool { return isState[v] })
+	p.results = slices.DeleteFunc(slices.Clone(g.Outputs), func(v *graph.Value) bool { return isNext[v] })
+	var instructions []*instruction
+	for _, n := range g.Nodes {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("embedded: compile: %w", err)
+		}
+		if !isView(n) {
+			instructions = append(instructions, p.instruction(n, len(instructions)))
+		}
+	}
+	if len(instructions) == 0 {
+		return p, nil
+	}
+	var err error
+	if p.machine, err = newMachine(instructions, p.plan.tensors); err != nil {
+		return nil, fmt.Errorf("embedded: %w", err)
+	}
+	return p, nil
+}
+
+// instruction binds a node to its memory.
+func (p *program) instruction(n *graph.Node, number int) *instruction {
+	c := &call{node: n, in: make([]*graph.Tensor, len(n.Inputs)), out: make([]*graph.Tensor, len(n.Outputs))}
+	empty := false
+	for i, v := range n.Inputs {
+		if v != nil {
+			c.in[i] = p.plan.tensors[v]
+			empty = empty || c.in[i].Len() == 0
+		}
+	}
+	var value *graph.Tensor
+	for i, v := range n.Outputs {
+		if v != nil {
+			c.out[i] = p.plan.tensors[v]
+			empty = empty || c.out[i].Len() == 0
+			if value == nil {
+				value = c.out[i]
+			}
+		}
+	}
+	var compute step
+	if o := operations[keyOf(n)]; o.kernel != nil && !empty {
+		compute = o.kernel(c)
+	}
+	i := &instruction{number: number, node: n, out: vector(value)}
+	i.run = func() error {
+		switch {
+		case p.team.Stopped():
+			p.failed = context.Canceled
+		case compute != nil:
+			compute(p.team)
+			return nil
+		default:
+			p.failed = c.reference()
+		}
+		return p.failed
+	}
+	return i
+}
+
+// reference computes the node by the op table's reference evaluation.
+func (c *call) reference() error {
+	out, err := op.Of(c.node).Eval(c.node, c.in)
+	if err != nil {
+		return err
+	}
+	for i, t := range c.out {
+		if t != nil {
+			copyData(t.Data, out[i].Data)
+		}
+	}
+	return nil
+}
+
+var errClosed = errors.New("embedded: the program is closed")
+
+// Run implements [engine.Program].
+func (p *program) Run(ctx context.Context, in map[string]*graph.Tensor) (map[string]*graph.Tensor, error) {
+	if p.closed {
+		return nil, errClosed
+	}
+	if err := p.feed(in); err != nil {
+		return nil, err
+	}
+	if err := p.compute(ctx); err != nil {
+		return nil, err
+	}
+	out := map[string]*graph.Tensor{}
+	for _, v := range p.results {
+		out[v.Name] = p.plan.tensors[v].Clone()
+	}
+	p.commit()
+	return out, nil
+}
+
+// feed copies the inputs into the program's memory.
+func (p *program) feed(in map[string]*graph.Tensor) error {
+	var errs []error
+	for _, v := range p.feeds {
+		t := in[v.Name]
+		if t == nil {
+			errs = append(errs, fmt.Errorf("embedded: input %q is missing", v.Name))
+		} else if err := fits(t, v); err != nil {
+			errs = append(errs, fmt.Errorf("embedded: input %w", err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, v := range p.feeds {
+		copyData(p.plan.tensors[v].Data, in[v.Name].Data)
+	}
+	return nil
+}
+
+// compute runs the machine until it is done or ctx ends.
+func (p *program) compute(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("embedded: %w", err)
+	}
+	if p.machine == nil {
+		return nil
+	}
+	p.team.Resume()
+	stopped := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() { p.team.Stop(); close(stopped) })
+	err := p.machine.RunAll()
+	if !cancel() {
+		<-stopped // so that it cannot stop the next run
+	}
+	p.machine.Reset()
+	switch {
+	case p.team.Stopped():
+		return fmt.Errorf("embedded: %w", context.Cause(ctx))
+	case err != nil && p.failed != nil:
+		return fmt.Errorf("embedded: %w", p.failed)
+	case err != nil:
+		return fmt.Errorf("embedded: %w", err)
+	}
+	return nil
+}
+
+// commit makes the next state the current one.
+func (p *program) commit() {
+	// A next state may lie in the memory of other state, which must be read before it is written.
+	current := map[uintptr]bool{}
+	for _, c := range p.carries {
+		current[address(c.now)] = true
+	}
+	next := make([]any, len(p.carries))
+	for i, c := range p.carries {
+		if c.next != nil {
+			if next[i] = c.next.Data; current[address(c.next)] {
+				next[i] = c.next.Clone().Data
+			}
+		}
+	}
+	for i, c := range p.carries {
+		if next[i] != nil {
+			copyData(c.now.Data, next[i])
+		}
+	}
+}
+
+func address(t *graph.Tensor) uintptr { return reflect.ValueOf(t.Data).Pointer() }
+
+// State implements [engine.Program].
+func (p *program) State(names ...string) (map[string]*graph.Tensor, error) {
+	if p.closed {
+		return nil, errClosed
+	}
+	var errs []error
+	out := map[string]*graph.Tensor{}
+	for _, name := range names {
+		if p.carried(name) == nil {
+			errs = append(errs, fmt.Errorf("embedded: there is no state %q", name))
+		}
+	}
+	for _, c := range p.carries {
+		if len(names) == 0 || slices.Contains(names, c.name) {
+			out[c.name] = c.now.Clone()
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (p *program) carried(name string) *carry {
+	for i := range p.carries {
+		if p.carries[i].name == name {
+			return &p.carries[i]
+		}
+	}
+	return nil
+}
+
+// SetState implements [engine.Program].
+func (p *program) SetState(state map[string]*graph.Tensor) error {
+	if p.closed {
+		return errClosed
+	}
+	var errs []error
+	inputs := byName(p.graph.Inputs)
+	names := make([]string, 0, len(state))
+	for name := range state {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if p.carried(name) == nil {
+			errs = append(errs, fmt.Errorf("embedded: there is no state %q", name))
+		} else if state[name] == nil {
+			errs = append(errs, fmt.Errorf("embedded: state %q is nil", name))
+		} else if err := fits(state[name], inputs[name]); err != nil {
+			errs = append(errs, fmt.Errorf("embedded: state %w", err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, name := range names {
+		copyData(p.carried(name).now.Data, state[name].Data)
+	}
+	return nil
+}
+
+// Close implements [engine.Program].
+func (p *program) Close() error {
+	if p.closed {
+		return nil
+	}
+	p.closed = true
+	machine := p.machine
+	p.graph, p.plan, p.team, p.machine, p.carries, p.feeds, p.results = nil, nil, nil, nil, nil, nil, nil
+	if machine == nil {
+		return nil
+	}
+	return machine.Close()
+}
