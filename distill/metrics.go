@@ -72,7 +72,7 @@ func (m Metrics) String() string {
 
 // meter accumulates Metrics.
 type meter struct {
-	classify, labelled          bool
+	classify                    bool
 	n, rows, labels             int
 	hits, agree, kl, cosine     float64
 	difference, reference, most float64
