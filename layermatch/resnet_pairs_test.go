@@ -1,14 +1,9 @@
 package layermatch_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/pass"
-	"github.com/ildc/ildc/importer"
 	"github.com/ildc/ildc/layermatch"
 )
 
@@ -37,30 +32,9 @@ var handPreActivations = []struct{ teacher, student string }{
 // before the logits.
 var handChosen = []struct{ teacher, student string }{{"28", "18"}, {"39", "29"}, {"53", "32"}}
 
-// load imports a shared file and brings it to the form that is aligned: op forms of one opset, static shapes where they can be.
-// The test is skipped where the file is absent.
-func load(t *testing.T, path ...string) *graph.Graph {
-	t.Helper()
-	file := filepath.Join(append([]string{"..", "..", "shared"}, path...)...)
-	if _, err := os.Stat(file); err != nil {
-		t.Skipf("needs the shared models: %v", err)
-	}
-	g, err := importer.File(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if g, err = pass.Normalise(g); err != nil {
-		t.Fatal(err)
-	}
-	if g, err = pass.Specialise(g, pass.Binding{Batch: 1}); err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
-
 func TestResnetPairs(t *testing.T) {
-	teacher := load(t, "models", "vnn21_cifar10_resnet_4b", "resnet_4b.onnx")
-	student := load(t, "models", "vnn21_cifar10_resnet_2b", "resnet_2b.onnx")
+	teacher := specialise(t, importShared(t, "models/vnn21_cifar10_resnet_4b/resnet_4b.onnx"))
+	student := specialise(t, importShared(t, "models/vnn21_cifar10_resnet_2b/resnet_2b.onnx"))
 	a, err := layermatch.Align(teacher, student, layermatch.Options{})
 	if err != nil {
 		t.Fatal(err)
