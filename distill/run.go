@@ -122,12 +122,15 @@ func (r *run) labelsFit(classes int) bool {
 }
 
 func (j *Job) resumable(fingerprint string) (*checkpoint, error) {
-	if !j.Resume || j.Checkpoint == "" {
+	if j.Checkpoint == "" {
 		return nil, nil
 	}
 	old, err := readCheckpoint(j.Checkpoint)
 	if err != nil || old == nil {
 		return nil, err
+	}
+	if !j.Resume {
+		return nil, fmt.Errorf("distill: %s holds the checkpoint of a run, at step %d of %d: resume it, or name another folder", j.Checkpoint, old.Step, old.Steps)
 	}
 	if old.Fingerprint != fingerprint {
 		return nil, fmt.Errorf("distill: the checkpoint in %s belongs to another run: models, data, options or engine differ; resume with the same ones, or start in another folder", j.Checkpoint)

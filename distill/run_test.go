@@ -150,6 +150,9 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	if _, err := j.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := j.Run(context.Background()); err == nil {
+		t.Error("a checkpoint was about to be overwritten")
+	}
 	j.Resume, j.Options.LearnRate = true, 0.001
 	if _, err := j.Run(context.Background()); err == nil {
 		t.Error("a checkpoint of a run with another learning rate was taken")
