@@ -21,13 +21,17 @@ func newScores(t, s *network, given []Pair, o Options) (*scores, error) {
 			return nil, err
 		}
 	}
+	excluded := map[[2]*chain]bool{}
+	for _, names := range o.Exclude {
+		excluded[[2]*chain{t.chainOf[t.value(names.Teacher)], s.chainOf[s.value(names.Student)]}] = true
+	}
 	m := &scores{t: t.chains, s: s.chains}
 	for i, a := range m.t {
 		m.terms = append(m.terms, make([]Terms, len(m.s)))
 		m.gain = append(m.gain, make([]float64, len(m.s)))
 		for j, b := range m.s {
 			terms, ok := compare(a.Candidate, b.Candidate)
-			if !ok || slices.Contains(o.Exclude, Names{a.Name, b.Name}) {
+			if !ok || excluded[[2]*chain{a, b}] {
 				continue
 			}
 			gain := terms.Score() - minScore

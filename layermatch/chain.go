@@ -29,7 +29,9 @@ func (n *network) findChains() {
 		operands := n.operands(node)
 		from := n.chainOf[operands[0]]
 		c := from
-		if role := n.starts(node, operands); role != "" {
+		if node.Outputs[0] == nil {
+			c = nil
+		} else if role := n.starts(node, operands); role != "" {
 			c = &chain{head: node, value: node.Outputs[0], end: node.Outputs[0], rank: len(all)}
 			c.Kind, c.Op = role, n.opName(node)
 			for _, v := range operands {
