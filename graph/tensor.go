@@ -76,7 +76,7 @@ func wrap[T Element](dtype DType, dims []int, data []T) *Tensor {
 }
 
 // Ints is a rank-1 int64 tensor, the form of shapes and axes.
-func Ints(v ...int64) *Tensor { return FromInt64([]int{len(v)}, v) }
+func Ints(v ...int64) *Tensor { return FromInt64([]int{len(v)}, append([]int64{}, v...)) } // not nil, which would say: no integers
 
 // Scalar is a rank-0 tensor holding v converted to a numeric or bool dtype.
 func Scalar(dtype DType, v float64) *Tensor { return FromValues(dtype, nil, []float64{v}) }
