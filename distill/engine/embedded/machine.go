@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/chewxy/hm"
+	_ "go4.org/unsafe/assume-no-moving-gc" // at a version that knows this Go; the one Gorgonia names refuses to start
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
