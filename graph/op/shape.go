@@ -166,6 +166,9 @@ func expandChannels(c *Coupling, n *graph.Node) {
 	x, y := n.Inputs[0], n.Outputs[0]
 	lead := len(y.Shape) - len(x.Shape)
 	target := elems(n.Inputs[1])
+	if lead < 0 {
+		return // the target is not known
+	}
 	for i, d := range x.Shape {
 		if !d.Equal(y.Shape[lead+i]) {
 			continue
