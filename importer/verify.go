@@ -1,0 +1,143 @@
+package importer
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+
+	"github.com/ildc/ildc/graph"
+)
+
+// Verify reads a model that was exported from g back, and compares: ops, attributes, names, who reads what, every weight
+// bit for bit, and the types of inputs and outputs. It is nil where they agree, and joins the differences where not.
+func Verify(data []byte, o Options, g *graph.Graph) error {
+	got, err := Import(data, o)
+	if err != nil {
+		return err
+	}
+	d := differ{}
+	d.graphs(got, g)
+	if err := d.problems(); err != nil {
+		return fmt.Errorf("importer: the model read back differs: %w", err)
+	}
+	return nil
+}
+
+// differ records how two graphs differ.
+type differ struct{ reader }
+
+func (d *differ) differs(format string, args ...any) {
+	d.errs = append(d.errs, fmt.Errorf(format, args...))
+}
+
+func (d *differ) graphs(got, want *graph.Graph) {
+	if got.Name != want.Name {
+		d.differs("graph: name %q, want %q", got.Name, want.Name)
+	}
+	if !reflect.DeepEqual(got.Opsets, want.Opsets) {
+		d.differs("opsets %v, want %v", got.Opsets, want.Opsets)
+	}
+	d.values("input", got.Inputs, want.Inputs)
+	d.values("output", got.Outputs, want.Outputs)
+	if d.count("initializers", len(got.Initializers), len(want.Initializers)) {
+		for i, v := range want.Initializers {
+			w := got.Initializers[i]
+			if w.Name != v.Name {
+				d.differs("initializer %d: %q, want %q", i, w.Name, v.Name)
+			} else if !sameTensor(w.Const, v.Const) {
+				d.differs("initializer %q: %v, want %v, or other elements", v.Name, w.Const, v.Const)
+			}
+		}
+	}
+	if d.count("nodes", len(got.Nodes), len(want.Nodes)) {
+		for i, n := range want.Nodes {
+			d.nodes(got.Nodes[i], n)
+		}
+	}
+}
+
+func (d *differ) count(what string, got, want int) bool {
+	if got != want {
+		d.differs("%d %s, want %d", got, what, want)
+	}
+	return got == want
+}
+
+func (d *differ) values(what string, got, want []*graph.Value) {
+	if !d.count(what+"s", len(got), len(want)) {
+		return
+	}
+	for i, v := range want {
+		// Types that were not declared may have been inferred.
+		w := got[i]
+		if w.Name != v.Name || w.DType != v.DType && v.DType != graph.Undefined || v.Shape != nil && !slices.Equal(w.Shape, v.Shape) {
+			d.differs("%s %d: %q %v%v, want %q %v%v", what, i, w.Name, w.DType, w.Shape, v.Name, v.DType, v.Shape)
+		}
+	}
+}
+
+func (d *differ) nodes(got, want *graph.Node) {
+	what := fmt.Sprintf("node %q (%s)", want.Name, want.OpName())
+	if got.Name != want.Name || got.OpName() != want.OpName() {
+		d.differs("%s: is %q (%s)", what, got.Name, got.OpName())
+		return
+	}
+	for _, list := range []struct {
+		what      string
+		got, want []*graph.Value
+	}{{"reads", got.Inputs, want.Inputs}, {"captures", got.Captures, want.Captures}, {"gives", got.Outputs, want.Outputs}} {
+		if g, w := names(list.got), names(list.want); !slices.Equal(g, w) {
+			d.differs("%s: %s %q, want %q", what, list.what, g, w)
+		}
+	}
+	d.count("attributes of "+what, len(got.Attrs), len(want.Attrs))
+	for name, a := range want.Attrs {
+		if !sameAttribute(got.Attrs[name], a) {
+			d.differs("%s: attribute %q: %v, want %v", what, name, got.Attrs[name], a)
+		}
+	}
+}
+
+func names(vs []*graph.Value) []string {
+	s := make([]string, len(vs))
+	for i, v := range vs {
+		if v != nil {
+			s[i] = v.Name
+		}
+	}
+	return s
+}
+
+func sameAttribute(a, b any) bool {
+	switch b := b.(type) {
+	case *graph.Tensor:
+		a, ok := a.(*graph.Tensor)
+		return ok && sameTensor(a, b)
+	case graph.Opaque: // compared by what it captures
+		_, ok := a.(graph.Opaque)
+		return ok
+	default:
+		return sameBits(a, b)
+	}
+}
+
+func sameTensor(a, b *graph.Tensor) bool {
+	return a.DType == b.DType && slices.Equal(a.Dims, b.Dims) && sameBits(a.Data, b.Data)
+}
+
+// sameBits compares values that may hold floats: a NaN equals itself.
+func sameBits(a, b any) bool {
+	switch b := b.(type) {
+	case float32:
+		a, ok := a.(float32)
+		return ok && math.Float32bits(a) == math.Float32bits(b)
+	case []float32:
+		a, ok := a.([]float32)
+		return ok && slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
+	case []float64:
+		a, ok := a.([]float64)
+		return ok && slices.EqualFunc(a, b, func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) })
+	}
+	return reflect.DeepEqual(a, b)
+}
