@@ -1,0 +1,16 @@
+// Package ildc makes a pretrained ONNX model smaller: it imports the teacher, generates a smaller student from it, aligns the
+// teacher's intermediate nodes with the student's, trains the student to reproduce the teacher's outputs and intermediate
+// representations, and exports the student to ONNX.
+//
+// [Compress] is the whole pipeline as one call, [Plan] its first half: student and alignment, without training.
+//
+//	result, err := ildc.Compress(ctx, ildc.Options{
+//		Teacher: ildc.File("teacher.onnx"),
+//		Data:    ildc.Data{Path: "data", Preprocess: dataset.Preprocess{Scale: 1. / 255}},
+//		Budget:  "macs=0.5x",
+//		Output:  "student.onnx",
+//	})
+//
+// Calls are independent of each other: several may run at once in one process. Errors are told apart with
+// errors.Is and errors.As: [ErrDeclined], [ErrInterrupted], [ErrTeacherNearChance], [models.ErrInfeasible].
+package ildc

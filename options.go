@@ -1,0 +1,59 @@
+package ildc
+
+import (
+	"log/slog"
+
+	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/engine"
+)
+
+// Options say what to compress and how. Teacher is needed; the zero value of everything else is good.
+type Options struct {
+	Teacher Model
+	Student Model // a student of your own; not given: one is generated from the teacher
+
+	Output    string // file that the student is written to; "" gives it as [Result.Model] only
+	Overwrite bool   // an existing Output is replaced
+
+	Budget  string   // "macs=0.5x,params=100k"; default macs=0.5x. See [models.ParseBudget]
+	Keep    []string // nodes of the teacher whose width stays
+	Random  bool     // the student starts from random weights instead of the teacher's
+	Pairs   []string // "teacher_value:student_value", in place of those that alignment chooses
+	NoPairs []string // pairs, or values of either model, that alignment must not choose
+
+	Data  Data
+	Train distill.Options
+
+	Engine        engine.Engine // default: the embedded engine
+	EngineOptions engine.Options
+
+	Checkpoint string  // folder for checkpoints
+	Resume     bool    // go on from the checkpoint in that folder
+	MinScore   float64 // least test accuracy of the student, or agreement where there are no labels, 0 to 1
+	Force      bool    // train also where the teacher is near chance on the data
+
+	Progress func(distill.Progress) // may be nil; called from one goroutine
+	Logger   *slog.Logger           // may be nil
+}
+
+// Data says what to train and test on: Path, or datasets of your own, or neither for synthetic inputs.
+type Data struct {
+	Path string // see [dataset.Open]
+	Open dataset.Options
+
+	Train, Test dataset.Dataset // used where Path is empty; Test may be nil
+
+	Preprocess dataset.Preprocess
+	Student    *dataset.Preprocess // of a student that expects another preprocessing than the teacher
+	Augment    dataset.Augment
+	Validation float64        // fraction of the training data that is held out to choose the best state; default 0.1
+	Symbols    map[string]int // sizes of symbolic extents other than the batch
+	Synthetic  int            // number of synthetic samples where there is no data; default 2048
+}
+
+const (
+	defaultBudget     = "macs=0.5x"
+	defaultValidation = 0.1
+	defaultSynthetic  = 2048
+)

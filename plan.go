@@ -1,0 +1,202 @@
+package ildc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/layermatch"
+	"github.com/ildc/ildc/models"
+)
+
+// plan is what is decided before training: the student, and who teaches whom.
+type plan struct {
+	options   Options
+	teacher   *loaded
+	student   *graph.Graph
+	generated *models.Student // nil where the student is the caller's
+	own       *loaded         // nil where it is generated
+	alignment *layermatch.Alignment
+	pairs     []distill.Pair
+	result    *Result
+}
+
+// Plan generates the student and aligns it with the teacher, without training. The result is also given beside [ErrDeclined].
+func Plan(ctx context.Context, o Options) (*Result, error) {
+	p, err := newPlan(ctx, o)
+	if p == nil {
+		return nil, err
+	}
+	if err == nil {
+		p.result.Met = true
+	}
+	return p.result, err
+}
+
+func newPlan(ctx context.Context, o Options) (*plan, error) {
+	teacher, err := o.Teacher.load()
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{options: o, teacher: teacher, result: &Result{Schema: Schema, Pairs: []Pair{}}}
+	bind := pass.Binding{Batch: 1, Symbols: o.Data.Symbols}
+	analysed, err := pass.Analyse(teacher.graph, bind)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", teacher.name, err)
+	}
+	cost := pass.CostOf(analysed)
+	p.result.Teacher = Side{Path: o.Teacher.Path, SHA256: teacher.sha256, Params: cost.Params, MACs: cost.MACs, Bytes: teacher.bytes}
+	if p.result.Declined = declined(analysed); len(p.result.Declined) > 0 {
+		return p, &declinedError{teacher.name, p.result.Declined}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if o.Student.given() {
+		err = p.takeStudent()
+	} else {
+		err = p.generate(bind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, p.align(analysed, bind)
+}
+
+// takeStudent loads a student of the caller's.
+func (p *plan) takeStudent() (err error) {
+	if p.options.Budget != "" || len(p.options.Keep) > 0 || p.options.Random {
+		return errors.New("ildc: budget, kept nodes and random weights are for a generated student, and a student was given")
+	}
+	if p.own, err = p.options.Student.load(); err != nil {
+		return err
+	}
+	p.student = p.own.graph
+	p.result.Budget = Budget{Asked: "the student given", Reached: "the student given", Met: true}
+	return nil
+}
+
+// generate makes the student from the teacher.
+func (p *plan) generate(bind pass.Binding) error {
+	asked := p.options.Budget
+	if asked == "" {
+		asked = defaultBudget
+	}
+	budget, err := models.ParseBudget(asked)
+	if err != nil {
+		return err
+	}
+	init := models.Inherited
+	if p.options.Random {
+		init = models.Random
+	}
+	p.generated, err = models.Generate(p.teacher.graph, budget, models.Options{Keep: p.options.Keep, Init: init, Seed: p.options.Train.Seed, Binding: bind, FileBytes: p.teacher.bytes})
+	if err != nil {
+		return err
+	}
+	p.student = p.generated.Graph
+	p.result.Budget = Budget{Asked: asked, Reached: p.generated.Reached(), Met: true}
+	for _, g := range p.generated.Groups {
+		p.result.Groups = append(p.result.Groups, Group{Name: g.Name, Before: g.Before, After: g.After})
+	}
+	for _, u := range p.generated.Untouched {
+		p.result.Untouched = append(p.result.Untouched, Reason{Node: u.Node, Op: u.Op, Why: u.Why})
+	}
+	return nil
+}
+
+// align pairs the values of both models.
+func (p *plan) align(teacher *graph.Graph, bind pass.Binding) error {
+	student, err := pass.Analyse(p.student, bind)
+	if err != nil {
+		return fmt.Errorf("student: %w", err)
+	}
+	cost := pass.CostOf(student)
+	p.result.Student.Params, p.result.Student.MACs = cost.Params, cost.MACs
+	o, err := p.overrides(teacher, student)
+	if err != nil {
+		return err
+	}
+	if p.alignment, err = layermatch.Align(teacher, student, o); err != nil {
+		return err
+	}
+	for _, pair := range p.alignment.Chosen() {
+		p.pairs = append(p.pairs, distill.Pair{Teacher: pair.Teacher.Name, Student: pair.Student.Name, Channel: pair.Teacher.Channel, Kept: pair.Kept})
+		p.result.Pairs = append(p.result.Pairs, Pair{Teacher: pair.Teacher.Name, Student: pair.Student.Name, Score: pair.Score, Bridge: pair.Bridge})
+	}
+	var table strings.Builder
+	if err := p.alignment.Table(&table, false); err != nil {
+		return err
+	}
+	p.result.Alignment = table.String()
+	return nil
+}
+
+// overrides turns the caller's wishes, and lineage where it is known, into the matcher's.
+func (p *plan) overrides(teacher, student *graph.Graph) (layermatch.Options, error) {
+	var o layermatch.Options
+	var errs []error
+	for _, text := range p.options.Pairs {
+		n, err := layermatch.ParseNames(text, teacher, student)
+		o.Pairs, errs = append(o.Pairs, n), append(errs, err)
+	}
+	for _, text := range p.options.NoPairs {
+		n, err := layermatch.ParseNames(text, teacher, student)
+		o.Exclude, errs = append(o.Exclude, n), append(errs, err)
+	}
+	if p.generated != nil {
+		o.Lineage = map[string]layermatch.Source{}
+		for name, l := range p.generated.Lineage {
+			v := student.ByName()[name]
+			if v == nil || len(v.Shape) < 2 {
+				continue
+			}
+			o.Lineage[name] = layermatch.Source{Teacher: l.Teacher, Kept: l.Channels()}
+		}
+	}
+	return o, errors.Join(errs...)
+}
+
+// declined lists why a model cannot be compressed: none where it can.
+func declined(g *graph.Graph) []Reason {
+	var reasons []Reason
+	for _, n := range pass.CostOf(g).Uncounted {
+		reasons = append(reasons, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: "the op is not known, or its shapes are not"})
+	}
+	return reasons
+}
+
+// declinedError is [ErrDeclined] with every reason.
+type declinedError struct {
+	model   string
+	reasons []Reason
+}
+
+// ErrDeclined says that a model cannot be compressed. The error's text and [Result.Declined] name what is in the way, and why.
+var ErrDeclined = errors.New("the model is declined")
+
+func (e *declinedError) Error() string {
+	s := fmt.Sprintf("%s: %v", e.model, ErrDeclined)
+	for i, r := range e.reasons {
+		if i == 12 {
+			s += fmt.Sprintf("\n  and %d more", len(e.reasons)-i)
+			break
+		}
+		s += fmt.Sprintf("\n  node %s (%s): %s", r.Node, r.Op, r.Why)
+	}
+	return s
+}
+
+func (e *declinedError) Is(target error) bool { return target == ErrDeclined }
+
+// warn adds a warning, once.
+func (r *Result) warn(text string) {
+	if !slices.Contains(r.Warnings, text) {
+		r.Warnings = append(r.Warnings, text)
+	}
+}

@@ -1,0 +1,78 @@
+package ildc
+
+import (
+	"github.com/ildc/ildc/distill"
+)
+
+// Schema is the version of the JSON form of [Result]; it changes when a field changes its meaning or goes away.
+const Schema = 1
+
+// Result is what a call has reached. Its JSON form is what the command prints with --json.
+type Result struct {
+	Schema   int    `json:"schema"`
+	Teacher  Side   `json:"teacher"`
+	Student  Side   `json:"student"`
+	Task     string `json:"task,omitempty"` // "classify" or "regress"
+	Budget   Budget `json:"budget"`
+	Engine   string `json:"engine,omitempty"`
+	Data     string `json:"data,omitempty"`      // what was trained on, in words
+	Measured string `json:"measured,omitempty"`  // what the metrics were measured on: "test", or "validation" where there is no test part
+	Steps    int    `json:"steps,omitempty"`     // of training
+	BestStep int    `json:"best_step,omitempty"` // the step whose weights were exported
+	Batch    int    `json:"batch,omitempty"`
+
+	Seconds         float64 `json:"seconds,omitempty"` // of training, validations included
+	ImagesPerSecond float64 `json:"images_per_second,omitempty"`
+
+	Pairs     []Pair          `json:"pairs"`
+	Losses    []distill.Term  `json:"losses,omitempty"`
+	History   []distill.Point `json:"history,omitempty"`
+	Groups    []Group         `json:"groups,omitempty"`
+	Untouched []Reason        `json:"untouched,omitempty"` // nodes whose width stays, and why
+	Declined  []Reason        `json:"declined,omitempty"`  // why the model is declined, with [ErrDeclined]
+	Warnings  []string        `json:"warnings,omitempty"`
+	Met       bool            `json:"met"` // every stated requirement is met
+	NotMet    []string        `json:"not_met,omitempty"`
+
+	Model     []byte `json:"-"` // the student as ONNX
+	Alignment string `json:"-"` // the alignment as a table of text
+}
+
+// Side is one of the two models.
+type Side struct {
+	Path    string           `json:"path,omitempty"`
+	SHA256  string           `json:"sha256,omitempty"`
+	Params  int64            `json:"params"`
+	MACs    int64            `json:"macs"`  // multiply-adds of one sample
+	Bytes   int64            `json:"bytes"` // of the file
+	Metrics *distill.Metrics `json:"metrics,omitempty"`
+}
+
+// Budget is what was asked, and what the written file has.
+type Budget struct {
+	Asked   string `json:"asked"`
+	Reached string `json:"reached"`
+	Met     bool   `json:"met"`
+}
+
+// Pair is an aligned pair of feature maps.
+type Pair struct {
+	Teacher string  `json:"teacher"`
+	Student string  `json:"student"`
+	Score   float64 `json:"score"`  // 0 to 1
+	Bridge  string  `json:"bridge"` // how the shapes are brought together
+}
+
+// Group is a set of channels that shrink together.
+type Group struct {
+	Name   string `json:"name"`
+	Before int    `json:"before"` // channels
+	After  int    `json:"after"`
+}
+
+// Reason names a node or value and says why.
+type Reason struct {
+	Node string `json:"node"`
+	Op   string `json:"op,omitempty"`
+	Why  string `json:"why"`
+}
