@@ -156,6 +156,10 @@ func givenPair(t, s *network, names Names) (Pair, error) {
 		return Pair{}, fmt.Errorf("layermatch: pair %q %v, %q %v: the extents of one are not multiples of the other's",
 			p.Teacher.Name, p.Teacher.Shape, p.Student.Name, p.Student.Shape)
 	}
+	if !p.sameLayout() {
+		return Pair{}, fmt.Errorf("layermatch: pair %q %v, %q %v: the axes lie in another order, and nothing bridges that",
+			p.Teacher.Name, p.Teacher.Shape, p.Student.Name, p.Student.Shape)
+	}
 	p.Terms, p.Score = terms, terms.Score()
 	return p, nil
 }

@@ -95,7 +95,8 @@ func TestLayouts(t *testing.T) {
 		v := m.Op("Flatten", nil, x)
 		m.Output(m.Op("Gemm", nil, v, m.zeros(v.Shape[1].Size, 10)))
 	}
-	a := align(t, build(t, channelsLast, nil), build(t, second, nil), layermatch.Options{})
+	teacher, student := build(t, channelsLast, nil), build(t, second, nil)
+	a := align(t, teacher, student, layermatch.Options{})
 	if len(a.Pairs) != 3 {
 		t.Fatalf("%d pairs, want 3", len(a.Pairs))
 	}
@@ -106,6 +107,30 @@ func TestLayouts(t *testing.T) {
 	}
 	if len(a.Chosen()) != 0 {
 		t.Error("pairs are chosen that no loss can take")
+	}
+	names := layermatch.Names{Teacher: a.Pairs[0].Teacher.Name, Student: a.Pairs[0].Student.Name}
+	if _, err := layermatch.Align(teacher, student, layermatch.Options{Pairs: []layermatch.Names{names}}); err == nil {
+		t.Error("a pair is taken that no loss can take")
+	}
+}
+
+// TestUnknown aligns graphs of which little is known: unknown ops, no shapes, a first output that is not asked for.
+func TestUnknown(t *testing.T) {
+	g := graph.New("unknown")
+	x := &graph.Value{Name: "x"}
+	y := &graph.Value{Name: "y", DType: graph.Float32}
+	z := &graph.Value{Name: "z", DType: graph.Float32, Shape: graph.Dims(1, 8)}
+	conv := &graph.Node{Name: "conv", Op: "Conv", Inputs: []*graph.Value{x, nil}, Outputs: []*graph.Value{y}}
+	odd := &graph.Node{Name: "odd", Op: "Odd", Domain: "com.example", Inputs: []*graph.Value{y, x}, Outputs: []*graph.Value{nil, z}}
+	y.Producer, z.Producer = conv, odd
+	g.Inputs, g.Outputs, g.Nodes = []*graph.Value{x}, []*graph.Value{z}, []*graph.Node{conv, odd}
+	if err := g.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []*graph.Graph{g, graph.New("empty"), build(t, plain, nil)} {
+		if a := align(t, g, other, layermatch.Options{}); len(a.Pairs) != 0 || len(a.Teacher) != 0 {
+			t.Errorf("%d pairs of %d candidates", len(a.Pairs), len(a.Teacher))
+		}
 	}
 }
 

@@ -14,10 +14,9 @@ type chain struct {
 	Candidate
 	value *graph.Value // at the end of what changes features
 	end   *graph.Value // at the end of all; nil where several nodes go on
-	head  *graph.Node
-	step  int  // chains passed since the last compute node, on the longest path
-	rank  int  // in the structural order
-	aside bool // of all stages
+	step  int          // chains passed since the last compute node, on the longest path
+	rank  int          // in the structural order
+	aside bool         // of all stages
 }
 
 // findChains groups values into chains and keeps, in total order, those that carry features: computed by at least one compute
@@ -32,7 +31,7 @@ func (n *network) findChains() {
 		if node.Outputs[0] == nil {
 			c = nil
 		} else if role := n.starts(node, operands); role != "" {
-			c = &chain{head: node, value: node.Outputs[0], end: node.Outputs[0], rank: len(all)}
+			c = &chain{value: node.Outputs[0], end: node.Outputs[0], rank: len(all)}
 			c.Kind, c.Op = role, n.opName(node)
 			for _, v := range operands {
 				if o := n.chainOf[v]; o != nil && n.passed[v].nodes == n.passed[c.value].nodes {

@@ -16,9 +16,13 @@ type Stage struct {
 	Length        int    `json:"length"`                   // number of candidates
 }
 
+// blockDepth is the depth, as a fraction of the whole, below which what lies between two values of one resolution is a block of its stage,
+// and from which on it is a network in the network, with stages of its own.
+const blockDepth = 0.5
+
 // arrange brings branches that run in parallel into one order. Between two values a and b that every path leads through, depth
 // mixes branches that change the resolution early with ones that change it late: those that still have a's resolution go first,
-// those that have b's already go last. Where a and b have the same resolution and are near, others between them stand aside.
+// those that have b's already go last. Where a and b have the same resolution and a block lies between them, others in it stand aside.
 func (n *network) arrange() {
 	var arranged []*chain
 	var a *chain
@@ -40,7 +44,7 @@ func (n *network) arrange() {
 		}
 		if a == nil || b == nil || !a.sameResolution(b) {
 			slices.SortStableFunc(between, func(c, d *chain) int { return place(c) - place(d) })
-		} else if b.Depth-a.Depth < 0.5 {
+		} else if b.Depth-a.Depth < blockDepth {
 			for _, c := range between {
 				c.aside = !c.sameResolution(a)
 			}
