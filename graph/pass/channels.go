@@ -17,8 +17,9 @@ type Groups struct {
 	List   []*Group
 	Fixed  []Fixed // nodes with weights whose output stays whole
 
-	bind  Binding
-	edits []edit
+	bind     Binding
+	edits    []edit
+	coupling *op.Coupling
 }
 
 // Group is a set of channels that any number may be removed of (but one must stay). All of them touch the same axes of the
@@ -60,19 +61,40 @@ func Channels(g *graph.Graph, bind Binding) (*Groups, error) {
 	for _, n := range a.Nodes {
 		c.Node(n)
 	}
-	gs := &Groups{Source: g, Graph: a, bind: bind}
-	gs.gather(c)
+	gs := &Groups{Source: g, Graph: a, bind: bind, coupling: c}
+	gs.gather()
 	gs.place(c.Sizes())
 	declined, err := gs.decline()
 	if err != nil {
 		return nil, err
 	}
-	gs.listFixed(c, declined)
+	gs.listFixed(declined)
 	return gs, nil
 }
 
+// ChannelAxis is the first axis of a value of the analysed copy that channels lie along, −1 where there is none.
+func (gs *Groups) ChannelAxis(v *graph.Value) int {
+	for axis := range v.Shape {
+		if gs.coupling.Sourced(op.AxisRef{Value: v, Axis: axis}) {
+			return axis
+		}
+	}
+	return -1
+}
+
+// SourceAxis is the axis of a weight that channels come from, −1 where there is none.
+func (gs *Groups) SourceAxis(w *graph.Value) int {
+	for _, a := range gs.coupling.Sources() {
+		if a.Value == w {
+			return a.Axis
+		}
+	}
+	return -1
+}
+
 // gather makes groups of the removable classes that touch the same axes, equally often.
-func (gs *Groups) gather(c *op.Coupling) {
+func (gs *Groups) gather() {
+	c := gs.coupling
 	type place struct {
 		axis, at int
 	}
@@ -206,7 +228,7 @@ func (gs *Groups) trial(groups ...*Group) error {
 }
 
 // listFixed lists the nodes with weights none of whose outputs shrinks.
-func (gs *Groups) listFixed(c *op.Coupling, declined []*Group) {
+func (gs *Groups) listFixed(declined []*Group) {
 	shrinks := map[op.AxisRef]bool{}
 	for _, group := range gs.List {
 		for _, a := range group.Axes {
@@ -220,7 +242,7 @@ func (gs *Groups) listFixed(c *op.Coupling, declined []*Group) {
 		}
 	}
 	sources := map[*graph.Value][]op.AxisRef{}
-	for _, a := range c.Sources() {
+	for _, a := range gs.coupling.Sources() {
 		sources[a.Value] = append(sources[a.Value], a)
 	}
 	for _, n := range gs.Graph.Nodes {
@@ -243,12 +265,13 @@ func (gs *Groups) listFixed(c *op.Coupling, declined []*Group) {
 		if !weights || slices.ContainsFunc(axes, func(a op.AxisRef) bool { return shrinks[a] }) {
 			continue
 		}
-		gs.Fixed = append(gs.Fixed, Fixed{n, reason(c, axes, refused)})
+		gs.Fixed = append(gs.Fixed, Fixed{n, gs.reason(axes, refused)})
 	}
 }
 
 // reason says why the channels along the first of these axes that has any stay.
-func reason(c *op.Coupling, axes []op.AxisRef, refused map[op.AxisRef]bool) string {
+func (gs *Groups) reason(axes []op.AxisRef, refused map[op.AxisRef]bool) string {
+	c := gs.coupling
 	for _, a := range axes {
 		if !c.Sourced(a) {
 			continue

@@ -1,0 +1,228 @@
+package models
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
+)
+
+// Init says what weights a student starts from.
+type Init string
+
+// The ways to start.
+const (
+	Inherited Init = "inherited" // the teacher's, of the channels that are kept; the default
+	Random    Init = "random"    // see [Options.Seed]
+)
+
+// Options steer the making of a student. Binding is needed where the teacher has symbolic extents; the zero value of everything else is good.
+type Options struct {
+	// Binding gives symbolic extents their sizes, for counting cost.
+	Binding pass.Binding
+
+	// Keep names nodes, by name or by output, whose width stays.
+	Keep []string
+
+	// Floor is the least part of a group's channels that stays; default 1/16. Two channels stay always.
+	Floor float64
+
+	// Multiple is what the number of channels is a multiple of, unless all are kept; default 8 from 256 channels on, 4 from 16 on, else 1.
+	Multiple int
+
+	Init Init
+	Seed uint64 // of random weights
+
+	// FileBytes is the size of the teacher's file; 0 counts the elements of its constants alone.
+	FileBytes int64
+
+	// Means gives the teacher's values of these names on a calibration batch. The mean of each removed channel is then folded into
+	// the bias of the layer that read it. nil leaves biases as they are.
+	Means func(values []string) (map[string]*graph.Tensor, error)
+}
+
+// metadataBytes is set aside for what an exporter adds to a file.
+const metadataBytes = 1024
+
+// Student is a model made from a teacher.
+type Student struct {
+	Graph         *graph.Graph
+	Lineage       map[string]Lineage // by the name of a value of the student
+	Groups        []Group
+	Untouched     []Reason // the teacher's nodes with weights whose output stays whole, and why
+	Budget        Budget
+	Before, After Cost // of the teacher and of the student
+}
+
+// Group is how many channels of a group the teacher has and the student kept.
+type Group struct {
+	Name          string // the first node that produces the channels
+	Before, After int
+}
+
+// Reason says why a node was left alone.
+type Reason struct{ Node, Op, Why string }
+
+// Generate makes a student that meets the budget. The error is [ErrInfeasible] where none does.
+func Generate(teacher *graph.Graph, budget Budget, o Options) (*Student, error) {
+	if err := o.check(teacher); err != nil {
+		return nil, err
+	}
+	gs, err := pass.Channels(teacher, o.Binding)
+	if err != nil {
+		return nil, fmt.Errorf("models: %w", err)
+	}
+	s := &Student{Budget: budget}
+	for _, f := range gs.Fixed {
+		s.Untouched = append(s.Untouched, Reason{pass.NodeName(f.Node), f.Node.OpName(), f.Why})
+	}
+	s.exclude(gs, o.Keep)
+	keep, err := s.choose(gs, teacher, o)
+	if err != nil {
+		return nil, err
+	}
+	sliced, err := gs.Slice(keep)
+	if err != nil {
+		return nil, fmt.Errorf("models: %w", err)
+	}
+	s.Graph = sliced.Graph
+	for i, group := range gs.List {
+		s.Groups = append(s.Groups, Group{group.Name, group.Channels, len(keep[i])})
+	}
+	s.Lineage = lineage(gs, sliced)
+	if o.Means != nil && o.Init != Random {
+		if err := absorbMeans(gs, keep, sliced, o.Means); err != nil {
+			return nil, err
+		}
+	}
+	if o.Init == Random {
+		randomise(s.Graph, gs, o.Seed)
+	}
+	return s, s.count(teacher, o)
+}
+
+func (o Options) check(teacher *graph.Graph) error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("models: "+format, args...)) }
+	if o.Init != "" && o.Init != Inherited && o.Init != Random {
+		bad("init %q: want %q or %q", o.Init, Inherited, Random)
+	}
+	if o.Floor < 0 || o.Floor > 1 {
+		bad("floor %g: want a part between 0 and 1", o.Floor)
+	}
+	if o.Multiple < 0 {
+		bad("multiple %d: want 1 or more", o.Multiple)
+	}
+	for _, name := range o.Keep {
+		if !slices.ContainsFunc(teacher.Nodes, func(n *graph.Node) bool { return isNamed(n, name) }) {
+			bad("the teacher has no node %q to keep", name)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func isNamed(n *graph.Node, name string) bool {
+	return n.Name == name || slices.ContainsFunc(n.Outputs, func(v *graph.Value) bool { return v != nil && v.Name == name })
+}
+
+// exclude drops the groups that reach the outputs of nodes that are to be kept.
+func (s *Student) exclude(gs *pass.Groups, keep []string) {
+	gs.List = slices.DeleteFunc(gs.List, func(group *pass.Group) bool {
+		asked := slices.ContainsFunc(group.Axes, func(a pass.GroupAxis) bool {
+			n := a.Value.Producer
+			return n != nil && slices.ContainsFunc(keep, func(name string) bool { return isNamed(n, name) })
+		})
+		if asked {
+			for _, n := range group.Producers {
+				s.Untouched = append(s.Untouched, Reason{pass.NodeName(n), n.OpName(), "it was asked to be kept"})
+			}
+		}
+		return asked
+	})
+}
+
+// choose finds the channels that stay.
+func (s *Student) choose(gs *pass.Groups, teacher *graph.Graph, o Options) (keep [][]int, err error) {
+	floor := o.Floor
+	if floor == 0 {
+		floor = 1. / 16
+	}
+	w := &widthSearch{groups: gs.List, importance: importance(gs)}
+	whole := make([]int, len(gs.List))
+	for i, group := range gs.List {
+		whole[i] = group.Channels
+		w.allowed = append(w.allowed, allowedWidths(group.Channels, o.Multiple, floor))
+		w.pooled = append(w.pooled, w.importance[i]...)
+	}
+	slices.SortFunc(w.pooled, func(a, b float64) int { return cmp.Compare(b, a) })
+
+	model := gs.CostModel()
+	cost := func(widths []int) Cost {
+		c := model.Cost(widths)
+		return Cost{c.MACs, c.Params, model.Bytes()}
+	}
+	s.Before = cost(whole)
+	weights := s.Before.Bytes
+	s.Before.Bytes = cmp.Or(o.FileBytes, pass.ConstantBytes(teacher))
+	rest := max(0, s.Before.Bytes-weights) // what does not shrink
+	if o.FileBytes > 0 {
+		rest += metadataBytes
+	}
+	w.fits = func(widths []int) bool {
+		c := cost(widths)
+		c.Bytes += rest
+		return s.Budget.met(s.Before, c)
+	}
+	widths, ok := whole, s.Budget.met(s.Before, s.Before)
+	if !ok {
+		widths, ok = w.run()
+	}
+	if !ok {
+		c := cost(widths)
+		c.Bytes += rest
+		return nil, s.infeasible(c, len(gs.List))
+	}
+	keep = make([][]int, len(widths))
+	for i, n := range widths {
+		keep[i] = most(w.importance[i], n)
+	}
+	return keep, nil
+}
+
+// infeasible is the error for a budget below the smallest student.
+func (s *Student) infeasible(smallest Cost, groups int) error {
+	err := fmt.Errorf("models: %w: %s asked, the smallest reachable is %s", ErrInfeasible, s.Budget, s.Budget.reached(s.Before, smallest))
+	if groups > 0 {
+		return err
+	}
+	var left []string
+	for _, u := range s.Untouched {
+		left = append(left, fmt.Sprintf("\n  node %s (%s): %s", u.Node, u.Op, u.Why))
+	}
+	return fmt.Errorf("%w: no channel of the teacher can be removed%s", err, strings.Join(left, ""))
+}
+
+// count measures the finished student.
+func (s *Student) count(teacher *graph.Graph, o Options) error {
+	a, err := pass.Analyse(s.Graph, o.Binding)
+	if err != nil {
+		return fmt.Errorf("models: student: %w", err)
+	}
+	c := pass.CostOf(a)
+	s.After = Cost{c.MACs, c.Params, s.Before.Bytes - pass.ConstantBytes(teacher) + pass.ConstantBytes(s.Graph)}
+	return nil
+}
+
+// Reached tells what the student has of each measure that is limited.
+func (s *Student) Reached() string { return s.Budget.reached(s.Before, s.After) }
+
+// Check tells what a student that was measured has of each measure that is limited, and whether it meets the budget. bytes is the size
+// of its file; the teacher's is [Options.FileBytes].
+func (s *Student) Check(macs, params, bytes int64) (reached string, met bool) {
+	c := Cost{macs, params, bytes}
+	return s.Budget.reached(s.Before, c), s.Budget.met(s.Before, c)
+}

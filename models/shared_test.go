@@ -1,0 +1,95 @@
+package models_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/models"
+)
+
+// sharedModels finds the models that lie beside the repository.
+func sharedModels(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("../../shared/models/*/*.onnx")
+	if err != nil || len(files) == 0 {
+		t.Skip("../shared/models is not there: these are models of others that are not part of the repository")
+	}
+	sort.Strings(files)
+	return files
+}
+
+// bindAll binds the batch to 1 and any other symbolic extent to 64.
+func bindAll(g *graph.Graph) pass.Binding {
+	b := pass.Binding{Batch: 1, Symbols: map[string]int{}}
+	for _, v := range g.Inputs {
+		for axis, d := range v.Shape {
+			if !d.Known() && axis > 0 {
+				b.Symbols[d.Symbol] = 64
+			}
+		}
+	}
+	return b
+}
+
+// Models of others are halved, as far as they are accepted. ILDC_TABLE=1 prints a table.
+func TestSharedModels(t *testing.T) {
+	var table strings.Builder
+	planned := 0
+	for _, file := range sharedModels(t) {
+		name := filepath.Base(filepath.Dir(file))
+		outcome := func() string {
+			g, err := importer.File(file)
+			if err != nil {
+				return "declined by the importer: " + firstLine(err)
+			}
+			if testing.Short() && pass.ConstantBytes(g) > 1<<22 {
+				return "left out in short mode"
+			}
+			budget, err := models.ParseBudget("macs=0.5x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := models.Generate(g, budget, models.Options{Binding: bindAll(g)})
+			switch {
+			case errors.Is(err, models.ErrInfeasible):
+				return "infeasible: " + firstLine(err)
+			case err != nil:
+				return "error: " + firstLine(err)
+			}
+			planned++
+			if s.Before.MACs == 0 {
+				t.Errorf("%s: a plan without MACs", name)
+			}
+			if 2*s.After.MACs > s.Before.MACs {
+				t.Errorf("%s: %s", name, s.Reached())
+			}
+			shrunk := 0
+			for _, group := range s.Groups {
+				if group.After < group.Before {
+					shrunk++
+				}
+			}
+			return fmt.Sprintf("%s of %d MACs, %d of %d groups, %d nodes left alone", s.Reached(), s.Before.MACs, shrunk, len(s.Groups), len(s.Untouched))
+		}()
+		fmt.Fprintf(&table, "%-32s %s\n", name, outcome)
+	}
+	if os.Getenv("ILDC_TABLE") != "" {
+		t.Logf("%d planned\n%s", planned, table.String())
+	}
+	if least := 40; planned < least && !testing.Short() {
+		t.Errorf("%d models are planned, want %d:\n%s", planned, least, table.String())
+	}
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
