@@ -128,169 +128,134 @@ func reshapeRebatch(b *graph.Builder, n *graph.Node, batch int) []*graph.Value {
 	return []*graph.Value{b.Op("Reshape", n.Attrs, x, b.Ints(fixed...))}
 }
 
-// reshapeChannels couples axes, and lets the target follow those that may shrink.
-func reshapeChannels(c *Coupling, n *graph.Node) {
-	regroup(c, n)
-	y, want := n.Outputs[0], elems(n.Inputs[1])
-	for axis := range y.Shape {
-		copied := axis < len(want) && want[axis].Is(0) && n.Int("allowzero", 0) == 0
-		if c.touched[axisKey{y, axis}] && y.Shape[axis].Known() && axis < len(want) && !copied && !want[axis].Is(-1) {
-			follow(c, n, y, axis, axis)
-		}
+// axesUpgrade moves the axes from an attribute to an input.
+func axesUpgrade(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
+	if !n.Has("axes") {
+		return nil
 	}
+	return []*graph.Value{b.Op(n.Op, nil, n.Inputs[0], b.Ints(n.Ints("axes")...))}
 }
 
-// follow records that element k of a node's second input must equal the size of an axis. Where that element is written in a constant,
-// the constant follows; where it is computed from shapes, it follows by itself; any other is kept, and the axis with it.
-func follow(c *Coupling, n *graph.Node, y *graph.Value, axis, k int) {
-	leaf, index, ok := origin(n.Inputs[1], k)
-	switch {
-	case !ok:
-		c.Fix(y, axis, "the shape that node "+n.Name+" ("+n.OpName()+") reads is computed by the graph")
-	case leaf != nil:
-		c.Size(SizeRef{Node: n, Const: leaf, Index: index, Of: AxisRef{y, axis}, Per: 1})
+func flattenShape(n *graph.Node) ([]Type, error) {
+	x := n.Inputs[0]
+	t := Type{DType: x.DType}
+	if x.Shape == nil {
+		t.Shape = graph.Shape{graph.Unknown, graph.Unknown}
+		return []Type{t}, nil
 	}
+	axis := n.Int("axis", 1)
+	if axis < 0 {
+		axis += int64(len(x.Shape))
+	}
+	if axis < 0 || axis > int64(len(x.Shape)) {
+		return nil, Errorf(n, ErrMalformed, "axis %d", n.Int("axis", 1))
+	}
+	t.Shape = graph.Shape{product(x.Shape[:axis]), product(x.Shape[axis:])}
+	return []Type{t}, nil
 }
 
-// origin finds where element k of an integer vector is written: the constant and the position in it, or no constant where it is taken
-// from a shape. ok is false where neither is found.
-func origin(v *graph.Value, k int) (leaf *graph.Value, index int, ok bool) {
-	if v.Const != nil {
-		return v, k, true
-	}
-	n := v.Producer
-	if n == nil {
-		return nil, 0, false
-	}
-	switch n.Op {
-	case "Concat":
-		for _, part := range n.Inputs {
-			size := part.Shape.Elements()
-			if size < 0 {
-				return nil, 0, false
-			}
-			if k < size {
-				return origin(part, k)
-			}
-			k -= size
-		}
-		return nil, 0, false
-	case "Identity", "Cast", "Unsqueeze", "Squeeze":
-		return origin(n.Inputs[0], k)
-	case "Constant":
-		return nil, 0, false
-	}
-	return nil, 0, fromShape(v, 8)
-}
-
-// fromShape says whether a value is computed from a Shape.
-func fromShape(v *graph.Value, depth int) bool {
-	n := v.Producer
-	if n == nil || depth == 0 {
-		return false
-	}
-	return n.Op == "Shape" || slices.ContainsFunc(n.Inputs, func(v *graph.Value) bool { return v != nil && fromShape(v, depth-1) })
-}
-
-// regroup couples the axes of the first input with those of the output, for an op that keeps the elements in order. Runs of axes with
-// equal products correspond:
-//
-//   - one to one: position by position
-//   - merged, [C,H,W] → [C·H·W]: each position of the output belongs to the channel it came from; channels are on the one axis
-//     that they lie along, and the others stay
-//   - split, [g·C] → [g,C] as in a channel shuffle or attention heads: what is removed is a position of the last axis, for every g;
-//     from a matrix, [N,C·H·W] → [N,C,H,W], it is one of the first
-func regroup(c *Coupling, n *graph.Node) {
-	x, y := n.Inputs[0], n.Outputs[0]
-	for _, r := range runs(x.Shape, y.Shape) {
-		from, to := r.wide(x.Shape, r.x), r.wide(y.Shape, r.y)
+// product multiplies extents; a symbol beside ones stays itself.
+func product(s graph.Shape) graph.Dim {
+	p := graph.D(1)
+	for _, d := range s {
 		switch {
-		case len(from) == 1 && len(to) == 1:
-			c.Same(x, from[0], y, to[0])
-		case len(from) > 1 && len(to) == 1:
-			merge(c, x, from, y, to[0])
-		case len(from) == 1 && len(to) > 1:
-			at := len(to) - 1
-			if len(x.Shape) == 2 {
-				at = 0
-			}
-			size, inner := y.Shape[to[at]].Size, 1
-			for _, a := range to[at+1:] {
-				inner *= y.Shape[a].Size
-			}
-			c.Map(x, from[0], y, to[at], func(i int) int { return i / inner % size })
+		case d.Is(1):
+		case p.Is(1):
+			p = d
+		case p.Known() && d.Known():
+			p.Size *= d.Size
+		default:
+			return graph.Unknown
 		}
 	}
+	return p
 }
 
-// merge couples the axis, of those that become one, that channels lie along.
-func merge(c *Coupling, x *graph.Value, from []int, y *graph.Value, to int) {
-	channel := -1
-	for k, a := range from {
-		if c.Sourced(AxisRef{x, a}) {
-			if channel >= 0 {
-				return // more than one: which is removed can't be told
+func squeezeShape(n *graph.Node) ([]Type, error) {
+	x := n.Inputs[0]
+	t := Type{DType: x.DType, Elems: elems(x)}
+	if x.Shape == nil {
+		return []Type{t}, nil
+	}
+	drop := make([]bool, len(x.Shape))
+	if n.Input(1) != nil {
+		axes, ok := constInts(n.Inputs[1])
+		if !ok {
+			return []Type{{DType: x.DType}}, nil
+		}
+		for _, axis := range axes {
+			a, ok := graph.Axis(axis, len(x.Shape))
+			if !ok || x.Shape[a].Known() && !x.Shape[a].Is(1) {
+				return nil, Errorf(n, ErrMalformed, "axis %d", axis)
 			}
-			channel = k
+			drop[a] = true
+		}
+	} else {
+		for i, d := range x.Shape {
+			drop[i] = d.Is(1)
 		}
 	}
-	if channel < 0 {
-		return
-	}
-	size, inner := x.Shape[from[channel]].Size, 1
-	for _, a := range from[channel+1:] {
-		inner *= x.Shape[a].Size
-	}
-	c.Map(y, to, x, from[channel], func(i int) int { return i / inner % size })
-}
-
-// run is a run of axes of one shape that holds the same elements as a run of another.
-type run struct{ x, y [2]int } // from, to
-
-// wide lists the axes of a run whose extent is not 1; the last one where all are.
-func (run) wide(s graph.Shape, r [2]int) []int {
-	var axes []int
-	for a := r[0]; a < r[1]; a++ {
-		if !s[a].Is(1) {
-			axes = append(axes, a)
+	t.Shape = graph.Shape{}
+	for i, d := range x.Shape {
+		if !drop[i] {
+			t.Shape = append(t.Shape, d)
 		}
 	}
-	if axes == nil && r[1] > r[0] {
-		axes = []int{r[1] - 1}
-	}
-	return axes
+	return []Type{t}, nil
 }
 
-// runs pairs runs of axes with equal products, the shortest ones, from the first axis on, up to a symbolic extent that changes.
-func runs(x, y graph.Shape) []run {
-	var all []run
-	i, j := 0, 0
-	for i < len(x) && j < len(y) {
-		if !x[i].Known() || !y[j].Known() {
-			if !x[i].Equal(y[j]) {
-				break
-			}
-			all = append(all, run{[2]int{i, i + 1}, [2]int{j, j + 1}})
-			i, j = i+1, j+1
+func unsqueezeShape(n *graph.Node) ([]Type, error) {
+	x := n.Inputs[0]
+	t := Type{DType: x.DType}
+	axes, ok := constInts(n.Inputs[1])
+	if x.Shape == nil || !ok {
+		return []Type{t}, nil
+	}
+	rank := len(x.Shape) + len(axes)
+	added := make([]bool, rank)
+	for _, axis := range axes {
+		a, ok := graph.Axis(axis, rank)
+		if !ok || added[a] {
+			return nil, Errorf(n, ErrMalformed, "axis %d of rank %d", axis, rank)
+		}
+		added[a] = true
+	}
+	t.Shape = graph.Shape{}
+	from := 0
+	for _, one := range added {
+		if one {
+			t.Shape = append(t.Shape, graph.D(1))
 			continue
 		}
-		r := run{[2]int{i, i + 1}, [2]int{j, j + 1}}
-		a, b := x[i].Size, y[j].Size
-		i, j = i+1, j+1
-		for a != b {
-			switch {
-			case a < b && i < len(x) && x[i].Known():
-				a *= x[i].Size
-				i++
-			case b < a && j < len(y) && y[j].Known():
-				b *= y[j].Size
-				j++
-			default:
-				return all
-			}
-		}
-		r.x[1], r.y[1] = i, j
-		all = append(all, r)
+		t.Shape = append(t.Shape, x.Shape[from])
+		from++
 	}
-	return all
+	if rank <= 1 {
+		t.Elems = elems(x)
+	}
+	return []Type{t}, nil
+}
+
+// reshapeToOutput evaluates an op that only changes the shape, by its own shape rule.
+func reshapeToOutput(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+	at := *n
+	at.Inputs = make([]*graph.Value, len(in))
+	for i, t := range in {
+		if t != nil {
+			at.Inputs[i] = &graph.Value{DType: t.DType, Shape: t.Shape(), Const: t}
+		}
+	}
+	types, err := Of(n).Shape(&at)
+	if err != nil {
+		return nil, err
+	}
+	dims := types[0].Shape.Sizes()
+	if dims == nil && in[0].Len() >= 0 && types[0].Shape.Rank() != 0 || graph.Product(dims) != in[0].Len() {
+		return nil, Errorf(n, ErrMalformed, "%v does not become %v", in[0].Dims, types[0].Shape)
+	}
+	return []*graph.Tensor{in[0].Reshaped(dims...)}, nil
+}
+
+func reshapeGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	return []*graph.Value{reshape(b, dy[0], n.Inputs[0].Shape.Sizes()...)}
 }

@@ -1,0 +1,266 @@
+package op
+
+import (
+	"slices"
+
+	"github.com/ildc/ildc/graph"
+)
+
+func concatAxis(n *graph.Node, rank int) (int, error) {
+	axis, ok := graph.Axis(n.Int("axis", 1), rank)
+	if !ok {
+		return 0, Errorf(n, ErrMalformed, "axis %d", n.Int("axis", 1))
+	}
+	return axis, nil
+}
+
+func concatShape(n *graph.Node) ([]Type, error) {
+	t := Type{DType: n.Inputs[0].DType}
+	for _, v := range n.Inputs {
+		if v == nil || v.Shape == nil {
+			return []Type{t}, nil
+		}
+	}
+	axis, err := concatAxis(n, len(n.Inputs[0].Shape))
+	if err != nil {
+		return nil, err
+	}
+	t.Shape = n.Inputs[0].Shape.Clone()
+	known := graph.Shape{}
+	for i, v := range n.Inputs {
+		if len(v.Shape) != len(t.Shape) {
+			return nil, Errorf(n, ErrMalformed, "the ranks differ")
+		}
+		for a, d := range v.Shape {
+			switch {
+			case a == axis && i > 0:
+				if d.Known() && t.Shape[a].Known() {
+					t.Shape[a] = graph.D(t.Shape[a].Size + d.Size)
+				} else {
+					t.Shape[a] = graph.Unknown
+				}
+			case a != axis && d.Known() && t.Shape[a].Known() && d != t.Shape[a]:
+				return nil, Errorf(n, ErrMalformed, "extents of axis %d differ", a)
+			case a != axis && d.Known():
+				t.Shape[a] = d
+			}
+		}
+		if e := elems(v); e != nil && known != nil && len(v.Shape) == 1 {
+			known = append(known, e...)
+		} else {
+			known = nil
+		}
+	}
+	if len(known) <= maxElems {
+		t.Elems = known
+	}
+	return []Type{t}, nil
+}
+
+func concatChannels(c *Coupling, n *graph.Node) {
+	y := n.Outputs[0]
+	axis, err := concatAxis(n, len(y.Shape))
+	if err != nil {
+		return
+	}
+	offset := 0
+	for _, v := range n.Inputs {
+		for a := range v.Shape {
+			if a != axis {
+				c.Same(v, a, y, a)
+				continue
+			}
+			if !v.Shape[a].Known() {
+				return
+			}
+			from := offset
+			c.Map(v, a, y, a, func(i int) int { return from + i })
+			offset += v.Shape[a].Size
+		}
+	}
+}
+
+func concatGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	axis, _ := concatAxis(n, len(n.Outputs[0].Shape))
+	grads := make([]*graph.Value, len(n.Inputs))
+	offset := 0
+	for i, v := range n.Inputs {
+		size := v.Shape[axis].Size
+		grads[i] = slicing(b, dy[0], axis, offset, offset+size)
+		offset += size
+	}
+	return grads
+}
+
+func concatEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+	axis, err := concatAxis(n, len(in[0].Dims))
+	if err != nil {
+		return nil, err
+	}
+	dims := slices.Clone(in[0].Dims)
+	dims[axis] = 0
+	for _, t := range in {
+		if len(t.Dims) != len(dims) {
+			return nil, Errorf(n, ErrMalformed, "the ranks differ")
+		}
+		dims[axis] += t.Dims[axis]
+	}
+	y := make([]float64, 0, graph.Product(dims))
+	values := make([][]float64, len(in))
+	for i, t := range in {
+		values[i] = t.Values()
+	}
+	for outer := range graph.Product(dims[:axis]) {
+		for i, t := range in {
+			size := graph.Product(t.Dims[axis:])
+			y = append(y, values[i][outer*size:][:size]...)
+		}
+	}
+	return []*graph.Tensor{graph.FromValues(in[0].DType, dims, y)}, nil
+}
+
+func splitUpgrade(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
+	if !n.Has("split") {
+		return nil
+	}
+	return b.Ops("Split", len(n.Outputs), graph.Attrs{"axis": n.Int("axis", 0)}, n.Inputs[0], b.Ints(n.Ints("split")...))
+}
+
+// splitSizes gives the extents of the parts: as told, or equal with a smaller last one; ok is false where they are computed by the graph.
+func splitSizes(n *graph.Node, size int, told []int64) ([]int, error) {
+	parts := len(n.Outputs)
+	if told == nil {
+		each := (size + parts - 1) / parts
+		for i := range parts {
+			told = append(told, int64(min(each, max(0, size-i*each))))
+		}
+	}
+	sum := int64(0)
+	for _, s := range told {
+		if s < 0 || s > int64(size) {
+			return nil, Errorf(n, ErrMalformed, "parts %v of %d", told, size)
+		}
+		sum += s
+	}
+	if len(told) != parts || sum != int64(size) {
+		return nil, Errorf(n, ErrMalformed, "parts %v of %d for %d outputs", told, size, parts)
+	}
+	return sizes(told), nil
+}
+
+// nodeSplit gives the axis and the extents of a Split's parts; no extents where they are not known.
+func nodeSplit(n *graph.Node) (axis int, parts []int, err error) {
+	x := n.Inputs[0]
+	axis, ok := graph.Axis(n.Int("axis", 0), len(x.Shape))
+	if !ok {
+		return 0, nil, Errorf(n, ErrMalformed, "axis %d", n.Int("axis", 0))
+	}
+	var told []int64
+	if v := n.Input(1); v != nil {
+		if told, ok = constInts(v); !ok {
+			return axis, nil, nil
+		}
+	}
+	if !x.Shape[axis].Known() {
+		return axis, nil, nil
+	}
+	parts, err = splitSizes(n, x.Shape[axis].Size, told)
+	return axis, parts, err
+}
+
+func splitShape(n *graph.Node) ([]Type, error) {
+	x := n.Inputs[0]
+	types := make([]Type, len(n.Outputs))
+	for i := range types {
+		types[i] = Type{DType: x.DType, Shape: x.Shape.Clone()}
+	}
+	if x.Shape == nil {
+		return types, nil
+	}
+	axis, parts, err := nodeSplit(n)
+	if err != nil {
+		return nil, err
+	}
+	for i := range types {
+		if types[i].Shape[axis] = graph.Unknown; parts != nil {
+			types[i].Shape[axis] = graph.D(parts[i])
+		}
+	}
+	return types, nil
+}
+
+// splitChannels couples each part with its positions of the input, and lets the written sizes follow. Without written sizes the parts are
+// equal, and stay so by losing the same positions.
+func splitChannels(c *Coupling, n *graph.Node) {
+	x := n.Inputs[0]
+	axis, parts, err := nodeSplit(n)
+	if err != nil || parts == nil {
+		return
+	}
+	written := n.Input(1)
+	if written != nil && written.Const == nil {
+		return
+	}
+	offset := 0
+	for i, y := range n.Outputs {
+		if y == nil {
+			offset += parts[i]
+			continue
+		}
+		for a := range x.Shape {
+			if a != axis {
+				c.Same(x, a, y, a)
+			}
+		}
+		from := offset
+		c.Map(y, axis, x, axis, func(k int) int { return from + k })
+		switch {
+		case written != nil:
+			c.Size(SizeRef{Node: n, Const: written, Index: i, Of: AxisRef{y, axis}, Per: 1})
+		case parts[i] != parts[0]:
+			c.Fix(y, axis, "node "+n.Name+" ("+n.OpName()+") splits into parts of unequal size that are not written down")
+		case i > 0 && n.Outputs[0] != nil:
+			c.Same(n.Outputs[0], axis, y, axis)
+		}
+		offset += parts[i]
+	}
+}
+
+func splitGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	axis, parts, _ := nodeSplit(n)
+	all := slices.Clone(dy)
+	for i, d := range all {
+		if d == nil {
+			dims := n.Inputs[0].Shape.Sizes()
+			dims[axis] = parts[i]
+			all[i] = b.Const("zeros", graph.NewTensor(n.Inputs[0].DType, dims...))
+		}
+	}
+	return []*graph.Value{b.Op("Concat", graph.Attrs{"axis": int64(axis)}, all...)}
+}
+
+func splitEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+	axis, ok := graph.Axis(n.Int("axis", 0), len(in[0].Dims))
+	if !ok {
+		return nil, Errorf(n, ErrMalformed, "axis %d", n.Int("axis", 0))
+	}
+	var told []int64
+	if len(in) > 1 && in[1] != nil {
+		told = in[1].Int64s()
+	}
+	parts, err := splitSizes(n, in[0].Dims[axis], told)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*graph.Tensor, len(parts))
+	offset := 0
+	for i, size := range parts {
+		index := make([]int, size)
+		for k := range index {
+			index[k] = offset + k
+		}
+		out[i] = in[0].Take(axis, index)
+		offset += size
+	}
+	return out, nil
+}

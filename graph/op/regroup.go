@@ -1,0 +1,174 @@
+package op
+
+import (
+	"slices"
+
+	"github.com/ildc/ildc/graph"
+)
+
+// reshapeChannels couples axes, and lets the target follow those that may shrink.
+func reshapeChannels(c *Coupling, n *graph.Node) {
+	regroup(c, n)
+	y, want := n.Outputs[0], elems(n.Inputs[1])
+	for axis := range y.Shape {
+		copied := axis < len(want) && want[axis].Is(0) && n.Int("allowzero", 0) == 0
+		if c.touched[axisKey{y, axis}] && y.Shape[axis].Known() && axis < len(want) && !copied && !want[axis].Is(-1) {
+			follow(c, n, y, axis, axis)
+		}
+	}
+}
+
+// follow records that element k of a node's second input must equal the size of an axis. Where that element is written in a constant,
+// the constant follows; where it is computed from shapes, it follows by itself; any other is kept, and the axis with it.
+func follow(c *Coupling, n *graph.Node, y *graph.Value, axis, k int) {
+	leaf, index, ok := origin(n.Inputs[1], k)
+	switch {
+	case !ok:
+		c.Fix(y, axis, "the shape that node "+n.Name+" ("+n.OpName()+") reads is computed by the graph")
+	case leaf != nil:
+		c.Size(SizeRef{Node: n, Const: leaf, Index: index, Of: AxisRef{y, axis}, Per: 1})
+	}
+}
+
+// origin finds where element k of an integer vector is written: the constant and the position in it, or no constant where it is taken
+// from a shape. ok is false where neither is found.
+func origin(v *graph.Value, k int) (leaf *graph.Value, index int, ok bool) {
+	if v.Const != nil {
+		return v, k, true
+	}
+	n := v.Producer
+	if n == nil {
+		return nil, 0, false
+	}
+	switch n.Op {
+	case "Concat":
+		for _, part := range n.Inputs {
+			size := part.Shape.Elements()
+			if size < 0 {
+				return nil, 0, false
+			}
+			if k < size {
+				return origin(part, k)
+			}
+			k -= size
+		}
+		return nil, 0, false
+	case "Identity", "Cast", "Unsqueeze", "Squeeze":
+		return origin(n.Inputs[0], k)
+	case "Constant":
+		return nil, 0, false
+	}
+	return nil, 0, fromShape(v, 8)
+}
+
+// fromShape says whether a value is computed from a Shape.
+func fromShape(v *graph.Value, depth int) bool {
+	n := v.Producer
+	if n == nil || depth == 0 {
+		return false
+	}
+	return n.Op == "Shape" || slices.ContainsFunc(n.Inputs, func(v *graph.Value) bool { return v != nil && fromShape(v, depth-1) })
+}
+
+// regroup couples the axes of the first input with those of the output, for an op that keeps the elements in order. Runs of axes with
+// equal products correspond:
+//
+//   - one to one: position by position
+//   - merged, [C,H,W] → [C·H·W]: each position of the output belongs to the channel it came from; channels are on the one axis
+//     that they lie along, and the others stay
+//   - split, [g·C] → [g,C] as in a channel shuffle or attention heads: what is removed is a position of the last axis, for every g;
+//     from a matrix, [N,C·H·W] → [N,C,H,W], it is one of the first
+func regroup(c *Coupling, n *graph.Node) {
+	x, y := n.Inputs[0], n.Outputs[0]
+	for _, r := range runs(x.Shape, y.Shape) {
+		from, to := r.wide(x.Shape, r.x), r.wide(y.Shape, r.y)
+		switch {
+		case len(from) == 1 && len(to) == 1:
+			c.Same(x, from[0], y, to[0])
+		case len(from) > 1 && len(to) == 1:
+			merge(c, x, from, y, to[0])
+		case len(from) == 1 && len(to) > 1:
+			at := len(to) - 1
+			if len(x.Shape) == 2 {
+				at = 0
+			}
+			size, inner := y.Shape[to[at]].Size, 1
+			for _, a := range to[at+1:] {
+				inner *= y.Shape[a].Size
+			}
+			c.Map(x, from[0], y, to[at], func(i int) int { return i / inner % size })
+		}
+	}
+}
+
+// merge couples the axis, of those that become one, that channels lie along.
+func merge(c *Coupling, x *graph.Value, from []int, y *graph.Value, to int) {
+	channel := -1
+	for k, a := range from {
+		if c.Sourced(AxisRef{x, a}) {
+			if channel >= 0 {
+				return // more than one: which is removed can't be told
+			}
+			channel = k
+		}
+	}
+	if channel < 0 {
+		return
+	}
+	size, inner := x.Shape[from[channel]].Size, 1
+	for _, a := range from[channel+1:] {
+		inner *= x.Shape[a].Size
+	}
+	c.Map(y, to, x, from[channel], func(i int) int { return i / inner % size })
+}
+
+// run is a run of axes of one shape that holds the same elements as a run of another.
+type run struct{ x, y [2]int } // from, to
+
+// wide lists the axes of a run whose extent is not 1; the last one where all are.
+func (run) wide(s graph.Shape, r [2]int) []int {
+	var axes []int
+	for a := r[0]; a < r[1]; a++ {
+		if !s[a].Is(1) {
+			axes = append(axes, a)
+		}
+	}
+	if axes == nil && r[1] > r[0] {
+		axes = []int{r[1] - 1}
+	}
+	return axes
+}
+
+// runs pairs runs of axes with equal products, the shortest ones, from the first axis on, up to a symbolic extent that changes.
+func runs(x, y graph.Shape) []run {
+	var all []run
+	i, j := 0, 0
+	for i < len(x) && j < len(y) {
+		if !x[i].Known() || !y[j].Known() {
+			if !x[i].Equal(y[j]) {
+				break
+			}
+			all = append(all, run{[2]int{i, i + 1}, [2]int{j, j + 1}})
+			i, j = i+1, j+1
+			continue
+		}
+		r := run{[2]int{i, i + 1}, [2]int{j, j + 1}}
+		a, b := x[i].Size, y[j].Size
+		i, j = i+1, j+1
+		for a != b {
+			switch {
+			case a < b && i < len(x) && x[i].Known():
+				a *= x[i].Size
+				i++
+			case b < a && j < len(y) && y[j].Known():
+				b *= y[j].Size
+				j++
+			default:
+				return all
+			}
+		}
+		r.x[1], r.y[1] = i, j
+		all = append(all, r)
+	}
+	return all
+}
