@@ -14,10 +14,19 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// trainingGraph is a whole training step of a small residual conv net on x [n,3,size,size] and labels [n,5]: batch norm, max pool,
-// cross-entropy, gradients and SGD with momentum. Its state is weights, momenta and running statistics.
 func trainingGraph(t *testing.T, native []string, n, size, width int) (*engine.Step, map[string]*graph.Tensor) {
 	t.Helper()
+	s, feeds, err := TrainingStep(native, n, size, width)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, feeds
+}
+
+// TrainingStep is a whole training step of a small residual conv net on x [n,3,size,size] and labels [n,5]: batch norm, max pool,
+// cross-entropy, gradients and SGD with momentum; and what to feed it. Its state is weights, momenta and running statistics. Macro
+// ops that are not native are lowered.
+func TrainingStep(native []string, n, size, width int) (*engine.Step, map[string]*graph.Tensor, error) {
 	g := graph.New("training step")
 	g.Opsets[""], g.Opsets[op.Macro] = op.Opset, 1
 	b := op.NewBuilder(g)
@@ -60,7 +69,7 @@ func trainingGraph(t *testing.T, native []string, n, size, width int) (*engine.S
 	loss := b.Op("Neg", nil, b.Op("ReduceMean", graph.Attrs{"keepdims": int64(0)}, b.Op("ReduceSum", nil, terms, b.Ints(1))))
 	grads, err := pass.Gradient(b, loss, params)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	for i, p := range params {
 		m := carry(p.Name+".momentum", graph.NewTensor(graph.Float32, p.Shape.Sizes()...))
@@ -75,10 +84,10 @@ func trainingGraph(t *testing.T, native []string, n, size, width int) (*engine.S
 		b.Output(v)
 	}
 	if err := b.Err(); err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	if s.Graph, err = pass.Lower(g, native); err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	for i, v := range s.Graph.Outputs[1:] { // lowering may have given them other names
 		s.State[i].Out = v.Name
@@ -87,7 +96,7 @@ func trainingGraph(t *testing.T, native []string, n, size, width int) (*engine.S
 	for i := range n {
 		hot.Float32s()[i*5+i*i%5] = 1
 	}
-	return s, map[string]*graph.Tensor{"x": normal(n, 3, size, size), "labels": hot, "rate": scalar(0.05)}
+	return s, map[string]*graph.Tensor{"x": normal(n, 3, size, size), "labels": hot, "rate": scalar(0.05)}, nil
 }
 
 // trainingStep compares three steps, with the state carried from one to the next, with the reference.
