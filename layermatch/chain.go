@@ -26,21 +26,10 @@ func (n *network) findChains() {
 	var all []*chain
 	for _, node := range n.order {
 		operands := n.operands(node)
-		from := n.chainOf[operands[0]]
-		c := from
-		if node.Outputs[0] == nil {
-			c = nil
-		} else if role := n.starts(node, operands); role != "" {
-			c = &chain{value: node.Outputs[0], end: node.Outputs[0], rank: len(all)}
-			c.Kind, c.Op = role, n.opName(node)
-			for _, v := range operands {
-				if o := n.chainOf[v]; o != nil && n.passed[v].nodes == n.passed[c.value].nodes {
-					c.step = max(c.step, o.step+1)
-				}
-			}
-			if role == Activation {
-				c.PreActivation = operands[0].Name
-			}
+		c := n.chainOf[operands[0]]
+		if kind := n.starts(node, operands); kind != "" {
+			c = n.begin(node, operands, kind)
+			c.rank = len(all)
 			all = append(all, c)
 		} else if c != nil {
 			n.extend(c, node, operands[0])
@@ -62,11 +51,29 @@ func (n *network) findChains() {
 	})
 }
 
+// begin makes the chain that a node starts.
+func (n *network) begin(node *graph.Node, operands []*graph.Value, kind Kind) *chain {
+	y := node.Outputs[0]
+	c := &chain{value: y, end: y}
+	c.Kind, c.Op = kind, n.opName(node)
+	if kind == Activation {
+		c.PreActivation = operands[0].Name
+	}
+	for _, v := range operands {
+		if before := n.chainOf[v]; before != nil && n.passed[v].nodes == n.passed[y].nodes {
+			c.step = max(c.step, before.step+1)
+		}
+	}
+	return c
+}
+
 // starts says of what kind a chain is that begins with the node; "" where none does.
 func (n *network) starts(node *graph.Node, operands []*graph.Value) Kind {
 	x, s := operands[0], op.Of(node)
 	_, linear := computes(node)
 	switch {
+	case node.Outputs[0] == nil:
+		return ""
 	case linear:
 		return Linear
 	case len(operands) > 1:
