@@ -28,10 +28,11 @@ type Options struct {
 	// Keep names nodes, by name or by output, whose width stays.
 	Keep []string
 
-	// Floor is the least part of a group's channels that stays; default 1/16. Two channels stay always.
+	// Floor is the least part of a group's channels that stays; default 1/16.
 	Floor float64
 
-	// Multiple is what the number of channels is a multiple of, unless all are kept; default 8 from 256 channels on, 4 from 16 on, else 1.
+	// Multiple is what the number of channels is a multiple of, unless all are kept; default 8 from 256 channels on, 4 from 32,
+	// 2 from 16, else 1.
 	Multiple int
 
 	Init Init
@@ -155,7 +156,7 @@ func (s *Student) choose(gs *pass.Groups, teacher *graph.Graph, o Options) (keep
 	whole := make([]int, len(gs.List))
 	for i, group := range gs.List {
 		whole[i] = group.Channels
-		w.allowed = append(w.allowed, allowedWidths(group.Channels, o.Multiple, floor))
+		w.allowed = append(w.allowed, allowedWidths(group, o.Multiple, floor))
 		w.pooled = append(w.pooled, w.importance[i]...)
 	}
 	slices.SortFunc(w.pooled, func(a, b float64) int { return cmp.Compare(b, a) })
@@ -195,6 +196,11 @@ func (s *Student) choose(gs *pass.Groups, teacher *graph.Graph, o Options) (keep
 
 // infeasible is the error for a budget below the smallest student.
 func (s *Student) infeasible(smallest Cost, groups int) error {
+	for _, l := range s.Budget {
+		if l.Ratio && s.Before.of(l.Measure) == 0 {
+			return fmt.Errorf("models: %w: %s asked, and the teacher has no %s that can be counted", ErrInfeasible, l, l.Measure)
+		}
+	}
 	err := fmt.Errorf("models: %w: %s asked, the smallest reachable is %s", ErrInfeasible, s.Budget, s.Budget.reached(s.Before, smallest))
 	if groups > 0 {
 		return err

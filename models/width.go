@@ -18,19 +18,28 @@ type widthSearch struct {
 	fits       func(widths []int) bool
 }
 
-// allowedWidths lists the multiples from the floor on, and the whole.
-func allowedWidths(channels, multiple int, floor float64) []int {
+// allowedWidths lists the multiples from the floor on, and the whole. At least two positions of each axis stay.
+func allowedWidths(group *pass.Group, multiple int, floor float64) []int {
+	channels, each := group.Channels, math.MaxInt
+	for _, a := range group.Axes {
+		each = min(each, len(a.At[0]))
+	}
 	if multiple == 0 {
 		switch {
 		case channels >= 256:
 			multiple = 8
-		case channels >= 16:
+		case channels >= 32:
 			multiple = 4
+		case channels >= 16:
+			multiple = 2
 		default:
 			multiple = 1
 		}
 	}
-	least := max(2, int(math.Ceil(floor*float64(channels))))
+	least := max(1, int(math.Ceil(floor*float64(channels))))
+	if each == 1 {
+		least = max(2, least)
+	}
 	var widths []int
 	for w := multiple; w < channels; w += multiple {
 		if w >= least {

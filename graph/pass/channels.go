@@ -250,9 +250,11 @@ func (gs *Groups) listFixed(declined []*Group) {
 			continue
 		}
 		var axes []op.AxisRef // those that channels would leave by
-		weights := false
+		var weights []op.AxisRef
 		for _, v := range n.Reads() {
-			weights = weights || len(v.Shape) > 1 && v.Const != nil
+			if len(v.Shape) > 1 && v.Const != nil {
+				weights = append(weights, op.AxisRef{Value: v})
+			}
 			axes = append(axes, sources[v]...)
 		}
 		for _, v := range n.Outputs {
@@ -262,24 +264,21 @@ func (gs *Groups) listFixed(declined []*Group) {
 				}
 			}
 		}
-		if !weights || slices.ContainsFunc(axes, func(a op.AxisRef) bool { return shrinks[a] }) {
+		if weights == nil || slices.ContainsFunc(axes, func(a op.AxisRef) bool { return shrinks[a] }) {
 			continue
 		}
-		gs.Fixed = append(gs.Fixed, Fixed{n, gs.reason(axes, refused)})
+		gs.Fixed = append(gs.Fixed, Fixed{n, gs.reason(axes, weights, refused)})
 	}
 }
 
-// reason says why the channels along the first of these axes that has any stay.
-func (gs *Groups) reason(axes []op.AxisRef, refused map[op.AxisRef]bool) string {
-	c := gs.coupling
+// reason says why the channels along the first of these axes that has any stay; where none has, why the weights stay.
+func (gs *Groups) reason(axes, weights []op.AxisRef, refused map[op.AxisRef]bool) string {
 	for _, a := range axes {
-		if !c.Sourced(a) {
+		if !gs.coupling.Sourced(a) {
 			continue
 		}
-		for i := range a.Value.Shape[a.Axis].Size {
-			if removable, why := c.Removable(c.Class(a, i)); !removable && why != "" {
-				return why
-			}
+		if why := gs.fixed(a); why != "" {
+			return why
 		}
 		if refused[a] {
 			return "a shape that the model computes does not follow their number"
@@ -288,5 +287,20 @@ func (gs *Groups) reason(axes []op.AxisRef, refused map[op.AxisRef]bool) string 
 			return "it has one channel"
 		}
 	}
-	return "no channels come from it"
+	for _, a := range weights {
+		if why := gs.fixed(a); why != "" {
+			return why
+		}
+	}
+	return "its channels are all one, or come from no weight"
+}
+
+// fixed is why the first position of an axis that is fixed is so; "" where none is.
+func (gs *Groups) fixed(a op.AxisRef) string {
+	for i := range a.Value.Shape[a.Axis].Size {
+		if _, why := gs.coupling.Removable(gs.coupling.Class(a, i)); why != "" {
+			return why
+		}
+	}
+	return ""
 }
