@@ -103,14 +103,13 @@ func (cv *Conv) addWeightGradient(s *Scratch, sums, dy, x []float32, group, n in
 		transposeInto(turned, g.width, dy[(n*cv.O+group*cv.o)*plane+p:], plane, cv.o, n2)
 		t.ak, t.bk = g.places[p:p+n2], g.bk[:n2]
 		for o := 0; o < g.width; o += tileCols {
-			t.bj = [2]int{o, o + half}
-			t.cj = t.bj
+			t.bj, t.cj = adjacent(o), adjacent(o)
 			for i := 0; i < len(g.taps); i += tileRows {
 				for r := range tileRows {
 					at := min(i+r, len(g.taps)-1)
 					t.ai[r], t.ci[r] = g.taps[at], at*g.width
 				}
-				t.runPart(len(g.taps)-i, half, half)
+				t.runPart(len(g.taps)-i, [tileParts]int{partCols, partCols, partCols, partCols})
 			}
 		}
 	}

@@ -15,7 +15,7 @@ type frame struct {
 }
 
 // slack is how far a tile may read past the last element of a frame.
-const slack = half
+const slack = partCols
 
 // newFrame covers an image of h × w, whose kernel offsets along the axes are in padded elements.
 func newFrame(h, w, sh, sw, top, left, outH, outW int, offH, offW []int) frame {
@@ -57,7 +57,7 @@ func (f *frame) setDirect(all ...*patches) {
 	f.direct = f.sh == 1 && f.sw == 1 && f.top == 0 && f.left == 0 && f.rows == f.h && f.cols == f.w
 	for _, p := range all {
 		for _, s := range p.segments {
-			f.direct = f.direct && s.n == half
+			f.direct = f.direct && s.n == partCols
 		}
 	}
 }

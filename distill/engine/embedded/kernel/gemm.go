@@ -69,9 +69,12 @@ func (g *Gemm) AddTo(team *Team, c, a, b []float32) {
 						at := min(i+r, i1-1)
 						t.ai[r], t.ci[r] = at*step, at*g.N
 					}
-					t.bj = [2]int{(j - j0) * n, (j-j0)*n + half}
-					t.cj = [2]int{j, j + half}
-					t.runPart(i1-i, min(half, j1-j), max(0, min(half, j1-j-half)))
+					t.bj, t.cj = adjacent((j-j0)*n), adjacent(j)
+					var cols [tileParts]int
+					for p := range cols {
+						cols[p] = max(0, min(partCols, j1-j-p*partCols))
+					}
+					t.runPart(i1-i, cols)
 				}
 			}
 		}

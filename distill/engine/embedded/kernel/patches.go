@@ -7,7 +7,7 @@ type patches struct {
 	segments []segment
 }
 
-// segment is a run of at most half columns that lie side by side in the frame and in the output.
+// segment is a run of at most partCols columns that lie side by side in the frame and in the output.
 type segment struct{ in, out, n int }
 
 // newPatches covers a grid of rows × cols; taps may be set later.
@@ -17,8 +17,8 @@ func newPatches(rows, cols, pitch int, taps []int) patches {
 		rows, cols = 1, rows*cols
 	}
 	for r := range rows {
-		for c := 0; c < cols; c += half {
-			p.segments = append(p.segments, segment{r*pitch + c, r*cols + c, min(half, cols-c)})
+		for c := 0; c < cols; c += partCols {
+			p.segments = append(p.segments, segment{r*pitch + c, r*cols + c, min(partCols, cols-c)})
 		}
 	}
 	return p
@@ -28,19 +28,21 @@ func newPatches(rows, cols, pitch int, taps []int) patches {
 // k-th element lies ak[k] further.
 func (p *patches) multiply(c []float32, plane int, a []float32, rows, step int, ak []int, frame []float32) {
 	t := tile{a: a, b: frame, c: c, ak: ak, bk: p.taps}
-	for s := 0; s < len(p.segments); s += 2 {
-		first, second := p.segments[s], segment{in: p.segments[s].in}
-		if s+1 < len(p.segments) {
-			second = p.segments[s+1]
+	for s := 0; s < len(p.segments); s += tileParts {
+		var cols [tileParts]int
+		for i := range cols {
+			at := p.segments[min(s+i, len(p.segments)-1)]
+			t.bj[i], t.cj[i] = at.in, at.out
+			if s+i < len(p.segments) {
+				cols[i] = at.n
+			}
 		}
-		t.bj = [2]int{first.in, second.in}
-		t.cj = [2]int{first.out, second.out}
 		for i := 0; i < rows; i += tileRows {
 			for r := range tileRows {
 				at := min(i+r, rows-1)
 				t.ai[r], t.ci[r] = at*step, at*plane
 			}
-			t.runPart(rows-i, first.n, second.n)
+			t.runPart(rows-i, cols)
 		}
 	}
 }

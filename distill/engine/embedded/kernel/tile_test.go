@@ -10,7 +10,7 @@ func BenchmarkTile(b *testing.B) {
 		t.bk[i] = 16 * i
 	}
 	t.ai, t.ci = [4]int{0, k, 2 * k, 3 * k}, [4]int{0, 16, 32, 48}
-	t.bj, t.cj = [2]int{0, 8}, [2]int{0, 8}
+	t.bj, t.cj = adjacent(0), adjacent(0)
 	for b.Loop() {
 		t.run()
 	}

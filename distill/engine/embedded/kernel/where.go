@@ -1,18 +1,20 @@
 package kernel
 
+const selectBlock = 8 // elements that selectAVX2 takes at a time
+
 // Where takes from a where cond holds, else from b. w's operands are dst, cond, a and b; dst may be a or b itself.
 func Where[T any](team *Team, w *Walk, dst []T, cond []bool, a, b []T) {
 	w.run(team, func(_ *Scratch, n int, at []int) {
 		d, c, x, y := at[0], at[1], at[2], at[3]
-		if d32, ok := any(dst).([]float32); ok && accelerated && w.step[0] == 1 && w.step[1] == 1 && n >= half {
+		if d32, ok := any(dst).([]float32); ok && accelerated && w.step[0] == 1 && w.step[1] == 1 && n >= selectBlock {
 			a32, b32 := any(a).([]float32), any(b).([]float32)
-			blocks := n / half
+			blocks := n / selectBlock
 			selectRun(d32[d:d+n], cond[c:c+n], a32[x:], b32[y:], w.step[2], w.step[3], blocks)
-			n -= blocks * half
-			d += blocks * half
-			c += blocks * half
-			x += blocks * half * w.step[2]
-			y += blocks * half * w.step[3]
+			n -= blocks * selectBlock
+			d += blocks * selectBlock
+			c += blocks * selectBlock
+			x += blocks * selectBlock * w.step[2]
+			y += blocks * selectBlock * w.step[3]
 		}
 		for range n {
 			if cond[c] {
@@ -30,10 +32,10 @@ func Where[T any](team *Team, w *Walk, dst []T, cond []bool, a, b []T) {
 
 // selectRun does blocks of elements; a and b are runs, or one number where the step is 0.
 func selectRun(dst []float32, cond []bool, a, b []float32, stepA, stepB, blocks int) {
-	var numbers [2][half]float32
-	block := func(x []float32, step int, number *[half]float32) (*float32, int) {
+	var numbers [2][selectBlock]float32
+	block := func(x []float32, step int, number *[selectBlock]float32) (*float32, int) {
 		if step != 0 {
-			return &x[0], half
+			return &x[0], selectBlock
 		}
 		for i := range number {
 			number[i] = x[0]
