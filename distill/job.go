@@ -42,7 +42,7 @@ type Options struct {
 	Duration    time.Duration // of training: becomes a number of steps after the first ones have been timed
 	LearnRate   float64       // the peak; default 0.05 for sgd, 0.001 for adamw
 	Schedule    Schedule      // its Peak is LearnRate; default warm-up 0.1
-	Optimiser   Optimiser     // default sgd, momentum 0.9, weight decay 5e-4, clipped at norm 5
+	Optimiser   Optimiser     // default [DefaultOptimiser]
 	Losses      Weights       // default [DefaultLosses]
 	Temperature float64       // of kd; default 4
 	Task        Task          // default Auto
@@ -62,19 +62,12 @@ func (o Options) withDefaults() Options {
 	if o.Epochs == 0 && o.Steps == 0 && o.Duration == 0 {
 		o.Epochs = 10
 	}
-	if o.Optimiser.Name == "" {
-		o.Optimiser = Optimiser{Name: "sgd", Momentum: 0.9, WeightDecay: 5e-4, ClipNorm: 5}
-	}
-	if o.LearnRate == 0 {
-		o.LearnRate = 0.05
-		if o.Optimiser.Name == "adamw" {
-			o.LearnRate = 0.001
-		}
+	if o.Optimiser == (Optimiser{}) {
+		o.Optimiser = DefaultOptimiser()
 	}
 	if o.Schedule == (Schedule{}) {
 		o.Schedule.Warmup = 0.1
 	}
-	o.Schedule.Peak = o.LearnRate
 	if o.Losses == nil {
 		o.Losses = DefaultLosses()
 	}
@@ -87,14 +80,23 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// settle decides what depends on the student.
+func (o *Options) settle(batchNorm bool) {
+	o.Optimiser = o.Optimiser.settle(batchNorm)
+	if o.LearnRate == 0 {
+		o.LearnRate = o.Optimiser.peak()
+	}
+	o.Schedule.Peak = o.LearnRate
+}
+
 func (o Options) check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("distill: "+format, args...)) }
 	if o.Batch < 1 || o.Steps < 0 || o.Epochs < 0 || o.Duration < 0 || o.EvalEvery < 0 || o.CheckpointEvery < 0 {
 		bad("batch %d, steps %d, epochs %d, time %v: want no negative number", o.Batch, o.Steps, o.Epochs, o.Duration)
 	}
-	if !(o.LearnRate > 0) || !(o.Temperature > 0) {
-		bad("learning rate %g, temperature %g: want numbers above 0", o.LearnRate, o.Temperature)
+	if !(o.LearnRate >= 0) || !(o.Temperature > 0) {
+		bad("learning rate %g, temperature %g: want no negative numbers", o.LearnRate, o.Temperature)
 	}
 	if o.Task != Auto && o.Task != Classify && o.Task != Regress {
 		bad("task %q: there are auto, classify and regress", o.Task)

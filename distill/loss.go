@@ -2,6 +2,7 @@ package distill
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,16 @@ type Output struct {
 	Classify         bool         // the values are logits over the last axis
 	Temperature      float64
 	Variance         float64 // of the teacher's value, per element
+}
+
+// maxDeviation is the deviation of logits up to which they are taken as they are. Larger ones, which nets on raw pixels have, leave every
+// distribution with one class only; they are scaled down to it, teacher's and student's alike.
+const maxDeviation = 10
+
+// scaled gives the logits of both sides at a deviation that softmax can tell apart.
+func (o Output) scaled(e *Emitter) (teacher, student *graph.Value) {
+	down := 1 / math.Max(1, math.Sqrt(o.Variance)/maxDeviation)
+	return e.scale(o.Teacher, down), e.scale(o.Student, down)
 }
 
 // Feature is an aligned pair of feature maps.

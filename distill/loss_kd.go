@@ -11,7 +11,8 @@ func kd() OutputLoss {
 			return e.scale(e.meanSquare(o.Student, o.Teacher), 1/o.Variance)
 		}
 		last := graph.Attrs{"axis": int64(-1)}
-		t, s := e.scale(o.Teacher, 1/o.Temperature), e.scale(o.Student, 1/o.Temperature)
+		t, s := o.scaled(e)
+		t, s = e.scale(t, 1/o.Temperature), e.scale(s, 1/o.Temperature)
 		gap := e.sub(e.Op("LogSoftmax", last, t), e.Op("LogSoftmax", last, s))
 		kl := e.total(e.mul(e.Op("Softmax", last, t), gap))
 		return e.scale(kl, o.Temperature*o.Temperature/rows(o.Student))
@@ -21,7 +22,8 @@ func kd() OutputLoss {
 // ce is the cross-entropy with labels: −Σ label · log softmax(s), averaged over the batch.
 func ce() OutputLoss {
 	return OutputLoss{Name: "ce", Source: "cross-entropy with labels", Labels: true, Emit: func(e *Emitter, o Output) *graph.Value {
-		p := e.Op("LogSoftmax", graph.Attrs{"axis": int64(-1)}, o.Student)
+		_, s := o.scaled(e)
+		p := e.Op("LogSoftmax", graph.Attrs{"axis": int64(-1)}, s)
 		return e.scale(e.total(e.mul(o.Labels, p)), -1/rows(o.Student))
 	}}
 }

@@ -3,25 +3,51 @@ package distill
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/ildc/ildc/graph"
 )
 
 // Optimiser is how parameters move. The update is part of the step graph.
 type Optimiser struct {
-	Name        string  // "sgd" (Nesterov momentum) or "adamw"
+	Name        string  // "sgd" (Nesterov momentum), "adamw", or "auto": sgd for nets with batch normalisation, adamw for others
 	Momentum    float64 // sgd: the momentum; adamw: β₁
 	WeightDecay float64 // of weights of rank 2 and more; biases and batch norm have none
 	ClipNorm    float64 // the global norm that gradients are clipped to; 0: not clipped
 }
 
 // Optimisers lists the names.
-var Optimisers = []string{"sgd", "adamw"}
+var Optimisers = []string{"auto", "sgd", "adamw"}
+
+// DefaultOptimiser is the optimiser of a run that names none.
+func DefaultOptimiser() Optimiser {
+	return Optimiser{Name: "auto", Momentum: 0.9, WeightDecay: 5e-4, ClipNorm: 5}
+}
+
+// settle turns "auto" into a choice. Batch normalisation makes a step of SGD independent of the scale of weights; a net without it
+// can have any scale (raw pixels, say), and needs an optimiser that is.
+func (o Optimiser) settle(batchNorm bool) Optimiser {
+	if o.Name == "auto" {
+		if o.Name = "adamw"; batchNorm {
+			o.Name = "sgd"
+		}
+	}
+	return o
+}
+
+// peak is the default peak of the learning rate.
+func (o Optimiser) peak() float64 {
+	if o.Name == "adamw" {
+		return 0.001
+	}
+	return 0.05
+}
 
 func (o Optimiser) check() error {
 	switch {
-	case o.Name != "sgd" && o.Name != "adamw":
-		return fmt.Errorf("distill: optimiser %q: there are sgd and adamw", o.Name)
+	case !slices.Contains(Optimisers, o.Name):
+		return fmt.Errorf("distill: optimiser %q: there are %s", o.Name, strings.Join(Optimisers, ", "))
 	case !(o.Momentum >= 0 && o.Momentum < 1):
 		return fmt.Errorf("distill: momentum %g: want a number from 0 to below 1", o.Momentum)
 	case !(o.WeightDecay >= 0) || !(o.ClipNorm >= 0):

@@ -61,6 +61,8 @@ func (j *Job) start(ctx context.Context, o Options) (_ *run, err error) {
 	if err := r.copies.checkPairs(j.Pairs); err != nil {
 		return nil, err
 	}
+	o.settle(len(r.copies.running) > 0)
+	r.o = o
 	r.labelled = r.copies.classify && classes > 0 && r.labelsFit(classes)
 	r.goal = objective{weights: o.Losses, temperature: o.Temperature, pairs: j.Pairs, labelled: r.labelled, optimiser: o.Optimiser}
 	fingerprint, err := j.fingerprint(o)

@@ -153,7 +153,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	if _, err := j.Run(context.Background()); err == nil {
 		t.Error("a checkpoint was about to be overwritten")
 	}
-	j.Resume, j.Options.LearnRate = true, 0.001
+	j.Resume, j.Options.LearnRate = true, 0.002
 	if _, err := j.Run(context.Background()); err == nil {
 		t.Error("a checkpoint of a run with another learning rate was taken")
 	}

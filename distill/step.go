@@ -294,7 +294,7 @@ func (c *copies) checkPairs(pairs []Pair) error {
 }
 
 // calibrationStep assembles the teacher-side transforms whose variances scale the terms: one output for each feature loss and pair, and
-// one for each model output that is not logits.
+// one for each model output.
 func (c *copies) calibrationStep(o objective) (_ *engine.Step, err error) {
 	a := newAssembly(c, "calibration")
 	defer a.Guard(&err)
@@ -315,9 +315,7 @@ func (c *copies) calibrationStep(o objective) (_ *engine.Step, err error) {
 		}
 	}
 	for _, names := range c.outputs {
-		if !c.classify {
-			a.result(names.output, teacher[names.teacher])
-		}
+		a.result(names.output, teacher[names.teacher])
 	}
 	step, _, err := a.finish()
 	return step, err
