@@ -98,19 +98,28 @@ func (gs *Groups) gather() {
 	type place struct {
 		axis, at int
 	}
-	places := map[int][]place{} // by class
-	var classes []int
 	axes := c.Axes()
+	positions := 0
+	for _, axis := range axes {
+		positions += axis.Value.Shape[axis.Axis].Size
+	}
+	const unseen, removable, stays = 0, 1, 2
+	state := make([]uint8, positions) // by class; most positions, such as those of a batch, stay
+	places := map[int][]place{}       // of removable classes
+	var classes []int
 	for k, axis := range axes {
 		for i := range axis.Value.Shape[axis.Axis].Size {
 			class := c.Class(axis, i)
-			if _, seen := places[class]; !seen {
-				places[class] = nil
-				if removable, _ := c.Removable(class); removable {
+			if state[class] == unseen {
+				state[class] = stays
+				if ok, _ := c.Removable(class); ok {
+					state[class] = removable
 					classes = append(classes, class)
 				}
 			}
-			places[class] = append(places[class], place{k, i})
+			if state[class] == removable {
+				places[class] = append(places[class], place{k, i})
+			}
 		}
 	}
 	slices.Sort(classes)
