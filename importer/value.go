@@ -19,12 +19,14 @@ func (r *reader) declare(v *graph.Value, info *onnxpb.ValueInfoProto) {
 		return
 	}
 	v.Shape = make(graph.Shape, len(t.Shape.GetDim()))
-	elements := int64(1)
 	for i, d := range t.Shape.GetDim() {
 		v.Shape[i] = extent(d)
-		if n := int64(v.Shape[i].Size); n > 0 {
-			if elements > math.MaxInt64/16/n {
-				r.refuse(ErrMalformed, "value %q: %v: more elements than can be", v.Name, t.Shape.GetDim())
+	}
+	elements := int64(1)
+	for _, d := range v.Shape {
+		if n := int64(d.Size); n > 0 {
+			if elements > math.MaxInt64/16/n { // 16 bytes: the largest element
+				r.refuse(ErrMalformed, "value %q: %v: more elements than can be", v.Name, v.Shape)
 				return
 			}
 			elements *= n

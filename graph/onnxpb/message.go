@@ -78,7 +78,7 @@ func (s *scanner) scan(md protoreflect.MessageDescriptor, data []byte, depth int
 	if depth == 0 {
 		return &fault{what: "messages are nested too deeply", kind: ErrTooLarge}
 	}
-	seen := map[protowire.Number]int{}
+	var seen [32]int // parts so far, by field number
 	for rest := data; len(rest) > 0; {
 		num, typ, n := protowire.ConsumeTag(rest)
 		if n < 0 {
@@ -100,7 +100,7 @@ func (s *scanner) scan(md protoreflect.MessageDescriptor, data []byte, depth int
 		if f := s.scan(fd.Message(), part, depth-1); f != nil {
 			path := string(fd.Name())
 			if fd.IsList() {
-				path = fmt.Sprintf("%s[%d]", path, seen[num])
+				path = fmt.Sprintf("%s[%d]", path, seen[num%32])
 			}
 			if f.path != "" {
 				path += "." + f.path
@@ -108,7 +108,7 @@ func (s *scanner) scan(md protoreflect.MessageDescriptor, data []byte, depth int
 			f.path = path
 			return f
 		}
-		seen[num]++
+		seen[num%32]++
 		rest = rest[n:]
 	}
 	return nil
