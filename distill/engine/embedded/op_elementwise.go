@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/ildc/ildc/distill/engine/embedded/kernel"
-	"github.com/ildc/ildc/graph"
 )
 
 // walkOver walks over dims, with operands that broadcast to them.
@@ -29,8 +28,8 @@ func binary[T, D any](f *kernel.Binary[T, D]) func(c *call) step {
 	}
 }
 
-// variadic folds the inputs from the left.
-func variadic(f *kernel.Binary[float32, float32]) func(c *call) step {
+// variadic folds the inputs from the left, and may divide by their number.
+func variadic(f *kernel.Binary[float32, float32], mean bool) func(c *call) step {
 	return func(c *call) step {
 		if !c.floats() {
 			return nil
@@ -46,6 +45,9 @@ func variadic(f *kernel.Binary[float32, float32]) func(c *call) step {
 			kernel.Move(team, copies, y, in[0])
 			for i := 1; i < len(in); i++ {
 				f.Apply(team, walks[i], y, y, in[i])
+			}
+			if mean {
+				scale(team, y, y, 1/float32(len(in)))
 			}
 		}
 	}
@@ -132,62 +134,4 @@ func cast(c *call) step {
 		return func(team *kernel.Team) { kernel.Move(team, walk, y, x) }
 	}
 	return nil
-}
-
-func softmax(logarithm bool) func(c *call) step {
-	return func(c *call) step {
-		dims := c.in[0].Dims
-		axis, ok := graph.Axis(c.node.Int("axis", -1), len(dims))
-		if !c.floats() || !ok {
-			return nil
-		}
-		outer, n, inner := graph.Product(dims[:axis]), dims[axis], graph.Product(dims[axis+1:])
-		x, y := c.input(0), c.out[0].Float32s()
-		return func(team *kernel.Team) { kernel.Softmax(team, y, x, outer, n, inner, logarithm) }
-	}
-}
-
-// normalisation prepares batch normalisation of x, [N,C,…].
-func (c *call) normalisation(x *graph.Tensor) *kernel.BatchNorm {
-	if !c.floats() {
-		return nil
-	}
-	return &kernel.BatchNorm{N: x.Dims[0], C: x.Dims[1], Plane: graph.Product(x.Dims[2:]), Epsilon: c.node.Float("epsilon", 1e-5)}
-}
-
-func batchNorm(c *call) step {
-	k := c.normalisation(c.in[0])
-	if k == nil || c.node.Int("training_mode", 0) != 0 {
-		return nil
-	}
-	x, scale, bias, mean, variance, y := c.input(0), c.input(1), c.input(2), c.input(3), c.input(4), c.out[0].Float32s()
-	return func(team *kernel.Team) { k.Infer(team, y, x, scale, bias, mean, variance) }
-}
-
-func batchNormTrain(c *call) step {
-	k := c.normalisation(c.in[0])
-	if k == nil {
-		return nil
-	}
-	momentum := float32(c.node.Float("momentum", 0.9))
-	x, scale, bias, runningMean, runningVar := c.input(0), c.input(1), c.input(2), c.input(3), c.input(4)
-	y, nextMean, nextVar, mean, inv := c.output(0, len(x)), c.output(1, k.C), c.output(2, k.C), c.output(3, k.C), c.output(4, k.C)
-	variance := make([]float32, k.C)
-	return func(team *kernel.Team) {
-		k.Train(team, y, x, scale, bias, mean, variance, inv)
-		for i := range nextMean {
-			nextMean[i] = momentum*runningMean[i] + (1-momentum)*mean[i]
-			nextVar[i] = momentum*runningVar[i] + (1-momentum)*variance[i]
-		}
-	}
-}
-
-func batchNormGrad(c *call) step {
-	k := c.normalisation(c.in[1])
-	if k == nil {
-		return nil
-	}
-	dy, x, scale, mean, inv := c.input(0), c.input(1), c.input(2), c.input(3), c.input(4)
-	dx, dScale, dBias := c.output(0, len(x)), c.output(1, k.C), c.output(2, k.C)
-	return func(team *kernel.Team) { k.Grad(team, dx, dScale, dBias, dy, x, scale, mean, inv) }
 }

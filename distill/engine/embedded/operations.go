@@ -51,7 +51,7 @@ var operations = map[key]operation{
 	{"", "BatchNormalization"}:   {kernel: batchNorm, inPlace: true},
 	{op.Macro, "BatchNormTrain"}: {kernel: batchNormTrain, inPlace: true},
 	{op.Macro, "BatchNormGrad"}:  {kernel: batchNormGrad, inPlace: true},
-	{"", "LayerNormalization"}:   {},
+	{"", "LayerNormalization"}:   {kernel: layerNorm, inPlace: true},
 	{"", "Softmax"}:              {kernel: softmax(false), inPlace: true},
 	{"", "LogSoftmax"}:           {kernel: softmax(true), inPlace: true},
 
@@ -60,10 +60,10 @@ var operations = map[key]operation{
 	{"", "Mul"}:  {kernel: binary(&kernel.Mul), inPlace: true},
 	{"", "Div"}:  {kernel: binary(&kernel.Div), inPlace: true},
 	{"", "Pow"}:  {kernel: binary(&kernel.Pow), inPlace: true},
-	{"", "Max"}:  {kernel: variadic(&kernel.Max)},
-	{"", "Min"}:  {kernel: variadic(&kernel.Min)},
-	{"", "Sum"}:  {kernel: variadic(&kernel.Add)},
-	{"", "Mean"}: {},
+	{"", "Max"}:  {kernel: variadic(&kernel.Max, false)},
+	{"", "Min"}:  {kernel: variadic(&kernel.Min, false)},
+	{"", "Sum"}:  {kernel: variadic(&kernel.Add, false)},
+	{"", "Mean"}: {kernel: variadic(&kernel.Add, true)},
 
 	{"", "Equal"}:          {kernel: binary(&kernel.Equal)},
 	{"", "Less"}:           {kernel: binary(&kernel.Less)},

@@ -261,6 +261,8 @@ func normCases() (all []opCase) {
 	}
 	return append(all,
 		opCase{"LayerNormalization", "LayerNormalization", nil, list(normal(3, 4, 5), normal(5), normal(5)), 1},
+		opCase{"LayerNormalization with statistics", "LayerNormalization", nil, list(normal(3, 4, 50), normal(50), normal(50)), 3},
+		opCase{"LayerNormalization, broadcast", "LayerNormalization", nil, list(normal(3, 4, 5), normal(1), normal(5)), 1},
 		opCase{"LayerNormalization over two axes", "LayerNormalization", a{"axis": int64(1)}, list(normal(3, 4, 5), normal(4, 5)), 1},
 	)
 }

@@ -79,8 +79,12 @@ func (f *frame) fill(dst, x []float32, c int) {
 						clear(row)
 						continue
 					}
-					clear(row[:from])
-					clear(row[to:])
+					for i := 0; i < from; i++ { // a border is short: no call
+						row[i] = 0
+					}
+					for i := to; i < len(row); i++ {
+						row[i] = 0
+					}
 					src := img[ih*f.w:][:f.w]
 					if f.sw == 1 {
 						copy(row[from:to], src[from+pw-f.left:])

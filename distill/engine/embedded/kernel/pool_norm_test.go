@@ -142,6 +142,31 @@ func TestBatchNorm(t *testing.T) {
 	}
 }
 
+func TestLayerNorm(t *testing.T) {
+	const rows, n, epsilon = 5, 37, 1e-3
+	r := rand.New(rand.NewSource(1))
+	x, scale, bias := random(r, rows*n), random(r, n), random(r, n)
+	y, mean, inv := make([]float64, len(x)), make([]float64, rows), make([]float64, rows)
+	for i := range rows {
+		var variance float64
+		for _, v := range x[i*n:][:n] {
+			mean[i] += float64(v) / n
+		}
+		for _, v := range x[i*n:][:n] {
+			variance += (float64(v) - mean[i]) * (float64(v) - mean[i]) / n
+		}
+		inv[i] = 1 / math.Sqrt(variance+epsilon)
+		for j, v := range x[i*n:][:n] {
+			y[i*n+j] = (float64(v)-mean[i])*inv[i]*float64(scale[j]) + float64(bias[j])
+		}
+	}
+	gotMean, gotInv := make([]float32, rows), make([]float32, rows)
+	LayerNorm(NewTeam(2), x, x, scale, bias, gotMean, gotInv, rows, n, epsilon)
+	near(t, "y", x, y)
+	near(t, "mean", gotMean, mean)
+	near(t, "1/deviation", gotInv, inv)
+}
+
 func asFloat64(x []float32) []float64 {
 	d := make([]float64, len(x))
 	for i, v := range x {
