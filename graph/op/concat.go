@@ -6,6 +6,11 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
+// Concat joins values along an axis: [...,dᵢ,...] → [...,Σdᵢ,...]. Split is its inverse, with the parts' extents as an input or equal, the
+// last one smaller where they do not divide.
+// History: Split took its extents as the attribute split before opset 13; the attribute num_outputs, since 18, is the number of outputs.
+// https://onnx.ai/onnx/operators/onnx__Concat.html, https://onnx.ai/onnx/operators/onnx__Split.html
+
 func concatAxis(n *graph.Node, rank int) (int, error) {
 	axis, ok := graph.Axis(n.Int("axis", 1), rank)
 	if !ok {
@@ -17,7 +22,7 @@ func concatAxis(n *graph.Node, rank int) (int, error) {
 func concatShape(n *graph.Node) ([]Type, error) {
 	t := Type{DType: n.Inputs[0].DType}
 	for _, v := range n.Inputs {
-		if v == nil || v.Shape == nil {
+		if v.Shape == nil {
 			return []Type{t}, nil
 		}
 	}
@@ -86,7 +91,7 @@ func concatGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Val
 	offset := 0
 	for i, v := range n.Inputs {
 		size := v.Shape[axis].Size
-		grads[i] = slicing(b, dy[0], axis, offset, offset+size)
+		grads[i] = cut(b, dy[0], axis, offset, size, 1)
 		offset += size
 	}
 	return grads
@@ -105,28 +110,57 @@ func concatEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 		}
 		dims[axis] += t.Dims[axis]
 	}
-	y := make([]float64, 0, graph.Product(dims))
-	values := make([][]float64, len(in))
-	for i, t := range in {
-		values[i] = t.Values()
+	all, err := endToEnd(n, in...)
+	if err != nil {
+		return nil, err
 	}
+	source := make([]int, 0, all.Len())
 	for outer := range graph.Product(dims[:axis]) {
-		for i, t := range in {
+		first := 0 // of the input at hand
+		for _, t := range in {
 			size := graph.Product(t.Dims[axis:])
-			y = append(y, values[i][outer*size:][:size]...)
+			for k := range size {
+				source = append(source, first+outer*size+k)
+			}
+			first += t.Len()
 		}
 	}
-	return []*graph.Tensor{graph.FromValues(in[0].DType, dims, y)}, nil
+	if len(source) != all.Len() || len(source) != graph.Product(dims) {
+		return nil, Errorf(n, ErrMalformed, "the extents of another axis than %d differ", axis)
+	}
+	return []*graph.Tensor{arrange(all, dims, source)}, nil
+}
+
+// concatRebatch repeats operands that have a batch of 1, such as a class token, beside others that have the batch given.
+func concatRebatch(b *graph.Builder, n *graph.Node, batch int) []*graph.Value {
+	in := slices.Clone(n.Inputs)
+	batched, repeated := false, false
+	for i, v := range in {
+		axis, err := concatAxis(n, len(v.Shape))
+		if err != nil || axis == 0 {
+			return nil
+		}
+		batched = batched || v.Shape[0].Is(batch)
+		if v.Shape[0].Is(1) {
+			to := slices.Repeat([]int64{1}, len(v.Shape))
+			to[0] = int64(batch)
+			in[i], repeated = b.Op("Expand", nil, v, b.Ints(to...)), true
+		}
+	}
+	if !batched || !repeated {
+		return nil
+	}
+	return []*graph.Value{b.Op("Concat", n.Attrs, in...)}
 }
 
 func splitUpgrade(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
 	if !n.Has("split") {
 		return nil
 	}
-	return b.Ops("Split", len(n.Outputs), graph.Attrs{"axis": n.Int("axis", 0)}, n.Inputs[0], b.Ints(n.Ints("split")...))
+	return b.Ops("Split", len(n.Outputs), graph.Attrs{"axis": n.Int("axis", 0)}, n.Input(0), b.Ints(n.Ints("split")...))
 }
 
-// splitSizes gives the extents of the parts: as told, or equal with a smaller last one; ok is false where they are computed by the graph.
+// splitSizes gives the extents of the parts of an axis of that size: as told, or equal with a smaller last one.
 func splitSizes(n *graph.Node, size int, told []int64) ([]int, error) {
 	parts := len(n.Outputs)
 	if told == nil {
@@ -189,40 +223,43 @@ func splitShape(n *graph.Node) ([]Type, error) {
 	return types, nil
 }
 
-// splitChannels couples each part with its positions of the input, and lets the written sizes follow. Without written sizes the parts are
-// equal, and stay so by losing the same positions.
+// splitChannels couples each part with its positions of the input, and lets written extents follow. Parts that are equal without
+// being written down stay so by losing the same positions.
 func splitChannels(c *Coupling, n *graph.Node) {
 	x := n.Inputs[0]
 	axis, parts, err := nodeSplit(n)
 	if err != nil || parts == nil {
 		return
 	}
-	written := n.Input(1)
-	if written != nil && written.Const == nil {
-		return
-	}
-	offset := 0
-	for i, y := range n.Outputs {
-		if y == nil {
-			offset += parts[i]
-			continue
-		}
+	for _, y := range n.Outputs {
 		for a := range x.Shape {
-			if a != axis {
+			if y != nil && a != axis {
 				c.Same(x, a, y, a)
 			}
 		}
-		from := offset
-		c.Map(y, axis, x, axis, func(k int) int { return from + k })
-		switch {
-		case written != nil:
-			c.Size(SizeRef{Node: n, Const: written, Index: i, Of: AxisRef{y, axis}, Per: 1})
-		case parts[i] != parts[0]:
-			c.Fix(y, axis, "node "+n.Name+" ("+n.OpName()+") splits into parts of unequal size that are not written down")
-		case i > 0 && n.Outputs[0] != nil:
-			c.Same(n.Outputs[0], axis, y, axis)
+	}
+	written := n.Input(1) != nil
+	if !written && parts[len(parts)-1] != parts[0] {
+		c.Fix(x, axis, "node "+n.Name+" ("+n.OpName()+") splits it into parts of unequal extent that are not written down")
+	}
+	if !written && parts[0] > 0 {
+		c.Map(x, axis, x, axis, func(k int) int { return k % parts[0] })
+	}
+	offset := 0
+	for i, y := range n.Outputs {
+		first := offset
+		if offset += parts[i]; y == nil {
+			if written {
+				for k := first; k < offset; k++ {
+					c.FixAt(x, axis, k, "node "+n.Name+" ("+n.OpName()+") drops it")
+				}
+			}
+			continue
 		}
-		offset += parts[i]
+		c.Map(y, axis, x, axis, func(k int) int { return first + k })
+		if written {
+			follow(c, n, y, axis, i)
+		}
 	}
 }
 

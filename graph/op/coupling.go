@@ -91,6 +91,13 @@ func (c *Coupling) join(a, b int32) {
 
 // Same joins position i of one axis with position i of the other. Axes of different or unknown size are fixed.
 func (c *Coupling) Same(a *graph.Value, axisA int, b *graph.Value, axisB int) {
+	if _, na, okA := c.elements(a, axisA); okA {
+		if _, nb, okB := c.elements(b, axisB); okB && na != nb {
+			c.Fix(a, axisA, "it meets an axis of another extent")
+			c.Fix(b, axisB, "it meets an axis of another extent")
+			return
+		}
+	}
 	c.Map(a, axisA, b, axisB, func(i int) int { return i })
 }
 
@@ -113,18 +120,20 @@ func (c *Coupling) Map(a *graph.Value, axisA int, b *graph.Value, axisB int, to 
 
 // Fix keeps every position of an axis for ever. The reason completes "left alone: …".
 func (c *Coupling) Fix(v *graph.Value, axis int, why string) {
-	first, size, ok := c.elements(v, axis)
-	if !ok {
-		return
-	}
-	for i := range size {
-		c.FixAt(first+int32(i), why)
+	if _, size, ok := c.elements(v, axis); ok {
+		for i := range size {
+			c.FixAt(v, axis, i, why)
+		}
 	}
 }
 
-// FixAt fixes one element.
-func (c *Coupling) FixAt(e int32, why string) {
-	if r := c.find(e); c.fixed[r] == "" {
+// FixAt keeps one position of an axis of known extent for ever.
+func (c *Coupling) FixAt(v *graph.Value, axis, i int, why string) {
+	first, size, ok := c.elements(v, axis)
+	if !ok || i < 0 || i >= size {
+		return
+	}
+	if r := c.find(first + int32(i)); c.fixed[r] == "" {
 		c.fixed[r] = why
 	}
 }

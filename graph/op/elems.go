@@ -9,13 +9,12 @@ const maxElems = 64
 
 // elems gives the elements of a small integer value as extents, nil where they are not followed.
 func elems(v *graph.Value) graph.Shape {
-	if v == nil || v.Elems != nil {
-		if v == nil {
-			return nil
-		}
+	switch {
+	case v == nil:
+		return nil
+	case v.Elems != nil:
 		return v.Elems
-	}
-	if v.Const == nil || v.Const.Len() > maxElems || len(v.Const.Dims) > 1 {
+	case v.Const == nil || v.Const.Len() > maxElems || len(v.Const.Dims) > 1:
 		return nil
 	}
 	ints := v.Const.Int64s()
@@ -52,6 +51,9 @@ func evalElems(n *graph.Node, shape graph.Shape) graph.Shape {
 	}
 	in := make([]*graph.Tensor, len(n.Inputs))
 	for i, v := range n.Inputs {
+		if v == nil {
+			continue
+		}
 		ints, ok := constInts(v)
 		if !ok || !v.DType.IsInt() || !v.Shape.Static() || v.Shape.Elements() != len(ints) {
 			return nil

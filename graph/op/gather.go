@@ -6,6 +6,15 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
+// Gather takes positions of one axis: data [...], indices [q…] → data's shape with the axis replaced by [q…].
+// ScatterElements and ScatterND write updates over a copy of the data, or, with reduction "add", add them:
+//
+//	ScatterElements: out[i₀]…[indices[i]]…[iᵣ] = updates[i] for i over indices [...], the index on the axis
+//	ScatterND: indices [q…,k], updates [q…, data's last axes]: out[indices[i]] = updates[i], slice by slice
+//
+// Negative indices count from the end. Not supported: the other reductions, and gradients of scatters, which gradients emit.
+// https://onnx.ai/onnx/operators/onnx__Gather.html and its neighbours.
+
 func gatherShape(n *graph.Node) ([]Type, error) {
 	x, index := n.Inputs[0], n.Inputs[1]
 	t := Type{DType: x.DType}
@@ -16,10 +25,7 @@ func gatherShape(n *graph.Node) ([]Type, error) {
 	if !ok {
 		return nil, Errorf(n, ErrMalformed, "axis %d", n.Int("axis", 0))
 	}
-	t.Shape = slices.Concat(x.Shape[:axis], index.Shape, x.Shape[axis+1:])
-	if t.Shape == nil {
-		t.Shape = graph.Shape{}
-	}
+	t.Shape = append(graph.Shape{}, slices.Concat(x.Shape[:axis], index.Shape, x.Shape[axis+1:])...)
 	e := elems(x)
 	at, known := constInts(index)
 	if e != nil && known && len(x.Shape) == 1 && len(t.Shape) <= 1 {
@@ -37,9 +43,9 @@ func gatherShape(n *graph.Node) ([]Type, error) {
 
 // gatherChannels couples the axes that are not indexed.
 func gatherChannels(c *Coupling, n *graph.Node) {
-	x, y := n.Inputs[0], n.Outputs[0]
+	x, index, y := n.Inputs[0], n.Inputs[1], n.Outputs[0]
 	axis, ok := graph.Axis(n.Int("axis", 0), len(x.Shape))
-	if !ok || n.Inputs[1].Shape == nil || x.DType.IsInt() {
+	if !ok || index.Shape == nil {
 		return
 	}
 	for a := range x.Shape {
@@ -47,7 +53,9 @@ func gatherChannels(c *Coupling, n *graph.Node) {
 		case a < axis:
 			c.Same(x, a, y, a)
 		case a > axis:
-			c.Same(x, a, y, a+len(n.Inputs[1].Shape)-1)
+			c.Same(x, a, y, a+len(index.Shape)-1)
+		default:
+			c.Fix(x, a, "node "+n.Name+" ("+n.OpName()+") takes a part of it by position")
 		}
 	}
 }
@@ -64,51 +72,113 @@ func gatherGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Val
 	return []*graph.Value{b.Op("ScatterElements", graph.Attrs{"axis": int64(axis), "reduction": "add"}, zeros, at, reshape(b, dy[0], dims...))}
 }
 
+// indices gives the elements of an integer tensor.
+func indices(n *graph.Node, t *graph.Tensor) ([]int64, error) {
+	v := t.Int64s()
+	if len(v) != t.Len() {
+		return nil, Errorf(n, ErrMalformed, "indices of %v", t.DType)
+	}
+	return v, nil
+}
+
 func gatherEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	x := in[0]
 	axis, ok := graph.Axis(n.Int("axis", 0), len(x.Dims))
 	if !ok {
 		return nil, Errorf(n, ErrMalformed, "axis %d", n.Int("axis", 0))
 	}
-	var index []int
-	for _, i := range in[1].Int64s() {
-		k, ok := graph.Axis(i, x.Dims[axis])
-		if !ok {
-			return nil, Errorf(n, ErrMalformed, "index %d of %d", i, x.Dims[axis])
+	to, err := indices(n, in[1])
+	if err != nil {
+		return nil, err
+	}
+	index := make([]int, len(to))
+	for i, v := range to {
+		if index[i], ok = graph.Axis(v, x.Dims[axis]); !ok {
+			return nil, Errorf(n, ErrMalformed, "index %d of %d", v, x.Dims[axis])
 		}
-		index = append(index, k)
 	}
 	return []*graph.Tensor{x.Take(axis, index).Reshaped(slices.Concat(x.Dims[:axis], in[1].Dims, x.Dims[axis+1:])...)}, nil
 }
 
-// scatterEval writes updates over a copy of the data, or adds them with reduction "add".
-func scatterEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+func scatterShape(n *graph.Node) ([]Type, error) {
+	if r := n.String("reduction", "none"); r != "none" && r != "add" {
+		return nil, Errorf(n, ErrUnsupported, "reduction %q", r)
+	}
+	return sameAsFirst(n)
+}
+
+// scatter writes update k, or adds it, at flat position at[k] of a copy of x.
+func scatter(n *graph.Node, x, updates *graph.Tensor, at []int) []*graph.Tensor {
+	y, u := x.Values(), updates.Values()
+	for k, p := range at {
+		if n.String("reduction", "none") == "add" {
+			y[p] += u[k]
+		} else {
+			y[p] = u[k]
+		}
+	}
+	return []*graph.Tensor{graph.FromValues(x.DType, x.Dims, y)}
+}
+
+func scatterElementsEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	x, index, updates := in[0], in[1], in[2]
 	axis, ok := graph.Axis(n.Int("axis", 0), len(x.Dims))
-	reduction := n.String("reduction", "none")
-	if !ok || !slices.Equal(index.Dims, updates.Dims) || len(index.Dims) != len(x.Dims) || reduction != "none" && reduction != "add" {
-		return nil, Errorf(n, ErrUnsupported, "axis %d, indices %v, updates %v, reduction %q", n.Int("axis", 0), index.Dims, updates.Dims, reduction)
+	if !ok || !slices.Equal(index.Dims, updates.Dims) || len(index.Dims) != len(x.Dims) {
+		return nil, Errorf(n, ErrMalformed, "axis %d, indices %v, updates %v", n.Int("axis", 0), index.Dims, updates.Dims)
 	}
-	y, u, at := x.Values(), updates.Values(), index.Int64s()
 	step := make([]int, len(x.Dims))
 	for a := range step {
-		if step[a] = graph.Product(x.Dims[a+1:]); a == axis {
-			step[a] = 0
+		if a != axis {
+			step[a] = graph.Product(x.Dims[a+1:])
+			if index.Dims[a] > x.Dims[a] {
+				return nil, Errorf(n, ErrMalformed, "indices %v for %v", index.Dims, x.Dims)
+			}
 		}
 	}
-	var bad error
+	to, bad := indices(n, index)
+	if bad != nil {
+		return nil, bad
+	}
+	at := make([]int, len(to))
 	walk(index.Dims, func(i int, offset []int) {
-		k, ok := graph.Axis(at[i], x.Dims[axis])
+		k, ok := graph.Axis(to[i], x.Dims[axis])
 		if !ok {
-			bad = Errorf(n, ErrMalformed, "index %d of %d", at[i], x.Dims[axis])
-			return
+			bad = Errorf(n, ErrMalformed, "index %d of %d", to[i], x.Dims[axis])
 		}
-		p := offset[0] + k*graph.Product(x.Dims[axis+1:])
-		if reduction == "add" {
-			y[p] += u[i]
-		} else {
-			y[p] = u[i]
-		}
+		at[i] = offset[0] + k*graph.Product(x.Dims[axis+1:])
 	}, step)
-	return []*graph.Tensor{graph.FromValues(x.DType, x.Dims, y)}, bad
+	if bad != nil {
+		return nil, bad
+	}
+	return scatter(n, x, updates, at), nil
+}
+
+func scatterNDEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+	x, index, updates := in[0], in[1], in[2]
+	last := len(index.Dims) - 1
+	if last < 0 || index.Dims[last] > len(x.Dims) ||
+		!slices.Equal(updates.Dims, slices.Concat(index.Dims[:last], x.Dims[index.Dims[last]:])) {
+		return nil, Errorf(n, ErrMalformed, "indices %v, updates %v for %v", index.Dims, updates.Dims, x.Dims)
+	}
+	k := index.Dims[last]
+	inner := graph.Product(x.Dims[k:])
+	to, err := indices(n, index)
+	if err != nil {
+		return nil, err
+	}
+	at := make([]int, 0, updates.Len())
+	for i := range graph.Product(index.Dims[:last]) {
+		base := 0
+		for a, v := range to[i*k:][:k] {
+			p, ok := graph.Axis(v, x.Dims[a])
+			if !ok {
+				return nil, Errorf(n, ErrMalformed, "index %d of %d", v, x.Dims[a])
+			}
+			base += p * graph.Product(x.Dims[a+1:])
+		}
+		for j := range inner {
+			at = append(at, base+j)
+		}
+	}
+	return scatter(n, x, updates, at), nil
 }

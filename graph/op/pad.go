@@ -6,38 +6,48 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
+// Pad lengthens axes at both ends, or shortens them by negative pads: data [...], pads [2k], value [], axes [k] → [...]. pads lists
+// what to add before each axis, then behind each. Mode "constant" adds the value, "edge" the nearest element, "reflect" mirrors at the
+// edge, "wrap" goes on at the other end.
+// History: pads and value were attributes before opset 11; 18 brought axes, 19 wrap.
+// Gradients exist for mode "constant".
+// https://onnx.ai/onnx/operators/onnx__Pad.html
+
 func padUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
-	if opset >= 11 {
+	x := n.Input(0)
+	if opset >= 11 || x == nil {
 		return nil
 	}
-	in := []*graph.Value{n.Inputs[0], b.Ints(n.Ints("pads")...)}
+	in := []*graph.Value{x, b.Ints(n.Ints("pads")...)}
 	if n.Has("value") {
-		in = append(in, b.Scalar(n.Inputs[0].DType, n.Float("value", 0)))
+		in = append(in, b.Scalar(x.DType, n.Float("value", 0)))
 	}
-	return []*graph.Value{b.Op("Pad", graph.Attrs{"mode": n.String("mode", "constant")}, in...)}
+	return []*graph.Value{b.Op("Pad", graph.Attrs{"mode": padMode(n)}, in...)}
 }
 
-// padding reads the pads per axis, before and behind; nil where they are computed by the graph.
+func padMode(n *graph.Node) string { return n.String("mode", "constant") }
+
+// padding gives what is added before and behind each axis. axes may be nil.
 func padding(n *graph.Node, rank int, pads, axes []int64) (begin, end []int, err error) {
 	if axes == nil {
-		for i := range rank {
-			axes = append(axes, int64(i))
-		}
+		axes = firstAxes(rank)
 	}
 	if len(pads) != 2*len(axes) {
 		return nil, nil, Errorf(n, ErrMalformed, "%d pads for %d axes", len(pads), len(axes))
 	}
 	begin, end = make([]int, rank), make([]int, rank)
 	for i, axis := range axes {
+		before, behind := pads[i], pads[len(axes)+i]
 		a, ok := graph.Axis(axis, rank)
-		if !ok || pads[i] > maxElements || pads[len(axes)+i] > maxElements || pads[i] < -maxElements || pads[len(axes)+i] < -maxElements {
+		if !ok || max(before, behind) > maxElements || min(before, behind) < -maxElements {
 			return nil, nil, Errorf(n, ErrMalformed, "pads %v, axes %v", pads, axes)
 		}
-		begin[a], end[a] = int(pads[i]), int(pads[len(axes)+i])
+		begin[a], end[a] = int(before), int(behind)
 	}
 	return begin, end, nil
 }
 
+// nodePadding is padding for a node; nil where it is computed by the graph.
 func nodePadding(n *graph.Node) (begin, end []int, err error) {
 	pads, ok := constInts(n.Inputs[1])
 	if !ok || n.Inputs[0].Shape == nil {
@@ -66,44 +76,51 @@ func padShape(n *graph.Node) ([]Type, error) {
 	for i, d := range x.Shape {
 		switch {
 		case begin[i] == 0 && end[i] == 0:
-		case d.Known() && d.Size+begin[i]+end[i] < 0:
-			return nil, Errorf(n, ErrMalformed, "pads leave nothing of axis %d", i)
-		case d.Known():
-			t.Shape[i] = graph.D(d.Size + begin[i] + end[i])
-		default:
+		case !d.Known():
 			t.Shape[i] = graph.Unknown
+		case d.Size+begin[i]+end[i] < 0:
+			return nil, Errorf(n, ErrMalformed, "pads leave nothing of axis %d", i)
+		default:
+			t.Shape[i] = graph.D(d.Size + begin[i] + end[i])
 		}
 	}
 	return []Type{t}, nil
 }
 
-// padChannels couples the axes that are not padded. Along a padded one, positions move with those they came from, and the padding stays.
+// padChannels couples the axes that are not padded. Along one that is lengthened, positions move with those they came from; those that
+// are added have nothing to move with, and their number is written down, so they stay.
 func padChannels(c *Coupling, n *graph.Node) {
 	x, y := n.Inputs[0], n.Outputs[0]
 	begin, end, err := nodePadding(n)
 	if err != nil || begin == nil {
 		return
 	}
-	for i := range x.Shape {
+	for i, d := range x.Shape {
 		switch {
 		case begin[i] == 0 && end[i] == 0:
 			c.Same(x, i, y, i)
-		case begin[i] >= 0 && end[i] >= 0 && n.String("mode", "constant") == "constant":
-			from := begin[i]
-			c.Map(x, i, y, i, func(k int) int { return from + k })
+		case begin[i] >= 0 && end[i] >= 0 && padMode(n) == "constant" && d.Known():
+			before := begin[i]
+			c.Map(x, i, y, i, func(k int) int { return before + k })
+			for k := range y.Shape[i].Size {
+				if k < before || k >= before+d.Size {
+					c.FixAt(y, i, k, "node "+n.Name+" ("+n.OpName()+") adds it")
+				}
+			}
 		}
 	}
 }
 
+// padGrad cuts off what was added, and adds zeros where something was cut off.
 func padGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	begin, end, _ := nodePadding(n)
-	if begin == nil || n.String("mode", "constant") != "constant" {
-		b.Fail("%w", Errorf(n, ErrNoGradient, "padding with mode %q, or by computed pads", n.String("mode", "constant")))
+	if begin == nil || padMode(n) != "constant" {
+		b.Fail("%w", Errorf(n, ErrNoGradient, "padding with mode %q, or by computed pads", padMode(n)))
 		return nil
 	}
-	back := make([]int64, 0, 2*len(begin))
-	for _, p := range append(slices.Clone(begin), end...) {
-		back = append(back, int64(-p))
+	back := int64s(slices.Concat(begin, end))
+	for i := range back {
+		back[i] = -back[i]
 	}
 	return []*graph.Value{b.Op("Pad", nil, dy[0], b.Ints(back...))}
 }
@@ -118,78 +135,81 @@ func padEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	value := 0.0
-	if len(in) > 2 && in[2] != nil && in[2].Len() == 1 {
-		value = in[2].Values()[0]
-	}
 	dims := make([]int, len(x.Dims))
-	dims64 := make([]int64, len(x.Dims))
 	for i, d := range x.Dims {
 		dims[i] = d + begin[i] + end[i]
-		dims64[i] = int64(dims[i])
 	}
-	if _, err := checkDims(n, dims64); err != nil {
+	if _, err := checkDims(n, int64s(dims)); err != nil {
 		return nil, err
 	}
-	mode := n.String("mode", "constant")
-	source := make([][]int, len(dims)) // per axis, the position that each output position comes from; −1 is the padding
+	value := graph.NewTensor(x.DType, 1)
+	if len(in) > 2 && in[2] != nil && in[2].Len() == 1 {
+		value = in[2]
+	}
+	all, err := endToEnd(n, x, value)
+	if err != nil {
+		return nil, err
+	}
+	// Of each axis, the offset in x that each position shows; −1 for the value.
+	shows := make([][]int, len(dims))
+	inner := x.Len()
 	for a := range dims {
+		if x.Dims[a] > 0 {
+			inner /= x.Dims[a]
+		}
 		for i := range dims[a] {
-			k, err := padSource(n, mode, i-begin[a], x.Dims[a])
+			k, err := padSource(n, i-begin[a], x.Dims[a])
 			if err != nil {
 				return nil, err
 			}
-			source[a] = append(source[a], k)
-		}
-	}
-	v := x.Values()
-	y := make([]float64, graph.Product(dims))
-	from := strides(x.Dims, x.Dims)
-	for a, d := range x.Dims {
-		if d == 1 {
-			from[a] = 0
-		}
-	}
-	index := make([]int, len(dims))
-	for i := range y {
-		at, inside := 0, true
-		for a := range dims {
-			k := source[a][index[a]]
-			inside = inside && k >= 0
-			at += k * from[a]
-		}
-		if y[i] = value; inside {
-			y[i] = v[at]
-		}
-		for a := len(dims) - 1; a >= 0; a-- {
-			if index[a]++; index[a] < dims[a] {
-				break
+			if k > 0 {
+				k *= inner
 			}
-			index[a] = 0
+			shows[a] = append(shows[a], k)
 		}
 	}
-	return []*graph.Tensor{graph.FromValues(x.DType, dims, y)}, nil
+	source := []int{0}
+	for _, axis := range shows {
+		next := make([]int, 0, len(source)*len(axis))
+		for _, from := range source {
+			for _, k := range axis {
+				if from < 0 || k < 0 {
+					next = append(next, -1)
+				} else {
+					next = append(next, from+k)
+				}
+			}
+		}
+		source = next
+	}
+	for i, from := range source {
+		if from < 0 {
+			source[i] = x.Len()
+		}
+	}
+	return []*graph.Tensor{arrange(all, dims, source)}, nil
 }
 
-// padSource is the position that position i of a padded axis, counted from the first unpadded one, shows.
-func padSource(n *graph.Node, mode string, i, size int) (int, error) {
+// padSource is the position of an axis that its position i shows, i counted from the first that is not padding; −1 for the value.
+func padSource(n *graph.Node, i, size int) (int, error) {
+	mode := padMode(n)
 	switch {
 	case i >= 0 && i < size:
 		return i, nil
 	case mode == "constant":
 		return -1, nil
 	case size == 0:
-		return 0, Errorf(n, ErrMalformed, "mode %q of an empty axis", mode)
+		return 0, Errorf(n, ErrMalformed, "mode %q on an axis without elements", mode)
 	case mode == "edge":
 		return min(max(i, 0), size-1), nil
 	case mode == "wrap":
 		return (i%size + size) % size, nil
-	case mode == "reflect" && size > 1:
+	case mode == "reflect" && size == 1:
+		return 0, nil
+	case mode == "reflect":
 		period := 2 * (size - 1)
 		i = (i%period + period) % period
 		return min(i, period-i), nil
-	case mode == "reflect":
-		return 0, nil
 	}
 	return 0, Errorf(n, ErrUnsupported, "mode %q", mode)
 }

@@ -6,6 +6,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
+// How channels pass through ops that give the same elements another shape.
+
 // reshapeChannels couples axes, and lets the target follow those that may shrink.
 func reshapeChannels(c *Coupling, n *graph.Node) {
 	regroup(c, n)

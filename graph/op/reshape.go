@@ -6,6 +6,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
+// Reshape: data [...], shape [r] → [shape]. Flatten: [d₀…dₐ₋₁·1, dₐ…] as a matrix. Squeeze drops axes of extent 1, Unsqueeze adds some.
+// https://onnx.ai/onnx/operators/onnx__Reshape.html and its neighbours; history in shape.go.
+
 // target resolves Reshape's second input against the shape of the first: 0 copies an extent (unless allowzero), one −1 takes what is
 // left over. nil where it is not known.
 func target(n *graph.Node) (graph.Shape, error) {
@@ -133,7 +136,7 @@ func axesUpgrade(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
 	if !n.Has("axes") {
 		return nil
 	}
-	return []*graph.Value{b.Op(n.Op, nil, n.Inputs[0], b.Ints(n.Ints("axes")...))}
+	return []*graph.Value{b.Op(n.Op, nil, n.Input(0), b.Ints(n.Ints("axes")...))}
 }
 
 func flattenShape(n *graph.Node) ([]Type, error) {
@@ -192,6 +195,9 @@ func squeezeShape(n *graph.Node) ([]Type, error) {
 		}
 	} else {
 		for i, d := range x.Shape {
+			if !d.Known() {
+				return []Type{{DType: x.DType}}, nil // it may be 1
+			}
 			drop[i] = d.Is(1)
 		}
 	}
@@ -250,7 +256,7 @@ func reshapeToOutput(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error)
 		return nil, err
 	}
 	dims := types[0].Shape.Sizes()
-	if dims == nil && in[0].Len() >= 0 && types[0].Shape.Rank() != 0 || graph.Product(dims) != in[0].Len() {
+	if dims == nil || graph.Product(dims) != in[0].Len() {
 		return nil, Errorf(n, ErrMalformed, "%v does not become %v", in[0].Dims, types[0].Shape)
 	}
 	return []*graph.Tensor{in[0].Reshaped(dims...)}, nil

@@ -31,7 +31,7 @@ type Spec struct {
 	// Role is the part that the op plays in a network; ops that count MACs are linear without saying so.
 	Role Role
 
-	// Inputs is how many inputs the op takes at the least and at the most; Most < 0 is without limit.
+	// Inputs is how many inputs the op takes at the least and at the most; Most < 0 is without limit, and all must be there.
 	Least, Most int
 
 	// Upgrade appends the equivalent, in the form of Opset, of a node of that opset, and gives its outputs; nil where the node
@@ -60,8 +60,10 @@ type Spec struct {
 	NoGrad bool
 
 	// Eval is the reference evaluation: slow, obvious, in float64 inside. in[i] is nil where the input is absent;
-	// it gives as many outputs as the node has. Deterministic.
-	Eval func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error)
+	// it gives as many outputs as the node has. Deterministic. Elements are numbers, unless AnyType: then the op only moves
+	// elements, and takes strings too.
+	AnyType bool
+	Eval    func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error)
 
 	// Train appends the node's form in training, where it has another than in inference: it gives the outputs and, by
 	// the number of the input, the next value of each input that is running state.
@@ -92,7 +94,7 @@ const (
 type Type struct {
 	DType graph.DType
 	Shape graph.Shape
-	Elems graph.Shape // elements of a small integer tensor (rank ≤ 1), where they are known
+	Elems graph.Shape // elements of a small integer tensor (rank ≤ 1), where they are known; of bools, 0 and 1
 }
 
 // families lists the op families, one function per file.
@@ -113,6 +115,8 @@ func families() [][]*Spec {
 	}
 }
 
+type evalFunc = func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error)
+
 type key struct{ domain, op string }
 
 // The table is filled at its first use, and not by an initialiser, since Specs look ops up.
@@ -120,6 +124,18 @@ var (
 	table     map[key]*Spec
 	fillTable sync.Once
 )
+
+// numbersOnly guards an evaluation that reads numbers against strings.
+func numbersOnly(eval evalFunc) evalFunc {
+	return func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+		for i, t := range in {
+			if t != nil && t.DType == graph.String {
+				return nil, Errorf(n, ErrUnsupported, "input %d holds strings", i)
+			}
+		}
+		return eval(n, in)
+	}
+}
 
 func specs() map[key]*Spec {
 	fillTable.Do(func() {
@@ -129,6 +145,9 @@ func specs() map[key]*Spec {
 				k := key{s.Domain, s.Type}
 				if table[k] != nil {
 					panic(fmt.Sprintf("op: %s.%s is in the table twice", s.Domain, s.Type))
+				}
+				if !s.AnyType {
+					s.Eval = numbersOnly(s.Eval)
 				}
 				table[k] = s
 			}
@@ -180,10 +199,17 @@ func Infer(n *graph.Node) error {
 	if len(n.Inputs) < s.Least || s.Most >= 0 && len(n.Inputs) > s.Most {
 		return Errorf(n, ErrMalformed, "%d inputs", len(n.Inputs))
 	}
-	for i := range s.Least {
+	required := s.Least
+	if s.Most < 0 {
+		required = len(n.Inputs)
+	}
+	for i := range required {
 		if n.Inputs[i] == nil {
 			return Errorf(n, ErrMalformed, "input %d is absent", i)
 		}
+	}
+	if n.Output(0) == nil {
+		return Errorf(n, ErrMalformed, "no first output")
 	}
 	types, err := s.Shape(n)
 	if err != nil {

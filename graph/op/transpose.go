@@ -2,22 +2,21 @@ package op
 
 import "github.com/ildc/ildc/graph"
 
+// Transpose permutes axes: axis i of the output is axis perm[i] of the input; by default their order is reversed.
+// https://onnx.ai/onnx/operators/onnx__Transpose.html
+
 func perm(n *graph.Node, rank int) ([]int, error) {
-	given := n.Ints("perm")
 	p := make([]int, rank)
-	seen := make([]bool, rank)
 	for i := range p {
 		p[i] = rank - 1 - i
 	}
 	if n.Has("perm") {
-		if len(given) != rank {
-			return nil, Errorf(n, ErrMalformed, "perm %v", given)
-		}
-		p = sizes(given)
+		p = sizes(n.Ints("perm"))
 	}
+	seen := make([]bool, rank)
 	for _, a := range p {
-		if a < 0 || a >= rank || seen[a] {
-			return nil, Errorf(n, ErrMalformed, "perm %v", given)
+		if len(p) != rank || a < 0 || a >= rank || seen[a] {
+			return nil, Errorf(n, ErrMalformed, "perm %v", p)
 		}
 		seen[a] = true
 	}
@@ -37,15 +36,19 @@ func transposeShape(n *graph.Node) ([]Type, error) {
 	for _, a := range p {
 		t.Shape = append(t.Shape, x.Shape[a])
 	}
+	if len(p) <= 1 {
+		t.Elems = elems(x)
+	}
 	return []Type{t}, nil
 }
 
 func transposeChannels(c *Coupling, n *graph.Node) {
 	p, err := perm(n, len(n.Inputs[0].Shape))
+	if err != nil {
+		return
+	}
 	for i, a := range p {
-		if err == nil {
-			c.Same(n.Inputs[0], a, n.Outputs[0], i)
-		}
+		c.Same(n.Inputs[0], a, n.Outputs[0], i)
 	}
 }
 
@@ -59,17 +62,17 @@ func transposeGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.
 }
 
 func transposeEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
-	p, err := perm(n, len(in[0].Dims))
+	x := in[0]
+	p, err := perm(n, len(x.Dims))
 	if err != nil {
 		return nil, err
 	}
-	from := strides(in[0].Dims, in[0].Dims)
+	from := strides(x.Dims, x.Dims)
 	dims, step := make([]int, len(p)), make([]int, len(p))
 	for i, a := range p {
-		dims[i], step[i] = in[0].Dims[a], from[a]
+		dims[i], step[i] = x.Dims[a], from[a]
 	}
-	x := in[0].Values()
-	y := make([]float64, len(x))
-	walk(dims, func(i int, at []int) { y[i] = x[at[0]] }, step)
-	return []*graph.Tensor{graph.FromValues(in[0].DType, dims, y)}, nil
+	source := make([]int, x.Len())
+	walk(dims, func(i int, at []int) { source[i] = at[0] }, step)
+	return []*graph.Tensor{arrange(x, dims, source)}, nil
 }

@@ -109,6 +109,7 @@ var operations = map[key]operation{
 	{"", "Size"}:            {},
 	{"", "Constant"}:        {},
 	{"", "ConstantOfShape"}: {},
+	{"", "Range"}:           {},
 
 	{"", "Transpose"}:       {kernel: transpose},
 	{"", "Expand"}:          {kernel: expand},
@@ -117,7 +118,12 @@ var operations = map[key]operation{
 	{"", "Slice"}:           {kernel: slice},
 	{"", "Pad"}:             {kernel: pad},
 	{"", "Gather"}:          {kernel: gather},
+	{"", "Tile"}:            {},
+	{"", "Tile"}:            {kernel: tile},
+	{"", "Range"}:           {},
 	{"", "ScatterElements"}: {},
+	{"", "ScatterND"}:       {},
+	{"", "ScatterND"}:       {},
 }
 
 // floats says whether all that the node reads and gives is float32.
