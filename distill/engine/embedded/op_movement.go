@@ -56,6 +56,19 @@ func expand(c *call) step {
 	return move(walkOver(y.Dims, y.Dims, x.Dims), y, x)
 }
 
+// tile walks over the repetitions and the positions of each axis.
+func tile(c *call) step {
+	x, y := c.in[0], c.out[0]
+	inner, outer := rowMajor(x.Dims), rowMajor(y.Dims)
+	var dims, to, from []int
+	for i, d := range x.Dims {
+		dims = append(dims, y.Dims[i]/d, d)
+		to = append(to, d*outer[i], outer[i])
+		from = append(from, 0, inner[i])
+	}
+	return move(kernel.NewWalk(dims, to, from), y, x)
+}
+
 // all does one step after the other; nil where one of them is.
 func all(steps []step) step {
 	for _, s := range steps {
