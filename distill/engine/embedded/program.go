@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"slices"
 
 	"gorgonia.org/gorgonia"
@@ -58,7 +59,7 @@ func newProgram(ctx context.Context, s *engine.Step, threads int) (*program, err
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("embedded: compile: %w", err)
 		}
-		if !isView(n) {
+		if !isView(n) && slices.ContainsFunc(n.Outputs, func(v *graph.Value) bool { return v != nil }) {
 			instructions = append(instructions, p.instruction(n, len(instructions)))
 		}
 	}
@@ -98,18 +99,37 @@ func (p *program) instruction(n *graph.Node, number int) *instruction {
 	}
 	i := &instruction{number: number, node: n, out: vector(value)}
 	i.run = func() error {
-		switch {
-		case p.team.Stopped():
-			p.failed = context.Canceled
-		case compute != nil:
-			compute(p.team)
-			return nil
-		default:
-			p.failed = c.reference()
-		}
+		p.failed = guarded(func() error {
+			switch {
+			case p.team.Stopped():
+				return context.Canceled
+			case compute != nil:
+				compute(p.team)
+				return nil
+			}
+			return c.reference()
+		})
 		return p.failed
 	}
 	return i
+}
+
+// panicked is a panic of an instruction. The machine runs instructions on a goroutine of its own, where nobody could recover it,
+// so it is passed on to the one that called Run.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
+
+func guarded(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &panicked{r, debug.Stack()}
+		}
+	}()
+	return f()
 }
 
 // reference computes the node by the op table's reference evaluation.
@@ -176,6 +196,7 @@ func (p *program) compute(ctx context.Context) error {
 		return nil
 	}
 	p.team.Resume()
+	p.failed = nil
 	stopped := make(chan struct{})
 	cancel := context.AfterFunc(ctx, func() { p.team.Stop(); close(stopped) })
 	err := p.machine.RunAll()
@@ -183,9 +204,13 @@ func (p *program) compute(ctx context.Context) error {
 		<-stopped // so that it cannot stop the next run
 	}
 	p.machine.Reset()
+	var broken *panicked
+	if errors.As(p.failed, &broken) {
+		panic(broken.Error())
+	}
 	switch {
 	case p.team.Stopped():
-		return fmt.Errorf("embedded: %w", context.Cause(ctx))
+		return fmt.Errorf("embedded: %w", ctx.Err())
 	case err != nil && p.failed != nil:
 		return fmt.Errorf("embedded: %w", p.failed)
 	case err != nil:

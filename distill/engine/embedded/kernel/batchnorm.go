@@ -12,98 +12,127 @@ type BatchNorm struct {
 	Epsilon     float64
 }
 
-// channels calls f for the runs of each channel; channels in parallel. Channels of [N,C], whose elements lie apart, come in as
-// one gathered run, and put copies a gathered result back.
-func (b *BatchNorm) channels(team *Team, f func(c int, r channelRuns)) {
-	team.Do(b.C, func(s *Scratch, c int) { f(c, channelRuns{b, c, s}) })
+// runs are the elements of one channel of [N,C,plane], in runs of consecutive ones.
+type runs struct {
+	x             []float32
+	n, step, size int
 }
 
-type channelRuns struct {
-	b *BatchNorm
-	c int
-	s *Scratch
+func (r runs) at(i int) []float32 { return r.x[i*r.step:][:r.size] }
+
+// shortPlane is the extent of a plane below which a channel is worked on as one run, in scratch memory.
+const shortPlane = 128
+
+// place gives the runs of a channel, in scratch memory where they are short.
+func (b *BatchNorm) place(s *Scratch, slot int, x []float32, c int) runs {
+	if b.Plane >= shortPlane {
+		return runs{x[c*b.Plane:], b.N, b.C * b.Plane, b.Plane}
+	}
+	size := b.N * b.Plane
+	return runs{s.Floats(slot, size), 1, size, size}
 }
 
-// run gives the i-th run of x.
-func (r channelRuns) run(x []float32, i int) []float32 {
-	return x[(i*r.b.C+r.c)*r.b.Plane:][:r.b.Plane]
+// read gives the runs of a channel of x.
+func (b *BatchNorm) read(s *Scratch, slot int, x []float32, c int) runs {
+	r := b.place(s, slot, x, c)
+	if b.Plane < shortPlane {
+		for i := range b.N {
+			copy(r.x[i*b.Plane:][:b.Plane], x[(i*b.C+c)*b.Plane:])
+		}
+	}
+	return r
 }
 
-// centred gives the i-th run of x less the mean, in scratch memory.
-func (r channelRuns) centred(x []float32, i int, mean float32) []float32 {
-	dst := r.s.Floats(0, r.b.Plane)
-	vek32.SubNumber_Into(dst, r.run(x, i), mean)
+// write brings runs that place gave to where they belong in y.
+func (b *BatchNorm) write(r runs, y []float32, c int) {
+	if b.Plane < shortPlane {
+		for i := range b.N {
+			copy(y[(i*b.C+c)*b.Plane:][:b.Plane], r.x[i*b.Plane:])
+		}
+	}
+}
+
+// centred gives a run less the mean, in scratch memory.
+func centred(s *Scratch, x []float32, mean float32) []float32 {
+	dst := s.Floats(0, len(x))
+	vek32.SubNumber_Into(dst, x, mean)
 	return dst
 }
 
-// Train normalises by the batch's own mean and population variance, which are given back as mean and invStd = 1/√(variance + ε).
-// variance may be nil. The variance is that of centred values, so that a large mean costs no precision.
+// Train normalises by the batch's own mean and population variance, which are given back, with invStd = 1/√(variance + ε).
+// variance may be nil. The variance is that of centred values, so that a large mean costs no precision. y may be x itself.
 func (b *BatchNorm) Train(team *Team, y, x, scale, bias, mean, variance, invStd []float32) {
 	count := float64(b.N * b.Plane)
-	b.channels(team, func(c int, r channelRuns) {
+	team.Do(b.C, func(s *Scratch, c int) {
+		xs := b.read(s, 1, x, c)
 		var total, squares, rest float64
-		for i := range b.N {
-			total += sum(r.run(x, i))
+		for i := range xs.n {
+			total += sum(xs.at(i))
 		}
 		m := float32(total / count)
-		for i := range b.N {
-			d := r.centred(x, i, m)
+		for i := range xs.n {
+			d := centred(s, xs.at(i), m)
 			squares += dot(d, d)
 			rest += sum(d)
 		}
 		v := max(0, squares/count-rest*rest/count/count) // rest is what rounding left of the mean
 		inv := 1 / math.Sqrt(v+b.Epsilon)
-		mean[c], invStd[c] = float32(total/count), float32(inv)
+		mean[c], invStd[c] = m, float32(inv)
 		if variance != nil {
 			variance[c] = float32(v)
 		}
-		b.normalise(r, y, x, m, scale[c]*float32(inv), bias[c])
+		b.normalise(s, y, xs, c, m, scale[c]*float32(inv), bias[c])
 	})
 }
 
-// Infer normalises by a given mean and variance.
+// Infer normalises by a given mean and variance. y may be x itself.
 func (b *BatchNorm) Infer(team *Team, y, x, scale, bias, mean, variance []float32) {
-	b.channels(team, func(c int, r channelRuns) {
+	team.Do(b.C, func(s *Scratch, c int) {
 		factor := float32(float64(scale[c]) / math.Sqrt(float64(variance[c])+b.Epsilon))
-		b.normalise(r, y, x, mean[c], factor, bias[c])
+		b.normalise(s, y, b.read(s, 1, x, c), c, mean[c], factor, bias[c])
 	})
 }
 
 // normalise computes y = (x − mean)·factor + bias of a channel.
-func (b *BatchNorm) normalise(r channelRuns, y, x []float32, mean, factor, bias float32) {
-	for i := range b.N {
-		out := r.run(y, i)
-		addNumber(out, r.run(x, i), -mean)
+func (b *BatchNorm) normalise(s *Scratch, y []float32, xs runs, c int, mean, factor, bias float32) {
+	ys := b.place(s, 2, y, c)
+	for i := range xs.n {
+		out := ys.at(i)
+		addNumber(out, xs.at(i), -mean)
 		vek32.MulNumber_Inplace(out, factor)
 		vek32.AddNumber_Inplace(out, bias)
 	}
+	b.write(ys, y, c)
 }
 
 // Grad is the gradient of Train, with x̂ = (x − mean)·invStd and m elements per channel (Ioffe, Szegedy 2015, section 3):
 //
 //	dBias = Σ dy,  dScale = Σ dy·x̂,  dx = scale·invStd·(dy − dBias/m − x̂·dScale/m)
+//
+// dx may be dy or x itself.
 func (b *BatchNorm) Grad(team *Team, dx, dScale, dBias, dy, x, scale, mean, invStd []float32) {
 	count := float64(b.N * b.Plane)
-	b.channels(team, func(c int, r channelRuns) {
+	team.Do(b.C, func(s *Scratch, c int) {
+		xs, dys, dxs := b.read(s, 1, x, c), b.read(s, 2, dy, c), b.place(s, 3, dx, c)
 		var sumDy, sumDyX float64
-		for i := range b.N {
-			d := r.run(dy, i)
-			sumDy += sum(d)
-			sumDyX += dot(d, r.centred(x, i, mean[c]))
+		for i := range xs.n {
+			sumDy += sum(dys.at(i))
+			sumDyX += dot(dys.at(i), centred(s, xs.at(i), mean[c]))
 		}
 		inv := float64(invStd[c])
 		dScale[c], dBias[c] = float32(sumDyX*inv), float32(sumDy)
 		a := float64(scale[c]) * inv
 		share := float32(-a * inv * inv * sumDyX / count)
 		shift := float32(-a * sumDy / count)
-		for i := range b.N {
-			d := r.centred(x, i, mean[c])
+		for i := range xs.n {
+			d := centred(s, xs.at(i), mean[c])
 			vek32.MulNumber_Inplace(d, share)
 			vek32.AddNumber_Inplace(d, shift)
-			out := r.run(dx, i)
-			mulNumber(out, r.run(dy, i), float32(a))
+			out := dxs.at(i)
+			mulNumber(out, dys.at(i), float32(a))
 			vek32.Add_Inplace(out, d)
 		}
+		b.write(dxs, dx, c)
 	})
 }
 
