@@ -41,9 +41,10 @@ type Options struct {
 	// FileBytes is the size of the teacher's file; 0 counts the elements of its constants alone.
 	FileBytes int64
 
-	// Means gives the teacher's values of these names on a calibration batch. The mean of each removed channel is then folded into
-	// the bias of the layer that read it. nil leaves biases as they are.
-	Means func(values []string) (map[string]*graph.Tensor, error)
+	// Activations gives the teacher's values of these names, and with these shapes but for the batch, on a calibration batch. Importance then
+	// tells what the channels do on data, and the mean of each removed channel goes into the bias of the layer that read it.
+	// nil: importance is by weights alone, and biases stay.
+	Activations func(values []string) (map[string]*graph.Tensor, error)
 }
 
 // metadataBytes is set aside for what an exporter adds to a file.
@@ -82,7 +83,16 @@ func Generate(teacher *graph.Graph, budget Budget, o Options) (*Student, error) 
 		s.Untouched = append(s.Untouched, Reason{pass.NodeName(f.Node), f.Node.OpName(), f.Why})
 	}
 	s.exclude(gs, o.Keep)
-	keep, err := s.choose(gs, teacher, o)
+	readers := findReaders(gs)
+	activations, err := o.activations(readers)
+	if err != nil {
+		return nil, err
+	}
+	score, err := importance(gs, readers, activations)
+	if err != nil {
+		return nil, err
+	}
+	keep, err := s.choose(gs, teacher, score, o)
 	if err != nil {
 		return nil, err
 	}
@@ -95,8 +105,8 @@ func Generate(teacher *graph.Graph, budget Budget, o Options) (*Student, error) 
 		s.Groups = append(s.Groups, Group{group.Name, group.Channels, len(keep[i])})
 	}
 	s.Lineage = lineage(gs, sliced)
-	if o.Means != nil && o.Init != Random {
-		if err := absorbMeans(gs, keep, sliced, o.Means); err != nil {
+	if activations != nil && o.Init != Random {
+		if err := absorbMeans(gs, keep, sliced, readers, activations); err != nil {
 			return nil, err
 		}
 	}
@@ -126,6 +136,24 @@ func (o Options) check(teacher *graph.Graph) error {
 	return errors.Join(errs...)
 }
 
+// activations asks for what the readers read; nil where there is no calibration.
+func (o Options) activations(readers []reader) (map[string]*graph.Tensor, error) {
+	if o.Activations == nil {
+		return nil, nil
+	}
+	var names []string
+	for _, r := range readers {
+		if !slices.Contains(names, r.x.Value.Name) {
+			names = append(names, r.x.Value.Name)
+		}
+	}
+	values, err := o.Activations(names)
+	if err != nil {
+		return nil, fmt.Errorf("models: activations: %w", err)
+	}
+	return values, nil
+}
+
 func isNamed(n *graph.Node, name string) bool {
 	return n.Name == name || slices.ContainsFunc(n.Outputs, func(v *graph.Value) bool { return v != nil && v.Name == name })
 }
@@ -147,12 +175,12 @@ func (s *Student) exclude(gs *pass.Groups, keep []string) {
 }
 
 // choose finds the channels that stay.
-func (s *Student) choose(gs *pass.Groups, teacher *graph.Graph, o Options) (keep [][]int, err error) {
+func (s *Student) choose(gs *pass.Groups, teacher *graph.Graph, importance [][]float64, o Options) (keep [][]int, err error) {
 	floor := o.Floor
 	if floor == 0 {
 		floor = 1. / 16
 	}
-	w := &widthSearch{groups: gs.List, importance: importance(gs)}
+	w := &widthSearch{groups: gs.List, importance: importance}
 	whole := make([]int, len(gs.List))
 	for i, group := range gs.List {
 		whole[i] = group.Channels

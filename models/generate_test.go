@@ -336,7 +336,7 @@ func TestMeans(t *testing.T) {
 		return out
 	}
 	asked := 0
-	s := generate(t, g, "params=0.6x", models.Options{Multiple: 4, Keep: []string{"Conv_1"}, Means: func(values []string) (map[string]*graph.Tensor, error) {
+	s := generate(t, g, "params=0.6x", models.Options{Multiple: 4, Keep: []string{"Conv_1"}, Activations: func(values []string) (map[string]*graph.Tensor, error) {
 		asked = len(values)
 		return run(g, values...), nil
 	}})
@@ -352,7 +352,7 @@ func TestMeans(t *testing.T) {
 		}
 	}
 
-	failing := models.Options{Multiple: 4, Binding: batchOfOne, Means: func([]string) (map[string]*graph.Tensor, error) { return nil, errors.New("no data") }}
+	failing := models.Options{Multiple: 4, Binding: batchOfOne, Activations: func([]string) (map[string]*graph.Tensor, error) { return nil, errors.New("no data") }}
 	if _, err := models.Generate(g, budget(t, "params=0.6x"), failing); err == nil || !strings.Contains(err.Error(), "no data") {
 		t.Errorf("error %v", err)
 	}

@@ -12,14 +12,49 @@ import (
 
 // importance gives for each group the importance of its channels, with a mean of 1 over the group.
 //
-// A channel's importance is the norm of the weights that go with it, over all T axes of weights of linear ops that the group
-// touches, of the layers that produce the channels and of those that read them:
+// With activations x on a calibration batch it is the deviation that the channel gives to what reads it, over the T readers of the group:
 //
-//	I(c) = √( 1/T · Σ_t ‖W_t,c‖² / mean_c ‖W_t,c‖² )
+//	I(c) = √( 1/T · Σ_t V_t,c / mean_c V_t,c ),  V_t,c = var(x_c) · ‖W_t,c‖²
 //
-// so that each weight counts the same, whatever its size and scale. It is the group norm of Fang et al. 2023, DepGraph, section 3.3, with
-// each weight normalised. Weights that a batch normalisation follows are taken with that folded in, since its scale is part of them.
-func importance(gs *pass.Groups) [][]float64 {
+// that is how much of each reader's output is lost with the channel when its mean is made up for. It is the norm of weights times
+// activations of Sun et al. 2023, Wanda, equation 1, about the mean. Without activations, and for a group without readers, it is the
+// norm of the weights that go with the channel, over all T axes of weights of linear ops that the group touches, of layers that produce
+// the channels and of those that read them: V_t,c = ‖W_t,c‖². That is the group norm of Fang et al. 2023, DepGraph, section 3.3, with each weight
+// normalised, so that each counts the same whatever its size and scale. Weights that a batch normalisation follows are taken with that
+// folded in, since its scale is part of them.
+func importance(gs *pass.Groups, readers []reader, activations map[string]*graph.Tensor) ([][]float64, error) {
+	sums := make([][]float64, len(gs.List)) // Σ_t of each group
+	for i, group := range gs.List {
+		sums[i] = make([]float64, group.Channels)
+	}
+	if activations != nil {
+		for _, r := range readers {
+			_, variance, err := r.moments(activations[r.x.Value.Name])
+			if err != nil {
+				return nil, err
+			}
+			at := make([]float64, len(variance))
+			r.weights(func(in, _ int, w float64) { at[in] += w * w * variance[in] })
+			addNormalised(sums[r.group], perChannel(at, r.x))
+		}
+	}
+	addNorms(gs, sums)
+	for i, sum := range sums {
+		for c := range sum {
+			sum[c] = math.Sqrt(sum[c])
+		}
+		sums[i] = make([]float64, len(sum))
+		if addNormalised(sums[i], sum); slices.Max(sums[i]) == 0 {
+			for c := range sums[i] {
+				sums[i][c] = 1 // nothing tells the channels apart
+			}
+		}
+	}
+	return sums, nil
+}
+
+// addNorms adds the squared norms of weights to the groups that have nothing yet.
+func addNorms(gs *pass.Groups, sums [][]float64) {
 	folded, to := gs.Graph.Clone()
 	pass.FoldBatchNorm(folded)
 	weights := map[*graph.Value]bool{}
@@ -32,34 +67,30 @@ func importance(gs *pass.Groups) [][]float64 {
 			}
 		}
 	}
-	all := make([][]float64, len(gs.List))
 	for i, group := range gs.List {
-		sum := make([]float64, group.Channels)
+		if slices.Max(sums[i]) > 0 {
+			continue
+		}
 		for _, a := range group.Axes {
 			if weights[a.Value] {
-				addNormalised(sum, squares(to[a.Value].Const, a))
-			}
-		}
-		for c := range sum {
-			sum[c] = math.Sqrt(sum[c])
-		}
-		all[i] = make([]float64, group.Channels)
-		if addNormalised(all[i], sum); slices.Max(all[i]) == 0 {
-			for c := range all[i] {
-				all[i][c] = 1 // nothing tells the channels apart
+				addNormalised(sums[i], perChannel(squares(to[a.Value].Const, a.Axis), a))
 			}
 		}
 	}
-	return all
 }
 
-// squares sums, for each channel, the squares of a weight's elements at the channel's positions.
-func squares(t *graph.Tensor, a pass.GroupAxis) []float64 {
-	at := make([]float64, t.Dims[a.Axis])
-	inner := graph.Product(t.Dims[a.Axis+1:])
+// squares sums the squares of a weight's elements for each position of an axis.
+func squares(t *graph.Tensor, axis int) []float64 {
+	at := make([]float64, t.Dims[axis])
+	inner := graph.Product(t.Dims[axis+1:])
 	for i, v := range t.Values() {
 		at[i/inner%len(at)] += v * v
 	}
+	return at
+}
+
+// perChannel sums over the positions of each channel.
+func perChannel(at []float64, a pass.GroupAxis) []float64 {
 	sum := make([]float64, len(a.At))
 	for c, positions := range a.At {
 		for _, p := range positions {
