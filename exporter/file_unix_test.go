@@ -20,10 +20,17 @@ func TestDiskFull(t *testing.T) {
 	const folder = "ILDC_TEST_DISK_FULL"
 	if dir := os.Getenv(folder); dir != "" {
 		signal.Ignore(syscall.SIGXFSZ)
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: 4096}); err != nil {
+		g := importFile(t, "../testdata/onnx/residual_bn/model.onnx")
+		var before syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 			t.Fatal(err)
 		}
-		g := importFile(t, "../testdata/onnx/residual_bn/model.onnx")
+		full := before
+		full.Cur = 4096
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+			t.Fatal(err)
+		}
+		defer syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before)
 		for _, external := range []bool{false, true} {
 			if err := exporter.File(filepath.Join(dir, "m.onnx"), g, exporter.Options{External: external}); err == nil {
 				t.Errorf("external %v: it is written", external)
