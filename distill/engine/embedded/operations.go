@@ -79,6 +79,7 @@ var operations = map[key]operation{
 	{"", "Clip"}:       {kernel: unary(clip), inPlace: true},
 	{"", "Sigmoid"}:    {kernel: unary(each(sigmoid)), inPlace: true},
 	{"", "Tanh"}:       {kernel: unary(each(math.Tanh)), inPlace: true},
+	{"", "Erf"}:        {kernel: unary(each(math.Erf)), inPlace: true},
 	{"", "Neg"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Neg }), inPlace: true},
 	{"", "Abs"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Abs }), inPlace: true},
 	{"", "Exp"}:        {kernel: unary(each(math.Exp)), inPlace: true},

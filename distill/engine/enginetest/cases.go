@@ -210,7 +210,7 @@ func elementwiseCases() (all []opCase) {
 		all = append(all, opCase{fmt.Sprintf("Where %v %v %v", in[0].Dims, in[1], in[2]), "Where", nil, in, 1})
 	}
 	edges := graph.FromFloat32([]int{2, 5}, []float32{-2, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, -2.5})
-	for _, op := range []string{"Relu", "LeakyRelu", "Sigmoid", "Tanh", "Neg", "Abs", "Exp", "Sign", "Floor", "Ceil", "Round", "Identity"} {
+	for _, op := range []string{"Relu", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Neg", "Abs", "Exp", "Sign", "Floor", "Ceil", "Round", "Identity"} {
 		all = append(all, opCase{op, op, nil, list(normal(3, 7, 50)), 1}, opCase{op + " edges", op, nil, list(edges), 1})
 	}
 	for _, op := range []string{"Log", "Sqrt", "Reciprocal"} {
