@@ -6,11 +6,12 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Activations, element by element: x [...] → [...]. Gradients are 0 at the kinks.
+// Activations, element by element: x [...] → [...]. Gradients are 0 at the kinks of Relu, LeakyRelu, PRelu, Clip and HardSigmoid.
 //
-//	Relu max(0,x); LeakyRelu x or αx; Clip min(max(x,min),max); Sigmoid 1/(1+e⁻ˣ); Tanh
+//	Relu max(0,x); LeakyRelu x or αx; Elu x or α(eˣ−1); Clip min(max(x,min),max); Sigmoid σ(x) = 1/(1+e⁻ˣ); Tanh; Softplus log(1+eˣ)
+//	PRelu x or slope·x, slope broadcast to x; Gelu, HardSigmoid and HardSwish as in gelu.go and hardswish.go
 //
-// History: Clip took its bounds as attributes before opset 11.
+// History: Clip took its bounds as attributes before opset 11; before 7 PRelu's slope lay along axis 1; Gelu is of 20, HardSwish of 14.
 // https://onnx.ai/onnx/operators/onnx__Relu.html and its neighbours.
 func activations() []*Spec {
 	activation := func(op string, f func(n *graph.Node, x float64) float64, grad gradFunc) *Spec {
@@ -18,20 +19,33 @@ func activations() []*Spec {
 			Grad: grad, Eval: each(f), Tolerance: 1e-5}
 	}
 	clip := activation("Clip", nil, clipGrad)
-	clip.Most, clip.Upgrade, clip.Eval, clip.Tolerance = 3, clipUpgrade, clipEval, 0
+	clip.Most, clip.Upgrade, clip.Shape, clip.Eval, clip.Tolerance = 3, clipUpgrade, clipShape, clipEval, 0
 	relu := activation("Relu", func(_ *graph.Node, x float64) float64 { return max(0, x) }, reluGrad)
 	relu.Tolerance = 0
+	prelu := activation("PRelu", nil, preluGrad)
+	prelu.Least, prelu.Most, prelu.Upgrade, prelu.Shape, prelu.Channels, prelu.Eval = 2, 2, preluUpgrade, preluShape, broadcastChannels, preluEval
 	return []*Spec{
 		relu,
 		clip,
+		prelu,
 		activation("LeakyRelu", func(n *graph.Node, x float64) float64 {
 			if x < 0 {
 				return n.Float("alpha", 0.01) * x
 			}
 			return x
 		}, leakyReluGrad),
+		activation("Elu", func(n *graph.Node, x float64) float64 {
+			if x < 0 {
+				return n.Float("alpha", 1) * math.Expm1(x)
+			}
+			return x
+		}, eluGrad),
 		activation("Sigmoid", func(_ *graph.Node, x float64) float64 { return 1 / (1 + math.Exp(-x)) }, sigmoidGrad),
 		activation("Tanh", func(_ *graph.Node, x float64) float64 { return math.Tanh(x) }, tanhGrad),
+		activation("Softplus", func(_ *graph.Node, x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, softplusGrad),
+		activation("Gelu", gelu, geluGrad),
+		activation("HardSigmoid", hardSigmoid, hardSigmoidGrad),
+		activation("HardSwish", hardSwish, hardSwishGrad),
 	}
 }
 
@@ -81,6 +95,18 @@ func leakyReluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.
 	return []*graph.Value{b.Op("Where", nil, b.Op("Greater", nil, x, zero), dy[0], below)}
 }
 
+// where x > 0: dy, else (y+α)·dy, as y = α(eˣ−1) has the slope αeˣ
+func eluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	x := n.Inputs[0]
+	left := b.Op("Mul", nil, dy[0], b.Op("Add", nil, n.Outputs[0], b.Scalar(x.DType, n.Float("alpha", 1))))
+	return []*graph.Value{b.Op("Where", nil, b.Op("Greater", nil, x, b.Scalar(x.DType, 0)), dy[0], left)}
+}
+
+// σ(x)·dy
+func softplusGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	return []*graph.Value{b.Op("Mul", nil, dy[0], b.Op("Sigmoid", nil, n.Inputs[0]))}
+}
+
 // y·(1−y)·dy
 func sigmoidGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	y := n.Outputs[0]
@@ -108,26 +134,73 @@ func clipGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
 	return []*graph.Value{d}
 }
 
+func clipShape(n *graph.Node) ([]Type, error) {
+	for _, bound := range n.Inputs[1:] {
+		if bound != nil && bound.Shape.Static() && bound.Shape.Elements() != 1 {
+			return nil, Errorf(n, ErrMalformed, "bounds that are not scalars")
+		}
+	}
+	return sameAsFirst(n)
+}
+
 func clipEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	low, high := math.Inf(-1), math.Inf(1)
-	if len(in) > 1 && in[1] != nil {
+	if len(in) > 1 && in[1] != nil && in[1].Len() == 1 {
 		low = in[1].Values()[0]
 	}
-	if len(in) > 2 && in[2] != nil {
+	if len(in) > 2 && in[2] != nil && in[2].Len() == 1 {
 		high = in[2].Values()[0]
 	}
 	return each(func(_ *graph.Node, x float64) float64 { return min(max(x, low), high) })(n, in)
 }
 
 func clipUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
-	if opset >= 11 {
+	x := n.Input(0)
+	if opset >= 11 || x == nil {
 		return nil
 	}
-	in := []*graph.Value{n.Inputs[0], nil, nil}
+	in := []*graph.Value{x, nil, nil}
 	for i, bound := range []string{"min", "max"} {
 		if n.Has(bound) {
-			in[i+1] = b.Scalar(n.Inputs[0].DType, n.Float(bound, 0))
+			in[i+1] = b.Scalar(x.DType, n.Float(bound, 0))
 		}
 	}
 	return []*graph.Value{b.Op("Clip", nil, in...)}
+}
+
+// preluUpgrade lays a slope per channel along axis 1.
+func preluUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
+	x, slope := n.Input(0), n.Input(1)
+	if opset >= 7 || x == nil || slope == nil || len(slope.Shape) != 1 || len(x.Shape) < 3 || slope.Shape[0].Is(1) {
+		return nil
+	}
+	return []*graph.Value{b.Op("PRelu", nil, x, b.Op("Unsqueeze", nil, slope, b.Ints(firstAxes(len(x.Shape) - 1)[1:]...)))}
+}
+
+func preluShape(n *graph.Node) ([]Type, error) {
+	x := n.Inputs[0]
+	both, err := broadcast(n, n.Inputs...)
+	if err == nil && both.Static() && x.Shape.Static() && !both.Equal(x.Shape) {
+		err = Errorf(n, ErrMalformed, "the slope does not broadcast to the input")
+	}
+	return []Type{{DType: x.DType, Shape: x.Shape.Clone()}}, err
+}
+
+// where x > 0: dy, where x < 0: slope·dy, else 0; for the slope, where x < 0: x·dy
+func preluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	x, slope := n.Inputs[0], n.Inputs[1]
+	zero := b.Scalar(x.DType, 0)
+	negative := b.Op("Less", nil, x, zero)
+	left := b.Op("Where", nil, negative, b.Op("Mul", nil, dy[0], slope), zero)
+	dx := b.Op("Where", nil, b.Op("Greater", nil, x, zero), dy[0], left)
+	return []*graph.Value{dx, unbroadcast(b, b.Op("Where", nil, negative, b.Op("Mul", nil, dy[0], x), zero), slope)}
+}
+
+func preluEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+	return zip(n, in[0].DType, func(x, slope float64) float64 {
+		if x < 0 {
+			return slope * x
+		}
+		return x
+	}, in[0], in[1])
 }

@@ -8,6 +8,7 @@ import (
 
 // Comparisons, logic, Where, and the variadic Max, Min, Sum and Mean, all with multidirectional broadcasting.
 // The gradient of Max and Min goes to the first input that holds the extreme.
+// History: before opset 7 comparisons aligned B by the attributes broadcast and axis; before 8 Max, Min, Sum and Mean took equal shapes only.
 // https://onnx.ai/onnx/operators/onnx__Greater.html and its neighbours.
 func comparisons() []*Spec {
 	compare := func(op string, f func(a, b float64) bool) *Spec {
@@ -38,25 +39,71 @@ func comparisons() []*Spec {
 				return out, nil
 			}}
 	}
+	equal := compare("Equal", func(a, b float64) bool { return a == b })
+	equal.Shape = equalShape
 	mean := variadic("Mean", nil, meanGrad)
 	mean.Eval = meanEval
 	return []*Spec{
-		compare("Equal", func(a, b float64) bool { return a == b }),
+		equal,
 		compare("Less", func(a, b float64) bool { return a < b }),
 		compare("LessOrEqual", func(a, b float64) bool { return a <= b }),
 		compare("Greater", func(a, b float64) bool { return a > b }),
 		compare("GreaterOrEqual", func(a, b float64) bool { return a >= b }),
 		compare("And", func(a, b float64) bool { return a != 0 && b != 0 }),
 		compare("Or", func(a, b float64) bool { return a != 0 || b != 0 }),
-		{Type: "Where", Least: 3, Most: 3, Shape: whereShape, Channels: broadcastChannels, Grad: whereGrad, Eval: whereEval},
+		{Type: "Where", AnyType: true, Least: 3, Most: 3, Shape: whereShape, Channels: broadcastChannels, Grad: whereGrad, Eval: whereEval},
 		variadic("Max", math.Max, extremeGrad), variadic("Min", math.Min, extremeGrad),
 		variadic("Sum", func(a, b float64) float64 { return a + b }, sumGrad), mean,
 	}
 }
 
+// elemAt is element i of a vector, or the one of a scalar.
+func elemAt(e graph.Shape, i int) graph.Dim {
+	if len(e) == 1 {
+		return e[0]
+	}
+	return e[i]
+}
+
+// equalShape follows elements, since exporters compare shapes with −1: no symbolic extent is negative.
+func equalShape(n *graph.Node) ([]Type, error) {
+	shape, err := broadcast(n, n.Inputs...)
+	t := []Type{{DType: graph.Bool, Shape: shape}}
+	x, y := elems(n.Inputs[0]), elems(n.Inputs[1])
+	if err != nil || x == nil || y == nil || !shape.Static() {
+		return t, err
+	}
+	e := make(graph.Shape, shape.Elements())
+	for i := range e {
+		a, b := elemAt(x, i), elemAt(y, i)
+		switch {
+		case a.Equal(b):
+			e[i] = graph.D(1)
+		case a.Known() && b.Known() || a.Known() && a.Size < 0 || b.Known() && b.Size < 0:
+			e[i] = graph.D(0)
+		default:
+			return t, nil
+		}
+	}
+	t[0].Elems = e
+	return t, nil
+}
+
 func whereShape(n *graph.Node) ([]Type, error) {
 	shape, err := broadcast(n, n.Inputs...)
-	return []Type{{DType: n.Inputs[1].DType, Shape: shape}}, err
+	t := []Type{{DType: n.Inputs[1].DType, Shape: shape}}
+	c, x, y := elems(n.Inputs[0]), elems(n.Inputs[1]), elems(n.Inputs[2])
+	if err != nil || c == nil || x == nil || y == nil || !shape.Static() {
+		return t, err
+	}
+	e := make(graph.Shape, shape.Elements())
+	for i := range e {
+		if e[i] = elemAt(x, i); elemAt(c, i).Is(0) {
+			e[i] = elemAt(y, i)
+		}
+	}
+	t[0].Elems = e
+	return t, nil
 }
 
 func whereGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
@@ -67,17 +114,21 @@ func whereGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Valu
 
 func whereEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	dims := broadcastDims(in...)
-	if dims == nil {
-		return nil, Errorf(n, ErrMalformed, "%v, %v and %v do not broadcast", in[0].Dims, in[1].Dims, in[2].Dims)
+	if dims == nil || in[0].DType != graph.Bool {
+		return nil, Errorf(n, ErrMalformed, "%v chooses from %v and %v", in[0], in[1], in[2])
 	}
-	c, x, y := in[0].Values(), in[1].Values(), in[2].Values()
-	out := make([]float64, graph.Product(dims))
+	both, err := endToEnd(n, in[1], in[2])
+	if err != nil {
+		return nil, err
+	}
+	c := in[0].Values()
+	source := make([]int, graph.Product(dims))
 	walk(dims, func(i int, at []int) {
-		if out[i] = y[at[2]]; c[at[0]] != 0 {
-			out[i] = x[at[1]]
+		if source[i] = in[1].Len() + at[2]; c[at[0]] != 0 {
+			source[i] = at[1]
 		}
 	}, strides(in[0].Dims, dims), strides(in[1].Dims, dims), strides(in[2].Dims, dims))
-	return []*graph.Tensor{graph.FromValues(in[1].DType, dims, out)}, nil
+	return []*graph.Tensor{arrange(both, dims, source)}, nil
 }
 
 // extremeGrad gives dy to the first input that equals the output.

@@ -49,21 +49,29 @@ func zip(n *graph.Node, dtype graph.DType, f func(a, b float64) float64, x, y *g
 	return []*graph.Tensor{graph.FromValues(dtype, dims, out)}, nil
 }
 
-// alignOperand brings arithmetic before opset 7 to today's form: with broadcast=1, B was aligned to A from the attribute
-// axis on, by default to A's last axes.
+// alignOperand brings arithmetic and comparisons before opset 7 to today's form: with broadcast=1, B was aligned to A from the
+// attribute axis on, by default to A's last axes.
 func alignOperand(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
-	x, y := n.Inputs[0], n.Inputs[1]
-	if opset < 7 && n.Has("axis") && x.Shape != nil && y.Shape.Static() {
-		axis, ok := graph.Axis(n.Int("axis", 0), len(x.Shape))
-		if !ok || axis+len(y.Shape) > len(x.Shape) {
-			b.Fail("%w", Errorf(n, ErrMalformed, "axis %d", n.Int("axis", 0)))
+	x, y := n.Input(0), n.Input(1)
+	if x == nil || y == nil {
+		return nil
+	}
+	if opset < 7 && n.Has("axis") {
+		axis, behind := n.Int("axis", 0), 0
+		if x.Shape != nil && y.Shape != nil {
+			a, _ := graph.Axis(axis, len(x.Shape))
+			behind = len(x.Shape) - a - len(y.Shape)
+		}
+		if axis < 0 || behind < 0 || x.Shape == nil || y.Shape == nil {
+			b.Fail("%w", Errorf(n, ErrMalformed, "B aligned to axis %d of A", axis))
 			return nil
 		}
-		dims := y.Shape.Sizes()
-		for range len(x.Shape) - axis - len(y.Shape) {
-			dims = append(dims, 1)
+		if behind > 0 {
+			y = b.Op("Unsqueeze", nil, y, b.Ints(firstAxes(len(y.Shape) + behind)[len(y.Shape):]...))
 		}
-		y = reshape(b, y, dims...)
+	}
+	if !n.Has("broadcast") && !n.Has("axis") {
+		return nil
 	}
 	return []*graph.Value{b.Op(n.Op, nil, x, y)}
 }
@@ -94,7 +102,10 @@ func divGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value 
 // d(aᵇ) = b·aᵇ⁻¹·da + aᵇ·ln a·db
 func powGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, y := n.Inputs[0], n.Inputs[1]
-	one := b.Scalar(y.DType, 1)
+	if y.DType != x.DType { // an integer exponent
+		y = b.Op("Cast", graph.Attrs{"to": int64(x.DType)}, y)
+	}
+	one := b.Scalar(x.DType, 1)
 	dx := b.Op("Mul", nil, dy[0], b.Op("Mul", nil, y, b.Op("Pow", nil, x, b.Op("Sub", nil, y, one))))
 	dyy := b.Op("Mul", nil, dy[0], b.Op("Mul", nil, n.Outputs[0], b.Op("Log", nil, x)))
 	return []*graph.Value{unbroadcast(b, dx, x), unbroadcast(b, dyy, y)}

@@ -8,7 +8,8 @@ import (
 )
 
 // Reductions over axes: data [...], axes [k] → [...] with the reduced extents 1, or gone with keepdims 0. Without axes all are reduced,
-// unless noop_with_empty_axes. The gradient of ReduceMax and ReduceMin goes to the first extreme.
+// unless noop_with_empty_axes; with it and without axes, elements are reduced one by one. The gradient of ReduceMax and ReduceMin
+// goes to the first extreme.
 // History: axes were an attribute before opset 13 (ReduceSum) and 18 (the others).
 // https://onnx.ai/onnx/operators/onnx__ReduceMean.html and its neighbours.
 func reductions() []*Spec {
@@ -29,6 +30,13 @@ func reductions() []*Spec {
 		}
 		return s
 	}
+	product := reduce("ReduceProd", func(v []float64) float64 {
+		p := 1.0
+		for _, x := range v {
+			p *= x
+		}
+		return p
+	}, nil)
 	return []*Spec{
 		reduce("ReduceSum", sum, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			return []*graph.Value{spread(b, n, dy[0])}
@@ -43,77 +51,96 @@ func reductions() []*Spec {
 		reduce("ReduceL2", func(v []float64) float64 { return math.Sqrt(squares(v)) }, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			return []*graph.Value{b.Op("Mul", nil, spread(b, n, b.Op("Div", nil, dy[0], n.Outputs[0])), n.Inputs[0])}
 		}),
+		product,
 		reduce("ReduceMax", slices.Max[[]float64], reduceExtremeGrad),
 		reduce("ReduceMin", slices.Min[[]float64], reduceExtremeGrad),
 	}
 }
 
+// reduceUpgrade moves the axes from an attribute to an input.
 func reduceUpgrade(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
 	if !n.Has("axes") {
 		return nil
 	}
-	return []*graph.Value{b.Op(n.Op, graph.Attrs{"keepdims": n.Int("keepdims", 1)}, n.Inputs[0], b.Ints(n.Ints("axes")...))}
+	return []*graph.Value{b.Op(n.Op, graph.Attrs{"keepdims": n.Int("keepdims", 1)}, n.Input(0), b.Ints(n.Ints("axes")...))}
 }
 
-// reducedAxes gives which axes of a value of that rank are reduced; ok is false where they are computed by the graph.
-func reducedAxes(n *graph.Node, rank int) (reduced []bool, ok bool, err error) {
-	reduced = make([]bool, rank)
-	var axes []int64
-	if n.Input(1) != nil {
-		if axes, ok = constInts(n.Inputs[1]); !ok {
-			return nil, false, nil
-		}
-	}
+func keepsDims(n *graph.Node) bool { return n.Int("keepdims", 1) != 0 }
+
+// reducedAxes says of each axis of a value of that rank whether it is reduced.
+func reducedAxes(n *graph.Node, rank int, axes []int64) ([]bool, error) {
 	if len(axes) == 0 {
-		for i := range reduced {
-			reduced[i] = n.Int("noop_with_empty_axes", 0) == 0
-		}
+		return slices.Repeat([]bool{n.Int("noop_with_empty_axes", 0) == 0}, rank), nil
 	}
+	reduced := make([]bool, rank)
 	for _, axis := range axes {
 		a, ok := graph.Axis(axis, rank)
 		if !ok {
-			return nil, false, Errorf(n, ErrMalformed, "axis %d", axis)
+			return nil, Errorf(n, ErrMalformed, "axis %d", axis)
 		}
 		reduced[a] = true
 	}
-	return reduced, true, nil
+	return reduced, nil
+}
+
+// nodeReduced is reducedAxes for a node; nil where the axes or the rank are not known.
+func nodeReduced(n *graph.Node) ([]bool, error) {
+	x := n.Inputs[0]
+	var axes []int64
+	if v := n.Input(1); v != nil {
+		ints, ok := constInts(v)
+		if !ok {
+			return nil, nil
+		}
+		axes = ints
+	}
+	if x.Shape == nil {
+		return nil, nil
+	}
+	return reducedAxes(n, len(x.Shape), axes)
 }
 
 func reduceShape(n *graph.Node) ([]Type, error) {
 	x := n.Inputs[0]
 	t := Type{DType: x.DType}
-	if x.Shape == nil {
-		return []Type{t}, nil
+	reduced, err := nodeReduced(n)
+	if err != nil {
+		return nil, err
 	}
-	reduced, ok, err := reducedAxes(n, len(x.Shape))
-	if err != nil || !ok {
-		return []Type{t}, err
+	if reduced == nil {
+		if x.Shape != nil && keepsDims(n) {
+			t.Shape = slices.Repeat(graph.Shape{graph.Unknown}, len(x.Shape))
+		}
+		return []Type{t}, nil
 	}
 	t.Shape = graph.Shape{}
 	for i, d := range x.Shape {
 		switch {
 		case !reduced[i]:
 			t.Shape = append(t.Shape, d)
-		case n.Int("keepdims", 1) != 0:
+		case keepsDims(n):
 			t.Shape = append(t.Shape, graph.D(1))
 		}
 	}
+	t.Elems = evalElems(n, t.Shape)
 	return []Type{t}, nil
 }
 
 // reduceChannels couples the axes that stay. A reduction over channels is another function of fewer channels, so it keeps them.
 func reduceChannels(c *Coupling, n *graph.Node) {
 	x, y := n.Inputs[0], n.Outputs[0]
-	reduced, ok, _ := reducedAxes(n, len(x.Shape))
-	if !ok {
+	reduced, err := nodeReduced(n)
+	if err != nil || reduced == nil {
 		return
 	}
 	out := 0
 	for i := range x.Shape {
-		if !reduced[i] {
+		if reduced[i] {
+			c.Fix(x, i, "node "+n.Name+" ("+n.OpName()+") reduces over it")
+		} else {
 			c.Same(x, i, y, out)
 		}
-		if !reduced[i] || n.Int("keepdims", 1) != 0 {
+		if !reduced[i] || keepsDims(n) {
 			out++
 		}
 	}
@@ -122,81 +149,63 @@ func reduceChannels(c *Coupling, n *graph.Node) {
 // spread brings a value of the output's shape back to the input's, each element repeated along the reduced axes.
 func spread(b *graph.Builder, n *graph.Node, v *graph.Value) *graph.Value {
 	x := n.Inputs[0]
-	return b.Op("Expand", nil, kept(b, n, v), b.Ints(int64s(x.Shape.Sizes())...))
+	v = kept(b, n, v)
+	if v.Shape.Equal(x.Shape) {
+		return v
+	}
+	return b.Op("Expand", nil, v, b.Ints(int64s(x.Shape.Sizes())...))
 }
 
 // kept gives a value of the output's shape the extents of 1 that keepdims 0 dropped.
 func kept(b *graph.Builder, n *graph.Node, v *graph.Value) *graph.Value {
 	dims := n.Inputs[0].Shape.Sizes()
-	reduced, _, _ := reducedAxes(n, len(dims))
-	for i := range dims {
-		if reduced[i] {
+	reduced, _ := nodeReduced(n)
+	for i, r := range reduced {
+		if r {
 			dims[i] = 1
 		}
 	}
 	return reshape(b, v, dims...)
 }
 
-// reduceExtremeGrad gives dy to the first element, in row-major order, that equals the output.
+// reduceExtremeGrad gives dy to the first element, in row-major order, that equals the output. The elements along the reduced axes are
+// numbered; of those that hold the extreme, the lowest number is the first.
 func reduceExtremeGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x := n.Inputs[0]
-	dims := x.Shape.Sizes()
-	reduced, _, _ := reducedAxes(n, len(dims))
-	holds := b.Op("Equal", nil, x, kept(b, n, n.Outputs[0]))
-	// Number the elements along the reduced axes; of those that hold the extreme, the lowest number is the first.
-	number := make([]float64, graph.Product(dims))
-	of := make([]int, len(dims))
-	for i := range of {
-		if of[i] = 1; reduced[i] {
-			of[i] = dims[i]
-		}
-	}
-	walk(dims, func(i int, at []int) { number[i] = float64(at[0]) }, strides(of, dims))
-	count := graph.Product(of)
-	numbers := b.Const("number", graph.FromValues(x.DType, dims, number))
-	candidates := b.Op("Where", nil, holds, numbers, b.Scalar(x.DType, float64(count)))
+	reduced, _ := nodeReduced(n)
 	var axes []int64
+	dims := x.Shape.Sizes()
 	for i, r := range reduced {
 		if r {
 			axes = append(axes, int64(i))
+		} else {
+			dims[i] = 1
 		}
 	}
+	if axes == nil {
+		return dy
+	}
+	number := make([]float64, graph.Product(dims))
+	for i := range number {
+		number[i] = float64(i)
+	}
+	numbers := b.Const("number", graph.FromValues(x.DType, dims, number))
+	holds := b.Op("Equal", nil, x, kept(b, n, n.Outputs[0]))
+	candidates := b.Op("Where", nil, holds, numbers, b.Scalar(x.DType, float64(len(number))))
 	first := b.Op("ReduceMin", graph.Attrs{"keepdims": int64(1)}, candidates, b.Ints(axes...))
 	return []*graph.Value{b.Op("Where", nil, b.Op("Equal", nil, numbers, first), kept(b, n, dy[0]), b.Scalar(x.DType, 0))}
 }
 
-func reduceEval(f func(v []float64) float64) func(*graph.Node, []*graph.Tensor) ([]*graph.Tensor, error) {
+func reduceEval(f func(v []float64) float64) evalFunc {
 	return func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 		x := in[0]
-		var axes []int64
-		if len(in) > 1 && in[1] != nil {
-			axes = in[1].Int64s()
-		}
-		reduced := make([]bool, len(x.Dims))
-		for _, axis := range axes {
-			a, ok := graph.Axis(axis, len(x.Dims))
-			if !ok {
-				return nil, Errorf(n, ErrMalformed, "axis %d of %v", axis, x.Dims)
-			}
-			reduced[a] = true
-		}
-		if len(axes) == 0 {
-			for i := range reduced {
-				reduced[i] = n.Int("noop_with_empty_axes", 0) == 0
-			}
-		}
-		dims, out := slices.Clone(x.Dims), []int{}
-		for i, r := range reduced {
-			if r {
-				dims[i] = 1
-			}
-			if !r || n.Int("keepdims", 1) != 0 {
-				out = append(out, dims[i])
-			}
+		dims, out, axis, err := reduction(n, in)
+		if err != nil {
+			return nil, err
 		}
 		sets := make([][]float64, graph.Product(dims))
 		v := x.Values()
-		walk(x.Dims, func(i int, at []int) { sets[at[0]] = append(sets[at[0]], v[i]) }, strides(dims, x.Dims))
+		walk(x.Dims, func(i int, at []int) { sets[at[0]] = append(sets[at[0]], v[i]) }, axis)
 		y := make([]float64, len(sets))
 		for i, s := range sets {
 			if len(s) == 0 {
@@ -206,4 +215,27 @@ func reduceEval(f func(v []float64) float64) func(*graph.Node, []*graph.Tensor) 
 		}
 		return []*graph.Tensor{graph.FromValues(x.DType, out, y)}, nil
 	}
+}
+
+// reduction gives the input's dims with the reduced ones 1, those of the output, and, for each axis of the input, the stride in the output.
+func reduction(n *graph.Node, in []*graph.Tensor) (kept, out, step []int, err error) {
+	x := in[0]
+	var axes []int64
+	if len(in) > 1 && in[1] != nil {
+		axes = in[1].Int64s()
+	}
+	reduced, err := reducedAxes(n, len(x.Dims), axes)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	kept, out = slices.Clone(x.Dims), []int{}
+	for i, r := range reduced {
+		if r {
+			kept[i] = 1
+		}
+		if !r || keepsDims(n) {
+			out = append(out, kept[i])
+		}
+	}
+	return kept, out, strides(kept, x.Dims), nil
 }

@@ -29,39 +29,32 @@ func softmaxShape(n *graph.Node) ([]Type, error) {
 }
 
 func softmaxUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
-	x := n.Inputs[0]
+	x := n.Input(0)
+	if opset >= 13 || x == nil {
+		return nil
+	}
 	axis := n.Int("axis", 1)
-	switch {
-	case opset >= 13:
-		return nil
-	case x.Shape == nil:
-		b.Fail("%w", Errorf(n, ErrUnsupported, "its meaning before opset 13 depends on the rank, which is not known"))
-		return nil
+	if a, ok := graph.Axis(axis, len(x.Shape)); ok && product(x.Shape[a+1:]).Is(1) {
+		return []*graph.Value{b.Op(n.Op, graph.Attrs{"axis": int64(a)}, x)} // rows lie along the axis itself
 	}
-	a, ok := graph.Axis(axis, len(x.Shape))
-	if !ok {
-		b.Fail("%w", Errorf(n, ErrMalformed, "axis %d", axis))
-		return nil
-	}
-	whole := true // whether the axes behind have one element, so that rows are along the axis itself
-	for _, d := range x.Shape[a+1:] {
-		whole = whole && d.Is(1)
-	}
-	if whole {
-		return []*graph.Value{b.Op(n.Op, graph.Attrs{"axis": int64(a)}, x)}
-	}
-	flat := b.Op("Flatten", graph.Attrs{"axis": int64(a)}, x)
+	flat := b.Op("Flatten", graph.Attrs{"axis": axis}, x)
 	y := b.Op(n.Op, graph.Attrs{"axis": int64(-1)}, flat)
 	return []*graph.Value{b.Op("Reshape", nil, y, b.Op("Shape", nil, x))}
 }
 
+// softmaxChannels couples the axes that are not normalised over. Fewer elements along that one would raise the others.
 func softmaxChannels(c *Coupling, n *graph.Node) {
 	x, y := n.Inputs[0], n.Outputs[0]
 	along, ok := graph.Axis(n.Int("axis", -1), len(x.Shape))
+	if !ok {
+		return
+	}
 	for axis := range x.Shape {
-		if ok && axis != along {
-			c.Same(x, axis, y, axis)
+		if axis == along {
+			c.Fix(x, axis, "node "+n.Name+" ("+n.OpName()+") normalises over it")
+			continue
 		}
+		c.Same(x, axis, y, axis)
 	}
 }
 

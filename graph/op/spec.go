@@ -106,6 +106,7 @@ func families() [][]*Spec {
 		activations(),
 		softmax(),
 		reductions(),
+		argExtremes(),
 		shapes(),
 		movement(),
 		convolution(),

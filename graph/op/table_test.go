@@ -9,6 +9,7 @@ import (
 // noGradient lists ONNX ops that have float outputs and no gradient though one exists, each with the reason.
 var noGradient = map[string]string{
 	"ScatterElements": "gradients emit it; gradients of gradients are not taken",
+	"ReduceProd":      "exporters multiply extents by it; nothing that is trained",
 	"ScatterND":       "it writes caches and masks, which are not trained through",
 }
 

@@ -2,11 +2,13 @@ package op
 
 import (
 	"math"
+	"slices"
 
 	"github.com/ildc/ildc/graph"
 )
 
 // Element-by-element functions of one input: x [...] → [...]; and Identity, Dropout (inference: the identity), Cast.
+// History: Dropout's ratio and training_mode are inputs since opset 12.
 // https://onnx.ai/onnx/operators/onnx__Sqrt.html and its neighbours.
 func unary() []*Spec {
 	smooth := func(op string, f func(x float64) float64, grad gradFunc) *Spec {
@@ -27,6 +29,7 @@ func unary() []*Spec {
 	neg.Tolerance, abs.Tolerance = 0, 0
 	return []*Spec{
 		neg, abs,
+		smooth("Erf", math.Erf, erfGrad),
 		smooth("Exp", math.Exp, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			return []*graph.Value{b.Op("Mul", nil, dy[0], n.Outputs[0])}
 		}),
@@ -52,10 +55,17 @@ func unary() []*Spec {
 		}),
 		step("Floor", math.Floor), step("Ceil", math.Ceil), step("Round", math.RoundToEven),
 		step("Not", func(x float64) float64 { return 1 - x }),
-		{Type: "Identity", Least: 1, Most: 1, Shape: passedOn, Channels: sameChannels, Grad: identityGrad, Eval: identityEval},
-		{Type: "Dropout", Least: 1, Most: 3, Upgrade: dropoutUpgrade, Shape: dropoutShape, Channels: sameChannels, Grad: identityGrad, Eval: dropoutEval},
+		{Type: "Identity", AnyType: true, Least: 1, Most: 1, Shape: passedOn, Channels: sameChannels, Grad: identityGrad, Eval: identityEval},
+		{Type: "Dropout", AnyType: true, Least: 1, Most: 3, Upgrade: dropoutUpgrade, Shape: dropoutShape, Channels: sameChannels, Grad: identityGrad, Eval: dropoutEval},
 		{Type: "Cast", Least: 1, Most: 1, Shape: castShape, Channels: sameChannels, Grad: castGrad, Eval: castEval},
 	}
+}
+
+// dy·2/√π·e^(−x²)
+func erfGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	x := n.Inputs[0]
+	slope := b.Op("Mul", nil, b.Op("Exp", nil, b.Op("Neg", nil, b.Op("Mul", nil, x, x))), b.Scalar(x.DType, 2/math.Sqrt(math.Pi)))
+	return []*graph.Value{b.Op("Mul", nil, dy[0], slope)}
 }
 
 // passedOn is sameAsFirst that also passes on known elements.
@@ -69,16 +79,27 @@ func identityGrad(_ *graph.Builder, _ *graph.Node, dy []*graph.Value) []*graph.V
 
 func identityEval(_ *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) { return in[:1], nil }
 
-// dropoutUpgrade drops what only matters in training (ratio, seed), and refuses a Dropout that is told to train.
+// dropoutUpgrade drops what only matters in training (ratio, seed, and, before opset 7, is_test), and refuses a Dropout that is told to
+// train. Before opset 10 the mask had the input's dtype.
 func dropoutUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
-	if mode := n.Input(2); mode != nil && (mode.Const == nil || mode.Const.Values()[0] != 0) {
-		b.Fail("%w", Errorf(n, ErrUnsupported, "training_mode is not the constant false"))
+	if mode := n.Input(2); mode != nil {
+		if t := constantOf(mode); t == nil || t.DType != graph.Bool || slices.Contains(t.Data.([]bool), true) {
+			b.Fail("%w", Errorf(n, ErrUnsupported, "training_mode is not the constant false"))
+			return nil
+		}
+	}
+	x := n.Input(0)
+	if x == nil {
 		return nil
 	}
 	if n.Output(1) == nil {
-		return []*graph.Value{b.Op("Identity", nil, n.Inputs[0])}
+		return []*graph.Value{b.Op("Identity", nil, x)}
 	}
-	return b.Ops("Dropout", 2, nil, n.Inputs[0])
+	out := b.Ops("Dropout", 2, nil, x)
+	if opset < 10 {
+		out[1] = b.Op("Cast", graph.Attrs{"to": int64(x.DType)}, out[1])
+	}
+	return out
 }
 
 func dropoutShape(n *graph.Node) ([]Type, error) {
@@ -87,11 +108,7 @@ func dropoutShape(n *graph.Node) ([]Type, error) {
 }
 
 func dropoutEval(_ *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
-	mask := make([]float64, in[0].Len())
-	for i := range mask {
-		mask[i] = 1
-	}
-	return []*graph.Tensor{in[0], graph.FromValues(graph.Bool, in[0].Dims, mask)}, nil
+	return []*graph.Tensor{in[0], graph.FromBool(in[0].Dims, slices.Repeat([]bool{true}, in[0].Len()))}, nil
 }
 
 func castShape(n *graph.Node) ([]Type, error) {
@@ -122,15 +139,8 @@ func castEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	if in[0].DType == to {
 		return in[:1], nil
 	}
-	if in[0].DType == graph.String || to == graph.String {
-		return nil, Errorf(n, ErrUnsupported, "cast of strings")
+	if to == graph.String {
+		return nil, Errorf(n, ErrUnsupported, "cast to strings")
 	}
-	v := in[0].Values()
-	if to.IsInt() && in[0].DType.IsInt() {
-		ints := in[0].Int64s()
-		if to == graph.Int64 {
-			return []*graph.Tensor{graph.FromInt64(in[0].Dims, ints)}, nil
-		}
-	}
-	return []*graph.Tensor{graph.FromValues(to, in[0].Dims, v)}, nil
+	return []*graph.Tensor{graph.FromValues(to, in[0].Dims, in[0].Values())}, nil
 }

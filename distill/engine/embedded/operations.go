@@ -91,7 +91,8 @@ var operations = map[key]operation{
 	{"", "Ceil"}:       {kernel: unary(each(math.Ceil)), inPlace: true},
 	{"", "Round"}:      {kernel: unary(each(math.RoundToEven)), inPlace: true},
 	{"", "Not"}:        {kernel: not, inPlace: true},
-	{"", "Cast"}:       {kernel: cast},
+	{"", "Elu"}:        {}, {"", "PRelu"}: {}, {"", "Softplus"}: {}, {"", "Gelu"}: {}, {"", "Erf"}: {}, {"", "HardSigmoid"}: {}, {"", "HardSwish"}: {},
+	{"", "Cast"}: {kernel: cast},
 
 	{"", "ReduceSum"}:       {kernel: reduction(kernel.FoldSum, false)},
 	{"", "ReduceMean"}:      {kernel: reduction(kernel.FoldSum, true)},
@@ -99,6 +100,9 @@ var operations = map[key]operation{
 	{"", "ReduceMin"}:       {kernel: reduction(kernel.FoldMin, false)},
 	{"", "ReduceSumSquare"}: {kernel: sumOfSquares},
 	{"", "ReduceL2"}:        {kernel: norm2},
+	{"", "ReduceProd"}:      {},
+	{"", "ArgMax"}:          {},
+	{"", "ArgMin"}:          {},
 
 	{"", "Identity"}:        {view: true},
 	{"", "Dropout"}:         {view: true},

@@ -210,7 +210,8 @@ func elementwiseCases() (all []opCase) {
 		all = append(all, opCase{fmt.Sprintf("Where %v %v %v", in[0].Dims, in[1], in[2]), "Where", nil, in, 1})
 	}
 	edges := graph.FromFloat32([]int{2, 5}, []float32{-2, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, -2.5})
-	for _, op := range []string{"Relu", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Neg", "Abs", "Exp", "Sign", "Floor", "Ceil", "Round", "Identity"} {
+	for _, op := range []string{"Relu", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Neg", "Abs", "Exp", "Sign", "Floor", "Ceil", "Round", "Identity",
+		"Elu", "Softplus", "Gelu", "Erf", "HardSigmoid", "HardSwish"} {
 		all = append(all, opCase{op, op, nil, list(normal(3, 7, 50)), 1}, opCase{op + " edges", op, nil, list(edges), 1})
 	}
 	for _, op := range []string{"Log", "Sqrt", "Reciprocal"} {
@@ -218,6 +219,8 @@ func elementwiseCases() (all []opCase) {
 	}
 	return append(all,
 		opCase{"LeakyRelu alpha", "LeakyRelu", a{"alpha": float32(0.3)}, list(edges), 1},
+		opCase{"Gelu by tanh", "Gelu", a{"approximate": "tanh"}, list(edges), 1},
+		opCase{"PRelu", "PRelu", nil, list(normal(2, 3, 4, 5), normal(3, 1, 1)), 1},
 		opCase{"Not", "Not", nil, list(flags(3, 4)), 1},
 		opCase{"Clip", "Clip", nil, list(edges, scalar(-1), scalar(2)), 1},
 		opCase{"Clip below", "Clip", nil, list(edges, scalar(-1)), 1},
@@ -250,7 +253,7 @@ func normCases() (all []opCase) {
 		}
 		all = append(all, opCase{op + " large logits", op, nil, list(graph.FromFloat32([]int{2, 3}, []float32{1000, 999, -1000, 0, -80, 80})), 1})
 	}
-	for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSumSquare", "ReduceL2"} {
+	for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSumSquare", "ReduceL2", "ReduceProd"} {
 		for _, axes := range [][]int64{{0}, {1}, {-1}, {0, 2, 3}, {2, 3}, {0, 1, 2, 3}, {1, 2}} {
 			all = append(all, opCase{fmt.Sprint(op, axes), op, a{"keepdims": int64(len(axes) % 2)}, list(normal(3, 4, 5, 6), graph.Ints(axes...)), 1})
 		}
@@ -260,6 +263,8 @@ func normCases() (all []opCase) {
 			opCase{op + " of ties", op, nil, list(tied(4, 9), graph.Ints(0)), 1})
 	}
 	return append(all,
+		opCase{"ArgMax", "ArgMax", a{"axis": int64(1)}, list(tied(3, 4, 5)), 1},
+		opCase{"ArgMin, the last", "ArgMin", a{"axis": int64(-1), "keepdims": int64(0), "select_last_index": int64(1)}, list(tied(3, 4, 5)), 1},
 		opCase{"LayerNormalization", "LayerNormalization", nil, list(normal(3, 4, 5), normal(5), normal(5)), 1},
 		opCase{"LayerNormalization with statistics", "LayerNormalization", nil, list(normal(3, 4, 50), normal(50), normal(50)), 3},
 		opCase{"LayerNormalization, broadcast", "LayerNormalization", nil, list(normal(3, 4, 5), normal(1), normal(5)), 1},
