@@ -41,9 +41,9 @@ type Options struct {
 	// FileBytes is the size of the teacher's file; 0 counts the elements of its constants alone.
 	FileBytes int64
 
-	// Activations gives the teacher's values of these names, and with these shapes but for the batch, on a calibration batch. Importance then
-	// tells what the channels do on data, and the mean of each removed channel goes into the bias of the layer that read it.
-	// nil: importance is by weights alone, and biases stay.
+	// Activations gives the teacher's values of these names on a calibration batch. Importance then tells what the channels do on data, and
+	// the layers that read a removed channel make up for it by what the kept ones tell of it. nil: importance is by weights
+	// alone, and the student's weights are the teacher's.
 	Activations func(values []string) (map[string]*graph.Tensor, error)
 }
 
@@ -106,7 +106,7 @@ func Generate(teacher *graph.Graph, budget Budget, o Options) (*Student, error) 
 	}
 	s.Lineage = lineage(gs, sliced)
 	if activations != nil && o.Init != Random {
-		if err := absorbMeans(gs, keep, sliced, readers, activations); err != nil {
+		if err := compensate(gs, sliced, readers, activations); err != nil {
 			return nil, err
 		}
 	}
