@@ -84,7 +84,7 @@ func TestSharedModels(t *testing.T) {
 	if os.Getenv("ILDC_TABLE") != "" {
 		t.Logf("%d planned\n%s", planned, table.String())
 	}
-	if least := 40; planned < least && !testing.Short() {
+	if least := 55; planned < least && !testing.Short() {
 		t.Errorf("%d models are planned, want %d:\n%s", planned, least, table.String())
 	}
 }
