@@ -1,6 +1,8 @@
 package op
 
 import (
+	"slices"
+
 	"github.com/ildc/ildc/graph"
 )
 
@@ -12,8 +14,10 @@ import (
 type Coupling struct {
 	parent  []int32
 	base    map[axisKey]int32 // first element of an axis
-	fixed   map[int32]string  // by root: why it never shrinks
-	source  map[int32]bool    // by root
+	fixed   []int32           // by root: the reason why it never shrinks, by number; 0 where it may
+	reasons map[string]int32  // numbers from 1
+	why     []string          // by number
+	source  []bool            // by root
 	touched map[axisKey]bool  // mentioned by the node at hand
 	sizes   []SizeRef
 	axes    []AxisRef
@@ -41,7 +45,7 @@ type SizeRef struct {
 
 // NewCoupling is an empty coupling.
 func NewCoupling() *Coupling {
-	return &Coupling{base: map[axisKey]int32{}, fixed: map[int32]string{}, source: map[int32]bool{}, touched: map[axisKey]bool{}}
+	return &Coupling{base: map[axisKey]int32{}, touched: map[axisKey]bool{}, reasons: map[string]int32{}, why: []string{""}}
 }
 
 // elements gives the first element of an axis and its size; ok is false where the size is not known.
@@ -56,6 +60,7 @@ func (c *Coupling) elements(v *graph.Value, axis int) (first int32, size int, ok
 		first = int32(len(c.parent))
 		for i := range size {
 			c.parent = append(c.parent, first+int32(i))
+			c.fixed, c.source = append(c.fixed, 0), append(c.source, false)
 		}
 		c.base[k] = first
 		c.axes = append(c.axes, k)
@@ -81,8 +86,8 @@ func (c *Coupling) join(a, b int32) {
 		a, b = b, a
 	}
 	c.parent[b] = a
-	if why, ok := c.fixed[b]; ok && c.fixed[a] == "" {
-		c.fixed[a] = why
+	if c.fixed[a] == 0 {
+		c.fixed[a] = c.fixed[b]
 	}
 	if c.source[b] {
 		c.source[a] = true
@@ -120,9 +125,9 @@ func (c *Coupling) Map(a *graph.Value, axisA int, b *graph.Value, axisB int, to 
 
 // Fix keeps every position of an axis for ever. The reason completes "left alone: …".
 func (c *Coupling) Fix(v *graph.Value, axis int, why string) {
-	if _, size, ok := c.elements(v, axis); ok {
+	if first, size, ok := c.elements(v, axis); ok {
 		for i := range size {
-			c.FixAt(v, axis, i, why)
+			c.fix(first+int32(i), why)
 		}
 	}
 }
@@ -133,9 +138,19 @@ func (c *Coupling) FixAt(v *graph.Value, axis, i int, why string) {
 	if !ok || i < 0 || i >= size {
 		return
 	}
-	if r := c.find(first + int32(i)); c.fixed[r] == "" {
-		c.fixed[r] = why
+	c.fix(first+int32(i), why)
+}
+
+func (c *Coupling) fix(e int32, why string) {
+	r := c.find(e)
+	if c.fixed[r] != 0 {
+		return
 	}
+	if c.reasons[why] == 0 {
+		c.reasons[why] = int32(len(c.why))
+		c.why = append(c.why, why)
+	}
+	c.fixed[r] = c.reasons[why]
 }
 
 // FixAll fixes every axis of a value.
@@ -169,6 +184,9 @@ func (c *Coupling) Node(n *graph.Node) {
 	if s := Of(n); s != nil && s.Channels != nil {
 		s.Channels(c, n)
 		why = "node " + n.Name + " (" + n.OpName() + ") needs it whole"
+		if i := slices.IndexFunc(n.Reads(), func(v *graph.Value) bool { return v.Shape == nil }); i >= 0 {
+			why = "node " + n.Name + " (" + n.OpName() + ") reads " + n.Reads()[i].Name + ", whose shape is not known"
+		}
 	}
 	for _, v := range append(n.Reads(), n.Outputs...) {
 		if v == nil {
@@ -211,8 +229,8 @@ func (c *Coupling) Sourced(a AxisRef) bool {
 // Removable says whether a class may be removed, and if not, why.
 func (c *Coupling) Removable(class int) (ok bool, why string) {
 	r := int32(class)
-	if why, fixed := c.fixed[r]; fixed {
-		return false, why
+	if c.fixed[r] != 0 {
+		return false, c.why[c.fixed[r]]
 	}
 	return c.source[r], ""
 }
