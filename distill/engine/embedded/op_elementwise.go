@@ -1,8 +1,6 @@
 package embedded
 
 import (
-	"math"
-
 	"github.com/ildc/ildc/distill/engine/embedded/kernel"
 )
 
@@ -83,36 +81,6 @@ func unary(f func(c *call) kernel.Unary) func(c *call) step {
 
 func each(f func(x float64) float64) func(*call) kernel.Unary {
 	return func(*call) kernel.Unary { return kernel.UnaryOf(f) }
-}
-
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
-
-// sign is −1, 0 or 1; of NaN it is NaN.
-func sign(x float64) float64 {
-	switch {
-	case x > 0:
-		return 1
-	case x < 0:
-		return -1
-	}
-	return x
-}
-
-func leakyRelu(c *call) kernel.Unary { return kernel.LeakyRelu(float32(c.node.Float("alpha", 0.01))) }
-
-// clip reads its bounds when it runs, since the graph may compute them.
-func clip(c *call) kernel.Unary {
-	low, high := c.input(1), c.input(2)
-	return func(dst, x []float32) {
-		lo, hi := float32(math.Inf(-1)), float32(math.Inf(1))
-		if low != nil {
-			lo = low[0]
-		}
-		if high != nil {
-			hi = high[0]
-		}
-		kernel.Clip(lo, hi)(dst, x)
-	}
 }
 
 func not(c *call) step {

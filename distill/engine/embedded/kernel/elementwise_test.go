@@ -43,6 +43,7 @@ func TestBroadcast(t *testing.T) {
 		{"Pow", Pow, func(a, b float64) float64 { return math.Pow(a, b) }},
 		{"Max", Max, math.Max},
 		{"Min", Min, math.Min},
+		{"PRelu", PRelu, func(a, b float64) float64 { return max(a, 0) + b*min(a, 0) }},
 	}
 	shapes := []struct{ out, a, b []int }{
 		{[]int{2, 3, 4, 5}, []int{2, 3, 4, 5}, []int{2, 3, 4, 5}},
@@ -244,6 +245,16 @@ func TestReduce(t *testing.T) {
 			near(t, "maximum", got, most)
 			red.Apply(NewTeam(2), got, x, FoldMin, 1)
 			near(t, "minimum", got, least)
+			product := make([]float64, step)
+			for i := range product {
+				product[i] = 1
+			}
+			for i := range x {
+				x[i] = 1 + x[i]/1000
+			}
+			each(c.dims, func(i int, index []int) { product[at(index, strides)] *= float64(x[i]) })
+			red.Apply(NewTeam(2), got, x, FoldProduct, 1)
+			near(t, "product", got, product)
 		})
 	}
 }

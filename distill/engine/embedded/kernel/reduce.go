@@ -71,8 +71,9 @@ type Fold struct {
 
 // The folds.
 var (
-	FoldSum = Fold{0, sum, func(a, b float64) float64 { return a + b }, func(acc, x []float32) { vek32.Add_Inplace(acc, x) }}
-	FoldMax = Fold{math.Inf(-1), maxOf, math.Max, func(acc, x []float32) {
+	FoldSum     = Fold{0, sum, func(a, b float64) float64 { return a + b }, func(acc, x []float32) { vek32.Add_Inplace(acc, x) }}
+	FoldProduct = Fold{1, productOf, func(a, b float64) float64 { return a * b }, func(acc, x []float32) { vek32.Mul_Inplace(acc, x) }}
+	FoldMax     = Fold{math.Inf(-1), maxOf, math.Max, func(acc, x []float32) {
 		for i, v := range x {
 			acc[i] = max(acc[i], v)
 		}
@@ -95,6 +96,14 @@ func sum(x []float32) (s float64) {
 		x = x[n:]
 	}
 	return s
+}
+
+func productOf(x []float32) float64 {
+	p := 1.0
+	for _, v := range x {
+		p *= float64(v)
+	}
+	return p
 }
 
 func maxOf(x []float32) float64 {

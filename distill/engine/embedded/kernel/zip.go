@@ -106,6 +106,14 @@ var (
 	Pow = binaryOf(func(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) })
 	Max = binaryOf(func(a, b float32) float32 { return max(a, b) })
 	Min = binaryOf(func(a, b float32) float32 { return min(a, b) })
+
+	// PRelu is a for a ≥ 0, a·b otherwise.
+	PRelu = binaryOf(func(a, b float32) float32 {
+		if a < 0 {
+			return a * b
+		}
+		return a
+	})
 )
 
 // Comparisons.
