@@ -18,9 +18,11 @@ type channelCase struct {
 	attrs   graph.Attrs
 	inputs  int // how many leading operands are inputs of the graph, not constants
 	in      []graph.Shape
+	more    []*graph.Tensor // further operands, constants: k, k_1, …
+	source  string          // the axes of inputs that channels lie along, "value.axis"
 	outputs int
 	want    string
-	sizes   string // the integers that follow axes, "attr=value.axis/per"
+	sizes   string // the integers that follow axes, "attr=value.axis/per", or "constant[index]=value.axis/per"
 }
 
 func checkChannels(t *testing.T, cases []channelCase) {
@@ -43,21 +45,30 @@ func checkChannel(t *testing.T, c channelCase) {
 		}
 		values[name] = in[i]
 	}
+	for _, t := range c.more {
+		in = append(in, b.Const("k", t))
+	}
 	for i, y := range b.Ops(c.op, max(1, c.outputs), c.attrs, in...) {
 		values["y"+strings.Repeat("'", i)] = y
 	}
 	if err := b.Err(); err != nil {
 		t.Fatal(err)
 	}
+	axisOf := func(ref string) op.AxisRef {
+		name, number, _ := strings.Cut(ref, ".")
+		return op.AxisRef{Value: values[name], Axis: int(number[0] - '0')}
+	}
 	coupling := op.NewCoupling()
+	for _, ref := range strings.Fields(c.source) {
+		coupling.Source(axisOf(ref).Value, axisOf(ref).Axis)
+	}
 	coupling.Node(values["y"].Producer)
 	listed := map[op.AxisRef]bool{}
 	classOf := map[rune]int{}
 	letterOf := map[int]rune{}
 	for _, axis := range strings.Fields(c.want) {
 		ref, letters, _ := strings.Cut(axis, ":")
-		name, number, _ := strings.Cut(ref, ".")
-		a := op.AxisRef{Value: values[name], Axis: int(number[0] - '0')}
+		a := axisOf(ref)
 		listed[a] = true
 		if size := a.Value.Shape[a.Axis].Size; size != len(letters) {
 			t.Fatalf("%s: the axis has %d positions", axis, size)
@@ -86,7 +97,11 @@ func checkChannel(t *testing.T, c channelCase) {
 	}
 	var sizes []string
 	for _, s := range coupling.Sizes() {
-		sizes = append(sizes, fmt.Sprintf("%s=%s.%d/%d", s.Attr, s.Of.Value.Name, s.Of.Axis, s.Per))
+		place := s.Attr
+		if s.Const != nil {
+			place = fmt.Sprintf("%s[%d]", s.Const.Name, s.Index)
+		}
+		sizes = append(sizes, fmt.Sprintf("%s=%s.%d/%d", place, s.Of.Value.Name, s.Of.Axis, s.Per))
 	}
 	if got := strings.Join(sizes, " "); got != c.sizes {
 		t.Errorf("sizes %q, want %q", got, c.sizes)

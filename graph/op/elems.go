@@ -7,7 +7,7 @@ import (
 // maxElems bounds the integer tensors whose elements inference follows: shapes and axes, not data.
 const maxElems = 64
 
-// elems gives the elements of a small integer value as extents, nil where they are not followed.
+// elems gives the elements of a small integer value as extents, those of a bool one as 0 and 1, nil where they are not followed.
 func elems(v *graph.Value) graph.Shape {
 	switch {
 	case v == nil:
@@ -18,6 +18,11 @@ func elems(v *graph.Value) graph.Shape {
 		return nil
 	}
 	ints := v.Const.Int64s()
+	if v.Const.DType == graph.Bool {
+		for _, f := range v.Const.Values() {
+			ints = append(ints, int64(f))
+		}
+	}
 	if ints == nil {
 		return nil
 	}

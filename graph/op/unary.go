@@ -97,7 +97,7 @@ func dropoutUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value
 	}
 	out := b.Ops("Dropout", 2, nil, x)
 	if opset < 10 {
-		out[1] = b.Op("Cast", graph.Attrs{"to": int64(x.DType)}, out[1])
+		return []*graph.Value{out[0], b.Op("Cast", graph.Attrs{"to": int64(x.DType)}, out[1])}
 	}
 	return out
 }
