@@ -23,19 +23,26 @@ type Metrics struct {
 	Largest    *float64 `json:"largest_difference,omitempty"` // of any element from the teacher's
 }
 
-// Better says whether m is better than n: by accuracy where there are labels, else by agreement, and among equals by KL or distance.
+// Better says whether m is better than n: by accuracy where there are labels, else by agreement, and where these differ by no more than
+// chance (one standard error), by KL or distance to the teacher, which vary less from sample to sample.
 func (m Metrics) Better(n Metrics) bool {
-	for _, measure := range []struct {
-		a, b *float64
-		sign float64
-	}{
-		{m.Accuracy, n.Accuracy, 1}, {m.Agreement, n.Agreement, 1}, {m.KL, n.KL, -1}, {m.RelativeL2, n.RelativeL2, -1},
-	} {
-		if measure.a != nil && measure.b != nil && *measure.a != *measure.b {
-			return measure.sign**measure.a > measure.sign**measure.b
+	for _, measure := range []struct{ a, b *float64 }{{m.Accuracy, n.Accuracy}, {m.Agreement, n.Agreement}} {
+		if measure.a == nil || measure.b == nil {
+			continue
+		}
+		a, b := *measure.a, *measure.b
+		mean := (a + b) / 2
+		if math.Abs(a-b) > math.Sqrt(mean*(1-mean)/float64(max(1, m.Samples))) {
+			return a > b
+		}
+		break
+	}
+	for _, measure := range []struct{ a, b *float64 }{{m.KL, n.KL}, {m.RelativeL2, n.RelativeL2}} {
+		if measure.a != nil && measure.b != nil {
+			return *measure.a < *measure.b
 		}
 	}
-	return false
+	return m.Accuracy != nil && n.Accuracy != nil && *m.Accuracy > *n.Accuracy
 }
 
 // Score is the measure that a least score is asked of: accuracy, or agreement where there are no labels, or cosine for outputs that are not

@@ -1,6 +1,10 @@
 package kernel
 
-import "math"
+import (
+	"math"
+
+	"github.com/viterin/vek/vek32"
+)
 
 // PoolShape says which 2-D pooling: x [planes,H,W] gives y [planes,OH,OW]. Window (oh,ow) covers, for each kernel offset (kh,kw),
 // position (oh·SH + kh·DH − PT, ow·SW + kw·DW − PL).
@@ -40,15 +44,14 @@ func spans(out, in, kernel, stride, dilation, pad int) []span {
 	return all
 }
 
-// windows calls f for each window of each plane: o is its place in y, base that of the plane in x. Planes come in parallel.
-func (p *Pool) windows(team *Team, f func(o, base int, rows, cols span)) {
+// outputRows calls f for each row of windows of each plane: o is the place of its first in y, base that of the plane in x, and in the
+// kernel rows that lie inside of x. Planes come in parallel.
+func (p *Pool) outputRows(team *Team, f func(s *Scratch, o, base int, in span)) {
 	size := p.OH * p.OW
-	team.Split(p.Planes, max(1, taskElements/max(1, size*p.KH*p.KW)), func(_ *Scratch, from, to int) {
+	team.Split(p.Planes, max(1, taskElements/max(1, size*p.KH*p.KW)), func(s *Scratch, from, to int) {
 		for plane := from; plane < to; plane++ {
-			for oh, rows := range p.rows {
-				for ow, cols := range p.cols {
-					f(plane*size+oh*p.OW+ow, plane*p.H*p.W, rows, cols)
-				}
+			for oh, in := range p.rows {
+				f(s, plane*size+oh*p.OW, plane*p.H*p.W, in)
 			}
 		}
 	})
@@ -71,25 +74,54 @@ func (p *Pool) first(x []float32, base int, rows, cols span) int {
 
 // Max takes the maximum of each window. index, where it is not nil, gets its place in x.
 func (p *Pool) Max(team *Team, y []float32, index []int64, x []float32) {
-	p.windows(team, func(o, base int, rows, cols span) {
-		at := p.first(x, base, rows, cols)
-		if index != nil {
-			index[o] = int64(at)
+	if index == nil {
+		p.maxOnly(team, y, x)
+		return
+	}
+	p.outputRows(team, func(_ *Scratch, o, base int, rows span) {
+		for i, cols := range p.cols {
+			at := p.first(x, base, rows, cols)
+			index[o+i] = int64(at)
+			if y[o+i] = float32(math.Inf(-1)); at >= 0 {
+				y[o+i] = x[at]
+			}
 		}
-		if at < 0 {
-			y[o] = float32(math.Inf(-1))
+	})
+}
+
+// maxOnly takes the maximum over the kernel's rows first, by vectors.
+func (p *Pool) maxOnly(team *Team, y, x []float32) {
+	p.outputRows(team, func(s *Scratch, o, base int, rows span) {
+		out := y[o : o+p.OW]
+		if rows.from >= rows.to {
+			fill(out, float32(math.Inf(-1)))
 			return
 		}
-		y[o] = x[at]
+		most := s.Floats(0, p.W)
+		copy(most, x[base+rows.from*p.W:])
+		for h := rows.from + rows.step; h < rows.to; h += rows.step {
+			vek32.Maximum_Inplace(most, x[base+h*p.W:][:p.W])
+		}
+		for i, cols := range p.cols {
+			m := float32(math.Inf(-1))
+			for w := cols.from; w < cols.to; w += cols.step {
+				if v := most[w]; v > m {
+					m = v
+				}
+			}
+			out[i] = m
+		}
 	})
 }
 
 // MaxGrad gives each element of dy to the first maximum of its window.
 func (p *Pool) MaxGrad(team *Team, dx, dy, x []float32) {
 	Fill(team, dx, 0)
-	p.windows(team, func(o, base int, rows, cols span) {
-		if at := p.first(x, base, rows, cols); at >= 0 {
-			dx[at] += dy[o]
+	p.outputRows(team, func(_ *Scratch, o, base int, rows span) {
+		for i, cols := range p.cols {
+			if at := p.first(x, base, rows, cols); at >= 0 {
+				dx[at] += dy[o+i]
+			}
 		}
 	})
 }
@@ -113,27 +145,31 @@ func (p *Pool) Shares(countPad bool) []float32 {
 
 // Average averages each window; shares is what Shares gives.
 func (p *Pool) Average(team *Team, y, x, shares []float32) {
-	p.windows(team, func(o, base int, rows, cols span) {
-		var sum float32
-		for h := rows.from; h < rows.to; h += rows.step {
-			row := x[base+h*p.W:][:p.W]
-			for w := cols.from; w < cols.to; w += cols.step {
-				sum += row[w]
+	p.outputRows(team, func(_ *Scratch, o, base int, rows span) {
+		for i, cols := range p.cols {
+			var sum float32
+			for h := rows.from; h < rows.to; h += rows.step {
+				row := x[base+h*p.W:][:p.W]
+				for w := cols.from; w < cols.to; w += cols.step {
+					sum += row[w]
+				}
 			}
+			y[o+i] = sum * shares[(o+i)%len(shares)]
 		}
-		y[o] = sum * shares[o%len(shares)]
 	})
 }
 
 // AverageGrad gives each position of a window its share of dy.
 func (p *Pool) AverageGrad(team *Team, dx, dy, shares []float32) {
 	Fill(team, dx, 0)
-	p.windows(team, func(o, base int, rows, cols span) {
-		d := dy[o] * shares[o%len(shares)]
-		for h := rows.from; h < rows.to; h += rows.step {
-			row := dx[base+h*p.W:][:p.W]
-			for w := cols.from; w < cols.to; w += cols.step {
-				row[w] += d
+	p.outputRows(team, func(_ *Scratch, o, base int, rows span) {
+		for i, cols := range p.cols {
+			d := dy[o+i] * shares[(o+i)%len(shares)]
+			for h := rows.from; h < rows.to; h += rows.step {
+				row := dx[base+h*p.W:][:p.W]
+				for w := cols.from; w < cols.to; w += cols.step {
+					row[w] += d
+				}
 			}
 		}
 	})

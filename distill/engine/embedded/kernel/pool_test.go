@@ -70,6 +70,9 @@ func TestPool(t *testing.T) {
 						t.Fatalf("index of window %d is %d, want %d", i, at[i], index[i])
 					}
 				}
+				y = random(r, len(y))
+				pl.Max(team, y, nil, x)
+				near(t, "maximum without indices", y, most)
 				pl.MaxGrad(team, dx, dy, x)
 				near(t, "gradient of the maximum", dx, mostGrad)
 				shares := pl.Shares(countPad)

@@ -1,0 +1,53 @@
+package distill
+
+import (
+	"math"
+	"testing"
+
+	"github.com/ildc/ildc/graph"
+)
+
+func TestMeter(t *testing.T) {
+	m := &meter{classify: true}
+	got := graph.FromFloat32([]int{3, 2}, []float32{2, 0, 0, 1, 5, 5})
+	want := graph.FromFloat32([]int{3, 2}, []float32{1, 0, 1, 0, 9, 9})
+	m.add(got, want, []int{0, 0, 1}, 2, true) // the third row is padding
+	r := m.metrics(true)
+	if *r.Accuracy != 0.5 || *r.Agreement != 0.5 || r.Samples != 2 {
+		t.Errorf("accuracy %v, agreement %v of %d: want 0.5, 0.5 of 2", *r.Accuracy, *r.Agreement, r.Samples)
+	}
+	// KL of Bernoulli distributions σ(1) from σ(2) and from σ(−1).
+	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+	kl := func(q, p float64) float64 { return q*math.Log(q/p) + (1-q)*math.Log((1-q)/(1-p)) }
+	if w := (kl(sigmoid(1), sigmoid(2)) + kl(sigmoid(1), sigmoid(-1))) / 2; math.Abs(*r.KL-w) > 1e-9 {
+		t.Errorf("KL %v: want %v", *r.KL, w)
+	}
+	if w := math.Sqrt(3. / 2); math.Abs(*r.RelativeL2-w) > 1e-9 {
+		t.Errorf("relative L2 %v: want %v", *r.RelativeL2, w)
+	}
+	if w := 0.5; math.Abs(*r.Cosine-w) > 1e-9 { // parallel, and orthogonal
+		t.Errorf("cosine %v: want %v", *r.Cosine, w)
+	}
+	if *r.Largest != 1 {
+		t.Errorf("largest difference %v: want 1", *r.Largest)
+	}
+}
+
+func TestBetter(t *testing.T) {
+	of := func(accuracy, kl float64) Metrics { return Metrics{Samples: 100, Accuracy: &accuracy, KL: &kl} }
+	for _, c := range []struct {
+		name string
+		m, n Metrics
+		want bool
+	}{
+		{"far more accurate", of(0.9, 0.5), of(0.7, 0.1), true},
+		{"far less accurate", of(0.7, 0.1), of(0.9, 0.5), false},
+		{"as accurate as chance can tell, and nearer", of(0.90, 0.1), of(0.91, 0.5), true},
+		{"as accurate as chance can tell, and farther", of(0.91, 0.5), of(0.90, 0.1), false},
+		{"the same", of(0.9, 0.1), of(0.9, 0.1), false},
+	} {
+		if got := c.m.Better(c.n); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
