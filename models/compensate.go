@@ -24,11 +24,11 @@ func compensate(gs *pass.Groups, sliced *pass.Sliced, readers []reader, activati
 	done := map[*graph.Value]bool{}
 	for _, r := range readers {
 		w, kept := own[r.weight.Name], sliced.Kept[r.weight.Name]
-		if kept == nil || kept[r.in] == nil || w.Const == nil || len(reads[r.weight]) != 1 || done[r.weight] {
+		x := activations[r.x.Value.Name]
+		if x == nil || kept == nil || kept[r.in] == nil || w.Const == nil || len(reads[r.weight]) != 1 || done[r.weight] {
 			continue
 		}
 		done[r.weight] = true // by all groups that lie along its axis
-		x := activations[r.x.Value.Name]
 		mean, _, err := r.moments(x)
 		if err != nil {
 			return err

@@ -41,7 +41,7 @@ type Options struct {
 	// FileBytes is the size of the teacher's file; 0 counts the elements of its constants alone.
 	FileBytes int64
 
-	// Activations gives the teacher's values of these names on a calibration batch. Importance then tells what the channels do on data, and
+	// Activations gives the teacher's values of these names on a calibration batch, as far as it has them. Importance then tells what the channels do on data, and
 	// the layers that read a removed channel make up for it by what the kept ones tell of it. nil: importance is by weights
 	// alone, and the student's weights are the teacher's.
 	Activations func(values []string) (map[string]*graph.Tensor, error)

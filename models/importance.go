@@ -27,16 +27,18 @@ func importance(gs *pass.Groups, readers []reader, activations map[string]*graph
 	for i, group := range gs.List {
 		sums[i] = make([]float64, group.Channels)
 	}
-	if activations != nil {
-		for _, r := range readers {
-			_, variance, err := r.moments(activations[r.x.Value.Name])
-			if err != nil {
-				return nil, err
-			}
-			at := make([]float64, len(variance))
-			r.weights(func(in, _ int, w float64) { at[in] += w * w * variance[in] })
-			addNormalised(sums[r.group], perChannel(at, r.x))
+	for _, r := range readers {
+		x := activations[r.x.Value.Name]
+		if x == nil {
+			continue
 		}
+		_, variance, err := r.moments(x)
+		if err != nil {
+			return nil, err
+		}
+		at := make([]float64, len(variance))
+		r.weights(func(in, _ int, w float64) { at[in] += w * w * variance[in] })
+		addNormalised(sums[r.group], perChannel(at, r.x))
 	}
 	addNorms(gs, sums)
 	for i, sum := range sums {
