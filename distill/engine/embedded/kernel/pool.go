@@ -58,18 +58,23 @@ func (p *Pool) outputRows(team *Team, f func(s *Scratch, o, base int, in span)) 
 }
 
 // first gives where the first maximum of a window lies in x, in scan order; -1 where the window is all padding.
+//
+// Each element becomes an integer that is the larger, the larger the element, and among equal ones the earlier, so that the search
+// takes no branch: which element is largest cannot be predicted.
 func (p *Pool) first(x []float32, base int, rows, cols span) int {
-	at := -1
-	best := float32(math.Inf(-1))
+	if rows.from >= rows.to || cols.from >= cols.to {
+		return -1
+	}
+	best := int64(math.MinInt64)
 	for h := rows.from; h < rows.to; h += rows.step {
 		row := x[base+h*p.W:][:p.W]
 		for w := cols.from; w < cols.to; w += cols.step {
-			if v := row[w]; v > best || at < 0 {
-				best, at = v, base+h*p.W+w
-			}
+			bits := int32(math.Float32bits(row[w] + 0)) // −0 becomes 0
+			ordered := bits ^ bits>>31&math.MaxInt32
+			best = max(best, int64(ordered)<<32|int64(^uint32(h*p.W+w)))
 		}
 	}
-	return at
+	return base + int(^uint32(best))
 }
 
 // Max takes the maximum of each window. index, where it is not nil, gets its place in x.
@@ -105,9 +110,7 @@ func (p *Pool) maxOnly(team *Team, y, x []float32) {
 		for i, cols := range p.cols {
 			m := float32(math.Inf(-1))
 			for w := cols.from; w < cols.to; w += cols.step {
-				if v := most[w]; v > m {
-					m = v
-				}
+				m = max(m, most[w])
 			}
 			out[i] = m
 		}
