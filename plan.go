@@ -9,6 +9,7 @@ import (
 
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/layermatch"
 	"github.com/ildc/ildc/models"
@@ -162,13 +163,21 @@ func (p *plan) overrides(teacher, student *graph.Graph) (layermatch.Options, err
 	return o, errors.Join(errs...)
 }
 
-// declined lists why a model cannot be compressed: none where it can.
+// declined lists why a model cannot be compressed: none where it can. Ops that the table does not have leave the shapes behind them
+// unknown, so that only they are named where there are any.
 func declined(g *graph.Graph) []Reason {
-	var reasons []Reason
+	var unknown, shapeless []Reason
 	for _, n := range pass.CostOf(g).Uncounted {
-		reasons = append(reasons, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: "the op is not known, or its shapes are not"})
+		if op.Of(n) == nil {
+			unknown = append(unknown, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: "the op is not known"})
+		} else {
+			shapeless = append(shapeless, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: "its shapes are not known before the model runs"})
+		}
 	}
-	return reasons
+	if unknown != nil {
+		return unknown
+	}
+	return shapeless
 }
 
 // declinedError is [ErrDeclined] with every reason.

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ildc/ildc"
+)
+
+func compressCommand() *cobra.Command {
+	var (
+		data       dataFlags
+		student    studentFlags
+		engine     engineFlags
+		train      trainFlags
+		o          ildc.Options
+		seed       uint64
+		resume     string
+		progressAs string
+		asJSON     bool
+		verbose    bool
+	)
+	c := &cobra.Command{
+		Use:   "compress TEACHER.onnx",
+		Short: "Generate a smaller student, train it to reproduce the teacher, and export it",
+		Example: `  ildc compress teacher.onnx --data photos --preset imagenet --budget macs=0.5x
+  ildc compress mnist.onnx --data mnist --preset unit --budget params=0.25x --epochs 5 --json`,
+		Args: exactly("TEACHER.onnx"),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			o.Teacher = model(c, args[0])
+			student.apply(&o)
+			if o.Data, err = data.parse(seed, false); err != nil {
+				return err
+			}
+			if o.Train, err = train.parse(seed); err != nil {
+				return err
+			}
+			if o.Engine, o.EngineOptions, err = engine.open(); err != nil {
+				return err
+			}
+			if o.Progress, err = progress(c.ErrOrStderr(), progressAs); err != nil {
+				return err
+			}
+			if resume != "" {
+				if o.Checkpoint != "" && o.Checkpoint != resume {
+					return usageError{errors.New("--resume and --checkpoint name different folders")}
+				}
+				o.Checkpoint, o.Resume = resume, true
+			}
+			o.Logger = logger(c.ErrOrStderr(), verbose)
+			toStdout := o.Output == "-"
+			switch {
+			case toStdout && asJSON:
+				return usageError{errors.New("-o - and --json both want stdout")}
+			case toStdout:
+				o.Output = ""
+			case o.Output == "":
+				if o.Output, err = defaultOutput(args[0]); err != nil {
+					return err
+				}
+			}
+			result, err := ildc.Compress(c.Context(), o)
+			if err := show(c, result, asJSON, !toStdout, err); err != nil {
+				return err
+			}
+			if toStdout {
+				_, err = c.OutOrStdout().Write(result.Model)
+				return err
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&o.Output, "output", "o", "", "student's file; - is stdout (default TEACHER.student.onnx)")
+	f.BoolVar(&o.Overwrite, "overwrite", false, "replace an existing output")
+	student.register(f)
+	data.register(f, true)
+	train.register(f)
+	engine.register(f)
+	f.Uint64Var(&seed, "seed", 0, "of everything random; the same seed gives the same bytes")
+	f.StringVar(&o.Checkpoint, "checkpoint", "", "folder for checkpoints")
+	f.StringVar(&resume, "resume", "", "folder of checkpoints to go on from")
+	f.Float64Var(&o.MinScore, "min-accuracy", 0, "least test accuracy, 0 to 1 (agreement with the teacher, where there are no labels)")
+	f.BoolVar(&o.Force, "force", false, "train also where the teacher is near chance on the data")
+	f.StringVar(&progressAs, "progress", "auto", "auto, plain, json or none")
+	f.BoolVar(&asJSON, "json", false, "print the result as one JSON object")
+	f.BoolVarP(&verbose, "verbose", "v", false, "log what is done")
+	return c
+}
+
+// defaultOutput is TEACHER.student.onnx beside the teacher.
+func defaultOutput(teacher string) (string, error) {
+	if teacher == "-" {
+		return "", usageError{errors.New("the teacher comes from stdin: name the output with -o")}
+	}
+	return strings.TrimSuffix(teacher, filepath.Ext(teacher)) + ".student.onnx", nil
+}
+
+// show prints a result, also that of a declined model, and turns what it says into the command's error.
+func show(c *cobra.Command, r *ildc.Result, asJSON, text bool, err error) error {
+	if r == nil {
+		return err
+	}
+	if asJSON {
+		enc := json.NewEncoder(c.OutOrStdout())
+		enc.SetIndent("", "  ")
+		if e := enc.Encode(r); e != nil {
+			return e
+		}
+	} else if err == nil && text {
+		fmt.Fprint(c.OutOrStdout(), r.Summary())
+	}
+	switch {
+	case err != nil:
+		return err
+	case !r.Met:
+		return fmt.Errorf("%s: %w", strings.Join(r.NotMet, "; "), errNotMet)
+	}
+	return nil
+}

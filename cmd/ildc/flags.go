@@ -1,0 +1,247 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ildc/ildc"
+	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/distill/engine/embedded"
+)
+
+// model is the model that an argument names; "-" is stdin.
+func model(c *cobra.Command, arg string) ildc.Model {
+	if arg == "-" {
+		return ildc.Reader(c.InOrStdin())
+	}
+	return ildc.File(arg)
+}
+
+// preprocessFlags say how stored values become a model's inputs.
+type preprocessFlags struct{ preset, scale, mean, std, layout string }
+
+func (p *preprocessFlags) register(f *pflag.FlagSet, prefix, whose string) {
+	if prefix == "" {
+		f.StringVar(&p.preset, "preset", "", "preprocessing of the data: "+strings.Join(dataset.Presets(), ", "))
+	}
+	f.StringVar(&p.scale, prefix+"scale", "", "factor on stored values"+whose+", as 0.0039 or 1/255")
+	f.StringVar(&p.mean, prefix+"mean", "", "mean to subtract after scaling"+whose+", one or one per channel")
+	f.StringVar(&p.std, prefix+"std", "", "deviation to divide by"+whose+", one or one per channel")
+	f.StringVar(&p.layout, prefix+"layout", "", "axes of images in the model's input"+whose+": nchw or nhwc (default: what fits)")
+}
+
+func (p *preprocessFlags) given() bool { return *p != preprocessFlags{} }
+
+func (p *preprocessFlags) parse() (dataset.Preprocess, error) {
+	words := []string{p.preset}
+	for _, w := range []struct{ name, value string }{{"scale", p.scale}, {"mean", p.mean}, {"std", p.std}, {"layout", p.layout}} {
+		if w.value != "" {
+			words = append(words, w.name+"="+strings.ReplaceAll(w.value, " ", ""))
+		}
+	}
+	pre, err := dataset.ParsePreprocess(strings.Join(words, " "))
+	if err != nil {
+		return pre, usageError{err}
+	}
+	return pre, nil
+}
+
+// dataFlags say what data there is.
+type dataFlags struct {
+	path, resize, label, augment string
+	channels                     int
+	holdout, validation          float64
+	bind                         map[string]string
+	teacher, student             preprocessFlags
+}
+
+func (d *dataFlags) register(f *pflag.FlagSet, training bool) {
+	f.StringVar(&d.path, "data", "", "image folder, IDX file or folder, .npy, .npz or .csv")
+	f.StringVar(&d.resize, "resize", "", "resize images to HxW, or to N for NxN")
+	f.IntVar(&d.channels, "channels", 0, "turn images gray (1) or RGB (3)")
+	f.StringVar(&d.label, "label", "", "CSV: column with the class (default: the last; \"none\": no labels)")
+	f.Float64Var(&d.holdout, "holdout", 0, "fraction of test samples where the data has no test part of its own")
+	f.StringToStringVar(&d.bind, "bind", nil, "sizes of symbolic extents other than the batch, as seq=64")
+	d.teacher.register(f, "", "")
+	d.student.register(f, "student-", " for the student, where it differs")
+	if training {
+		f.StringVar(&d.augment, "augment", "", "vary training images: flip, crop=4")
+		f.Float64Var(&d.validation, "validation", 0, "fraction of training data held out to choose the best state (default 0.1)")
+	}
+}
+
+// parse gives the data's description; missing data is an error where it is needed.
+func (d *dataFlags) parse(seed uint64, needed bool) (ildc.Data, error) {
+	out := ildc.Data{Path: d.path, Validation: d.validation}
+	if needed && d.path == "" {
+		return out, usageError{fmt.Errorf("--data is needed")}
+	}
+	var err error
+	if out.Preprocess, err = d.teacher.parse(); err != nil {
+		return out, err
+	}
+	if d.student.given() {
+		own, err := d.student.parse()
+		if err != nil {
+			return out, err
+		}
+		out.Student = &own
+	}
+	if out.Augment, err = dataset.ParseAugment(d.augment); err != nil {
+		return out, usageError{err}
+	}
+	out.Open = dataset.Options{Channels: d.channels, Label: d.label, Holdout: d.holdout, Seed: seed}
+	if d.resize != "" {
+		h, w, both := strings.Cut(strings.ToLower(d.resize), "x")
+		if !both {
+			w = h
+		}
+		var errH, errW error
+		out.Open.Height, errH = strconv.Atoi(h)
+		out.Open.Width, errW = strconv.Atoi(w)
+		if errH != nil || errW != nil || out.Open.Height < 1 || out.Open.Width < 1 {
+			return out, usageError{fmt.Errorf("--resize %q: want HxW or N, in pixels", d.resize)}
+		}
+	}
+	for symbol, size := range d.bind {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 1 {
+			return out, usageError{fmt.Errorf("--bind %s=%s: want a size", symbol, size)}
+		}
+		if out.Symbols == nil {
+			out.Symbols = map[string]int{}
+		}
+		out.Symbols[symbol] = n
+	}
+	return out, nil
+}
+
+// studentFlags say what the student is.
+type studentFlags struct {
+	budget         string
+	keep           []string
+	pairs, noPairs []string
+	student        string
+	random         bool
+}
+
+func (s *studentFlags) register(f *pflag.FlagSet) {
+	f.StringVar(&s.budget, "budget", "", "macs=, params= or bytes=, each a ratio (0.5x) or an absolute (20M, 1MB); several with commas (default macs=0.5x)")
+	f.StringSliceVar(&s.keep, "keep", nil, "nodes of the teacher whose width stays")
+	f.StringSliceVar(&s.pairs, "pair", nil, "align teacher_value:student_value")
+	f.StringSliceVar(&s.noPairs, "no-pair", nil, "leave a pair, or a value, out of the alignment")
+	f.StringVar(&s.student, "student", "", "a student of your own, instead of a generated one")
+	f.BoolVar(&s.random, "random-init", false, "start from random weights instead of the teacher's")
+}
+
+func (s *studentFlags) apply(o *ildc.Options) {
+	o.Budget, o.Keep, o.Pairs, o.NoPairs, o.Random = s.budget, s.keep, s.pairs, s.noPairs, s.random
+	if s.student != "" {
+		o.Student = ildc.File(s.student)
+	}
+}
+
+// engineFlags choose the engine.
+type engineFlags struct {
+	name    string
+	threads int
+}
+
+func (e *engineFlags) register(f *pflag.FlagSet) {
+	f.StringVar(&e.name, "engine", "auto", "auto or embedded")
+	f.IntVar(&e.threads, "threads", 0, "threads of the engine (default: one per core)")
+}
+
+func (e *engineFlags) open() (engine.Engine, engine.Options, error) {
+	o := engine.Options{Threads: e.threads}
+	switch e.name {
+	case "auto", "embedded":
+		return embedded.New(), o, nil
+	}
+	return nil, o, usageError{fmt.Errorf("--engine %q: there are auto and embedded", e.name)}
+}
+
+// trainFlags say how to train.
+type trainFlags struct {
+	options   distill.Options
+	losses    string
+	optimiser string
+	task      string
+	duration  time.Duration
+	decay     float64
+	clip      float64
+}
+
+func (t *trainFlags) register(f *pflag.FlagSet) {
+	o := &t.options
+	f.StringVar(&t.losses, "losses", "", "terms and their weights, as kd,hint=2,at=0.5 (default "+distill.DefaultLosses().String()+")")
+	f.IntVar(&o.Epochs, "epochs", 0, "passes over the training data (default 10)")
+	f.IntVar(&o.Steps, "steps", 0, "training steps, instead of epochs")
+	f.DurationVar(&t.duration, "time", 0, "time to train for, as 10m, instead of epochs")
+	f.IntVar(&o.Batch, "batch", 0, "samples per step (default 64)")
+	f.Float64Var(&o.LearnRate, "lr", 0, "peak learning rate (default 0.05 for sgd, 0.001 for adamw)")
+	f.StringVar(&t.optimiser, "optimizer", "auto", strings.Join(distill.Optimisers, ", ")+" (auto: sgd with batch norm, adamw without)")
+	f.Float64Var(&t.decay, "weight-decay", 5e-4, "decay of weights; biases and batch norm have none")
+	f.Float64Var(&t.clip, "clip", 5, "global norm that gradients are clipped to; 0: not clipped")
+	f.Float64Var(&o.Temperature, "temperature", 0, "of kd (default 4)")
+	f.StringVar(&t.task, "task", "auto", "auto, classify or regress")
+	f.IntVar(&o.EvalEvery, "eval-every", 0, "steps between validations (default: an epoch, at least ten a run)")
+	f.IntVar(&o.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: about half a minute)")
+}
+
+func (t *trainFlags) parse(seed uint64) (distill.Options, error) {
+	o := t.options
+	o.Seed, o.Duration, o.Task = seed, t.duration, distill.Task(t.task)
+	o.Optimiser = distill.Optimiser{Name: t.optimiser, Momentum: 0.9, WeightDecay: t.decay, ClipNorm: t.clip}
+	given := 0
+	for _, g := range []bool{o.Epochs != 0, o.Steps != 0, o.Duration != 0} {
+		if g {
+			given++
+		}
+	}
+	if given > 1 {
+		return o, usageError{fmt.Errorf("--epochs, --steps and --time exclude each other")}
+	}
+	if t.losses != "" {
+		w, err := distill.ParseWeights(t.losses)
+		if err != nil {
+			return o, usageError{err}
+		}
+		o.Losses = w
+	}
+	return o, nil
+}
+
+// logger writes warnings, and with --verbose more, to stderr.
+func logger(w io.Writer, verbose bool) *slog.Logger {
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+}
+
+// isTerminal says whether a writer is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

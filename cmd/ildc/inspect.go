@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ildc/ildc"
+	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/importer/onnxgo"
+)
+
+func inspectCommand() *cobra.Command {
+	var data dataFlags
+	var asJSON, crossCheck bool
+	c := &cobra.Command{
+		Use:   "inspect MODEL.onnx",
+		Short: "Show a model's inputs, outputs, nodes and cost, and what can be done with each node",
+		Args:  exactly("MODEL.onnx"),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := data.parse(0, false)
+			if err != nil {
+				return err
+			}
+			i, err := ildc.Inspect(model(c, args[0]), d.Symbols)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(c.OutOrStdout())
+				enc.SetIndent("", "  ")
+				err = enc.Encode(i)
+			} else {
+				_, err = fmt.Fprint(c.OutOrStdout(), i.Text())
+			}
+			if err != nil || !crossCheck {
+				return err
+			}
+			return crossChecked(c, args[0])
+		},
+	}
+	c.Flags().StringToStringVar(&data.bind, "bind", nil, "sizes of symbolic extents other than the batch, as seq=64")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	c.Flags().BoolVar(&crossCheck, "cross-check", false, "read the file with onnx-go, too, and compare")
+	return c
+}
+
+// crossChecked compares our reading of a file with onnx-go's, and says so on stderr.
+func crossChecked(c *cobra.Command, path string) error {
+	bytes, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	g, err := importer.File(path)
+	if err != nil {
+		return err
+	}
+	r, err := onnxgo.CrossCheck(bytes, g)
+	switch {
+	case err != nil:
+		return err
+	case r.Skipped != "":
+		fmt.Fprintf(c.ErrOrStderr(), "cross-check: onnx-go cannot read the model: %s\n", r.Skipped)
+		return nil
+	case !r.Agrees():
+		return fmt.Errorf("cross-check: onnx-go reads the model otherwise:\n  %s", strings.Join(r.Differences, "\n  "))
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "cross-check: onnx-go reads the same %d nodes, %d edges and %d weights\n", r.Nodes, r.Edges, r.Weights)
+	return nil
+}
+
+func surveyCommand() *cobra.Command {
+	var budget string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "survey MODEL.onnx…",
+		Short: "Tell of many models which can be compressed, and why not",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			verdicts := ildc.Survey(c.Context(), args, budget)
+			if asJSON {
+				enc := json.NewEncoder(c.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(verdicts)
+			}
+			count := map[string]int{}
+			fmt.Fprintln(c.OutOrStdout(), "| model | verdict | reached, or why not |\n|---|---|---|")
+			for _, v := range verdicts {
+				count[v.Verdict]++
+				why := strings.ReplaceAll(strings.ReplaceAll(v.Why, "\n", "; "), "|", "\\|")
+				fmt.Fprintf(c.OutOrStdout(), "| %s | %s | %s |\n", v.Path, v.Verdict, why)
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "%d models: %d plannable, %d accepted only, %d declined\n", len(verdicts), count["plannable"], count["accepted"], count["declined"])
+			return nil
+		},
+	}
+	c.Flags().StringVar(&budget, "budget", "", "as for compress (default macs=0.5x)")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON array")
+	return c
+}

@@ -1,0 +1,105 @@
+// Command ildc makes pretrained ONNX models smaller by intermediate-layer distillation.
+//
+// Data goes to stdout, progress and logs to stderr. Exit codes: 0 done; 1 failed; 2 bad usage; 3 a stated requirement (budget,
+// --min-accuracy, golden tolerance) is not met; 4 the model is declined; 130 interrupted, with a checkpoint where there is a folder for it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ildc/ildc"
+	"github.com/ildc/ildc/models"
+)
+
+// The exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitNotMet      = 3
+	exitDeclined    = 4
+	exitInterrupted = 130
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run executes the command line and gives the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := &cobra.Command{
+		Use:           "ildc",
+		Short:         "Make pretrained ONNX models smaller by intermediate-layer distillation",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetArgs(args)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	for _, c := range []func() *cobra.Command{compressCommand, planCommand, matchCommand, inspectCommand, surveyCommand, evalCommand, goldenCommand, versionCommand} {
+		root.AddCommand(c())
+	}
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	code := exitCode(err)
+	if !errors.Is(err, errReported) {
+		fmt.Fprintf(stderr, "ildc: %v\n", err)
+	}
+	if code == exitUsage {
+		fmt.Fprintln(stderr, "ildc: see ildc help")
+	}
+	return code
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errNotMet says that the work is done and a stated requirement is not met.
+var errNotMet = errors.New("a stated requirement is not met")
+
+// errReported is wrapped by errors that the user has been told of already.
+var errReported = errors.New("reported")
+
+func exitCode(err error) int {
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, ildc.ErrInterrupted) || errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.Is(err, ildc.ErrDeclined):
+		return exitDeclined
+	case errors.Is(err, errNotMet) || errors.Is(err, models.ErrInfeasible):
+		return exitNotMet
+	}
+	return exitFailed
+}
+
+// exactly is cobra.ExactArgs with a usage error that says what is wanted.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			return usageError{fmt.Errorf("%s takes %d arguments %v, and got %d", c.CommandPath(), len(names), names, len(args))}
+		}
+		return nil
+	}
+}

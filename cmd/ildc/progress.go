@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/ildc/ildc/distill"
+)
+
+// progress shows a run on stderr: a bar on a terminal, lines otherwise, one JSON object per event with "json", nothing with "none".
+func progress(w io.Writer, mode string) (func(distill.Progress), error) {
+	if mode == "auto" {
+		mode = "plain"
+		if isTerminal(w) {
+			mode = "bar"
+		}
+	}
+	switch mode {
+	case "bar":
+		return barProgress(w), nil
+	case "plain":
+		return plainProgress(w), nil
+	case "json":
+		return jsonProgress(w), nil
+	case "none":
+		return nil, nil
+	}
+	return nil, usageError{fmt.Errorf("--progress %q: there are auto, plain, json and none", mode)}
+}
+
+func barProgress(w io.Writer) func(distill.Progress) {
+	var bar *progressbar.ProgressBar
+	return func(p distill.Progress) {
+		if p.Step == 0 || p.Steps == 0 {
+			return
+		}
+		if bar == nil {
+			bar = progressbar.NewOptions(p.Steps, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(),
+				progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+		}
+		bar.Describe(fmt.Sprintf("loss %.4g, %.0f images/s", p.Loss, p.ImagesPerSecond))
+		_ = bar.Set(p.Step) // a bar that can't be drawn is no reason to stop
+		if p.Point != nil {
+			_ = bar.Clear()
+			fmt.Fprintln(w, pointLine(p))
+		}
+	}
+}
+
+// plainEvery is how often a line is written between validations.
+const plainEvery = 10 * time.Second
+
+func plainProgress(w io.Writer) func(distill.Progress) {
+	last := time.Now()
+	return func(p distill.Progress) {
+		switch {
+		case p.Point != nil:
+			fmt.Fprintln(w, pointLine(p))
+		case p.Step > 0 && time.Since(last) >= plainEvery:
+			fmt.Fprintf(w, "step %d/%d, loss %.4g, %.0f images/s, %v left\n", p.Step, p.Steps, p.Loss, p.ImagesPerSecond, p.Remaining.Round(time.Second))
+		default:
+			return
+		}
+		last = time.Now()
+	}
+}
+
+func pointLine(p distill.Progress) string {
+	return fmt.Sprintf("step %d/%d, loss %.4g, validation: %v, %v left", p.Step, p.Steps, p.Loss, p.Point.Metrics, p.Remaining.Round(time.Second))
+}
+
+func jsonProgress(w io.Writer) func(distill.Progress) {
+	enc := json.NewEncoder(w)
+	return func(p distill.Progress) {
+		_ = enc.Encode(map[string]any{"phase": p.Phase, "step": p.Step, "steps": p.Steps, "loss": p.Loss,
+			"images_per_second": p.ImagesPerSecond, "remaining_seconds": p.Remaining.Seconds(), "point": p.Point})
+	}
+}
