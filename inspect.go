@@ -35,7 +35,7 @@ type NodeInfo struct {
 	Op     string `json:"op"`
 	Shape  string `json:"shape"` // of the first output
 	MACs   int64  `json:"macs"`
-	Params int64  `json:"params"` // elements of the weights that it reads
+	Params int64  `json:"params"`  // elements of the weights that it reads
 	Runs   bool   `json:"runs"`    // it can be evaluated
 	Trains bool   `json:"trains"`  // a gradient goes through it, or needs not to
 	Shrink bool   `json:"shrinks"` // channels of its output can be removed
