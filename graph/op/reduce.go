@@ -16,27 +16,17 @@ func reductions() []*Spec {
 	reduce := func(op string, f func(v []float64) float64, grad gradFunc) *Spec {
 		return &Spec{Type: op, Least: 1, Most: 2, Upgrade: reduceUpgrade, Shape: reduceShape, Channels: reduceChannels, Grad: grad, Eval: reduceEval(f), Tolerance: 1e-5}
 	}
-	sum := func(v []float64) float64 {
-		s := 0.0
-		for _, x := range v {
-			s += x
+	fold := func(initial float64, f func(y, x float64) float64) func(v []float64) float64 {
+		return func(v []float64) float64 {
+			y := initial
+			for _, x := range v {
+				y = f(y, x)
+			}
+			return y
 		}
-		return s
 	}
-	squares := func(v []float64) float64 {
-		s := 0.0
-		for _, x := range v {
-			s += x * x
-		}
-		return s
-	}
-	product := reduce("ReduceProd", func(v []float64) float64 {
-		p := 1.0
-		for _, x := range v {
-			p *= x
-		}
-		return p
-	}, nil)
+	sum := fold(0, func(y, x float64) float64 { return y + x })
+	squares := fold(0, func(y, x float64) float64 { return y + x*x })
 	return []*Spec{
 		reduce("ReduceSum", sum, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			return []*graph.Value{spread(b, n, dy[0])}
@@ -51,9 +41,9 @@ func reductions() []*Spec {
 		reduce("ReduceL2", func(v []float64) float64 { return math.Sqrt(squares(v)) }, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			return []*graph.Value{b.Op("Mul", nil, spread(b, n, b.Op("Div", nil, dy[0], n.Outputs[0])), n.Inputs[0])}
 		}),
-		product,
-		reduce("ReduceMax", slices.Max[[]float64], reduceExtremeGrad),
-		reduce("ReduceMin", slices.Min[[]float64], reduceExtremeGrad),
+		reduce("ReduceMax", fold(math.Inf(-1), math.Max), reduceExtremeGrad),
+		reduce("ReduceMin", fold(math.Inf(1), math.Min), reduceExtremeGrad),
+		reduce("ReduceProd", fold(1, func(y, x float64) float64 { return y * x }), nil),
 	}
 }
 
@@ -208,9 +198,6 @@ func reduceEval(f func(v []float64) float64) evalFunc {
 		walk(x.Dims, func(i int, at []int) { sets[at[0]] = append(sets[at[0]], v[i]) }, axis)
 		y := make([]float64, len(sets))
 		for i, s := range sets {
-			if len(s) == 0 {
-				return nil, Errorf(n, ErrUnsupported, "a reduction of %v, which has no elements", x.Dims)
-			}
 			y[i] = f(s)
 		}
 		return []*graph.Tensor{graph.FromValues(x.DType, out, y)}, nil

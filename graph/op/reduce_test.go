@@ -36,6 +36,7 @@ func TestReduceEval(t *testing.T) {
 		{"ReduceProd", "ReduceProd", drop, one(x, graph.Ints(2)), one(f32([]int{2, 2}, -2, 12, -30, 56))},
 		{"no axes", "ReduceSum", nil, one(x, graph.Ints()), one(f32([]int{1, 1, 1}, 22))},
 		{"no axes, nothing to do", "ReduceSumSquare", graph.Attrs{"noop_with_empty_axes": int64(1)}, one(vector(-2, 3)), one(vector(4, 9))},
+		{"of nothing", "ReduceSum", nil, one(f32([]int{2, 0}), graph.Ints(1)), one(filled(0, 2, 1))},
 		{"ArgMax", "ArgMax", graph.Attrs{"axis": int64(1)}, one(f32([]int{2, 3}, 1, 3, 3, 2, 2, 1)), one(graph.FromInt64([]int{2, 1}, []int64{1, 0}))},
 		{"ArgMax, the last", "ArgMax", graph.Attrs{"axis": int64(-1), "keepdims": int64(0), "select_last_index": int64(1)},
 			one(f32([]int{2, 3}, 1, 3, 3, 2, 2, 1)), one(graph.Ints(2, 1))},
