@@ -20,7 +20,7 @@ type runs struct {
 
 func (r runs) at(i int) []float32 { return r.x[i*r.step:][:r.size] }
 
-// shortPlane is the extent of a plane below which a channel is worked on as one run, in scratch memory.
+// shortPlane is the extent of a plane below which a channel's runs are too short for vector ops, and are brought together first.
 const shortPlane = 128
 
 // place gives the runs of a channel, in scratch memory where they are short.
@@ -87,9 +87,26 @@ func (b *BatchNorm) Train(team *Team, y, x, scale, bias, mean, variance, invStd 
 
 // Infer normalises by a given mean and variance. y may be x itself.
 func (b *BatchNorm) Infer(team *Team, y, x, scale, bias, mean, variance []float32) {
-	team.Do(b.C, func(s *Scratch, c int) {
-		factor := float32(float64(scale[c]) / math.Sqrt(float64(variance[c])+b.Epsilon))
-		b.normalise(s, y, b.read(s, 1, x, c), c, mean[c], factor, bias[c])
+	factor := func(c int) float32 { return float32(float64(scale[c]) / math.Sqrt(float64(variance[c])+b.Epsilon)) }
+	if b.Plane >= shortPlane {
+		team.Do(b.C, func(s *Scratch, c int) { b.normalise(s, y, b.read(s, 1, x, c), c, mean[c], factor(c), bias[c]) })
+		return
+	}
+	// Channels are short: all of a sample's by one vector op, with a mean, factor and bias for each element.
+	n := b.C * b.Plane
+	per := team.Workspace(3 * n)
+	means, factors, biases := per[:n], per[n:2*n], per[2*n:]
+	for i := range n {
+		c := i / b.Plane
+		means[i], factors[i], biases[i] = mean[c], factor(c), bias[c]
+	}
+	team.Split(b.N, max(1, taskElements/n), func(_ *Scratch, from, to int) {
+		for i := from; i < to; i++ {
+			out := y[i*n:][:n]
+			Sub.both(out, x[i*n:][:n], means)
+			vek32.Mul_Inplace(out, factors)
+			vek32.Add_Inplace(out, biases)
+		}
 	})
 }
 
