@@ -1,18 +1,19 @@
 package op
 
 import (
+	"math"
 	"slices"
 
 	"github.com/ildc/ildc/graph"
 )
 
 // Gather takes positions of one axis: data [...], indices [q…] → data's shape with the axis replaced by [q…].
-// ScatterElements and ScatterND write updates over a copy of the data, or, with reduction "add", add them:
+// ScatterElements and ScatterND write updates over a copy of the data, or combine them with it by a reduction (add, mul, max, min):
 //
 //	ScatterElements: out[i₀]…[indices[i]]…[iᵣ] = updates[i] for i over indices [...], the index on the axis
 //	ScatterND: indices [q…,k], updates [q…, data's last axes]: out[indices[i]] = updates[i], slice by slice
 //
-// Negative indices count from the end. Not supported: the other reductions, and gradients of scatters, which gradients emit.
+// Negative indices count from the end. Scatters have no gradient: gradients emit them, and write caches and masks.
 // https://onnx.ai/onnx/operators/onnx__Gather.html and its neighbours.
 
 func gatherShape(n *graph.Node) ([]Type, error) {
@@ -100,24 +101,23 @@ func gatherEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	return []*graph.Tensor{x.Take(axis, index).Reshaped(slices.Concat(x.Dims[:axis], in[1].Dims, x.Dims[axis+1:])...)}, nil
 }
 
-func scatterShape(n *graph.Node) ([]Type, error) {
-	if r := n.String("reduction", "none"); r != "none" && r != "add" {
-		return nil, Errorf(n, ErrUnsupported, "reduction %q", r)
+// scatter writes update k at flat position at[k] of a copy of x, or combines it with what is there.
+func scatter(n *graph.Node, x, updates *graph.Tensor, at []int) ([]*graph.Tensor, error) {
+	combine := map[string]func(old, update float64) float64{
+		"none": func(_, update float64) float64 { return update },
+		"add":  func(old, update float64) float64 { return old + update },
+		"mul":  func(old, update float64) float64 { return old * update },
+		"max":  math.Max,
+		"min":  math.Min,
+	}[n.String("reduction", "none")]
+	if combine == nil {
+		return nil, Errorf(n, ErrUnsupported, "reduction %q", n.String("reduction", "none"))
 	}
-	return sameAsFirst(n)
-}
-
-// scatter writes update k, or adds it, at flat position at[k] of a copy of x.
-func scatter(n *graph.Node, x, updates *graph.Tensor, at []int) []*graph.Tensor {
 	y, u := x.Values(), updates.Values()
 	for k, p := range at {
-		if n.String("reduction", "none") == "add" {
-			y[p] += u[k]
-		} else {
-			y[p] = u[k]
-		}
+		y[p] = combine(y[p], u[k])
 	}
-	return []*graph.Tensor{graph.FromValues(x.DType, x.Dims, y)}
+	return []*graph.Tensor{graph.FromValues(x.DType, x.Dims, y)}, nil
 }
 
 func scatterElementsEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
@@ -150,7 +150,7 @@ func scatterElementsEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, er
 	if bad != nil {
 		return nil, bad
 	}
-	return scatter(n, x, updates, at), nil
+	return scatter(n, x, updates, at)
 }
 
 func scatterNDEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
@@ -180,5 +180,5 @@ func scatterNDEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 			at = append(at, base+j)
 		}
 	}
-	return scatter(n, x, updates, at), nil
+	return scatter(n, x, updates, at)
 }

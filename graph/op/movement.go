@@ -6,7 +6,7 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Ops that move elements without computing with them, but for what ScatterElements and ScatterND add.
+// Ops that move elements without computing with them, but for what ScatterElements and ScatterND combine.
 // https://onnx.ai/onnx/operators/onnx__Slice.html and its neighbours; each op's history stands where it is upgraded.
 func movement() []*Spec {
 	return []*Spec{
@@ -18,8 +18,8 @@ func movement() []*Spec {
 		{Type: "Expand", AnyType: true, Least: 2, Most: 2, Shape: expandShape, Channels: expandChannels, Grad: expandGrad, Eval: expandEval},
 		{Type: "Tile", AnyType: true, Least: 2, Most: 2, Shape: tileShape, Channels: tileChannels, Grad: tileGrad, Eval: tileEval},
 		{Type: "Gather", AnyType: true, Least: 2, Most: 2, Shape: gatherShape, Channels: gatherChannels, Grad: gatherGrad, Eval: gatherEval},
-		{Type: "ScatterElements", Least: 3, Most: 3, Shape: scatterShape, Eval: scatterElementsEval, Tolerance: 1e-5},
-		{Type: "ScatterND", Least: 3, Most: 3, Shape: scatterShape, Eval: scatterNDEval, Tolerance: 1e-5},
+		{Type: "ScatterElements", Least: 3, Most: 3, Shape: sameAsFirst, Eval: scatterElementsEval, Tolerance: 1e-5},
+		{Type: "ScatterND", Least: 3, Most: 3, Shape: sameAsFirst, Eval: scatterNDEval, Tolerance: 1e-5},
 	}
 }
 

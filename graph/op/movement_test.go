@@ -73,6 +73,9 @@ func TestMovementEval(t *testing.T) {
 		{"ScatterND of elements", "ScatterND", nil, one(x, index([]int{2, 2}, 0, 1, 1, -1), vector(7, 8)), one(f32([]int{2, 3}, 0, 7, 2, 3, 4, 8))},
 		{"ScatterND of rows", "ScatterND", nil, one(x, index([]int{1, 1}, 1), f32([]int{1, 3}, 7, 8, 9)), one(f32([]int{2, 3}, 0, 1, 2, 7, 8, 9))},
 		{"ScatterND adding", "ScatterND", graph.Attrs{"reduction": "add"}, one(vector(1, 2), index([]int{2, 1}, 0, 0), vector(10, 20)), one(vector(31, 2))},
+		{"ScatterND multiplying", "ScatterND", graph.Attrs{"reduction": "mul"}, one(vector(3, 2), index([]int{2, 1}, 0, 0), vector(10, 20)), one(vector(600, 2))},
+		{"ScatterElements, the larger", "ScatterElements", graph.Attrs{"reduction": "max"}, one(vector(3, 2), graph.Ints(0, 1), vector(1, 5)), one(vector(3, 5))},
+		{"ScatterElements, the smaller", "ScatterElements", graph.Attrs{"reduction": "min"}, one(vector(3, 2), graph.Ints(0, 1), vector(1, 5)), one(vector(1, 2))},
 		{"where and what", "Where", nil, one(bools([]int{2}, true, false), graph.Ints(math.MaxInt64, 0), graph.Ints(0)), one(graph.Ints(math.MaxInt64, 0))},
 	})
 	t.Run("every dtype is moved exactly", func(t *testing.T) {
@@ -120,6 +123,7 @@ func TestMovementRefusals(t *testing.T) {
 		{"more than there is memory", "Tile", nil, one(vector(1, 2), graph.Ints(1<<30))},
 		{"pads that leave less than nothing", "Pad", nil, one(vector(1, 2), graph.Ints(-2, -2))},
 		{"a mode that is not known", "Pad", graph.Attrs{"mode": "mirror"}, one(vector(1, 2), graph.Ints(1, 0))},
+		{"a reduction that is not known", "ScatterND", graph.Attrs{"reduction": "mean"}, one(vector(1), graph.FromInt64([]int{1, 1}, []int64{0}), vector(1))},
 		{"no steps", "Slice", nil, one(vector(1, 2), graph.Ints(0), graph.Ints(1), graph.Ints(0), graph.Ints(0))},
 	} {
 		t.Run(c.op+" "+c.name, func(t *testing.T) {
@@ -180,7 +184,6 @@ func TestMovementShape(t *testing.T) {
 		{"Gather an element", "Gather", nil, values(extents("N,3"), fixed(graph.FromInt64(nil, []int64{-2}))), "[]=[N]", nil},
 		{"Gather an element that is not there", "Gather", nil, values(extents("N,3"), fixedInts(2)), "", op.ErrMalformed},
 		{"ScatterElements", "ScatterElements", nil, values(x, fed("1"), fed("1")), "[N,3,H]", nil},
-		{"ScatterND that multiplies", "ScatterND", graph.Attrs{"reduction": "mul"}, values(x, fed("1"), fed("1")), "", op.ErrUnsupported},
 	})
 }
 

@@ -126,12 +126,12 @@ var (
 	fillTable sync.Once
 )
 
-// numbersOnly guards an evaluation that reads numbers against strings.
-func numbersOnly(eval evalFunc) evalFunc {
+// guarded keeps an evaluation from operands that it cannot read: strings, unless it takes any type, and types that are not modelled.
+func guarded(eval evalFunc, anyType bool) evalFunc {
 	return func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 		for i, t := range in {
-			if t != nil && t.DType == graph.String {
-				return nil, Errorf(n, ErrUnsupported, "input %d holds strings", i)
+			if t != nil && (!t.DType.Known() || t.DType == graph.String && !anyType) {
+				return nil, Errorf(n, ErrUnsupported, "input %d of %v", i, t.DType)
 			}
 		}
 		return eval(n, in)
@@ -147,9 +147,7 @@ func specs() map[key]*Spec {
 				if table[k] != nil {
 					panic(fmt.Sprintf("op: %s.%s is in the table twice", s.Domain, s.Type))
 				}
-				if !s.AnyType {
-					s.Eval = numbersOnly(s.Eval)
-				}
+				s.Eval = guarded(s.Eval, s.AnyType)
 				table[k] = s
 			}
 		}

@@ -113,8 +113,8 @@ func dropoutEval(_ *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 
 func castShape(n *graph.Node) ([]Type, error) {
 	to := graph.DType(n.Int("to", 0))
-	if !to.Known() {
-		return nil, Errorf(n, ErrUnsupported, "cast to type %d", int32(to))
+	if to == graph.Undefined {
+		return nil, Errorf(n, ErrMalformed, "no type to cast to")
 	}
 	t := Type{DType: to, Shape: n.Inputs[0].Shape.Clone()}
 	if to.IsInt() && n.Inputs[0].DType.IsInt() {
@@ -139,8 +139,8 @@ func castEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	if in[0].DType == to {
 		return in[:1], nil
 	}
-	if to == graph.String {
-		return nil, Errorf(n, ErrUnsupported, "cast to strings")
+	if to == graph.String || !to.Known() {
+		return nil, Errorf(n, ErrUnsupported, "cast to %v", to)
 	}
 	return []*graph.Tensor{graph.FromValues(to, in[0].Dims, in[0].Values())}, nil
 }
