@@ -30,17 +30,14 @@ func Compress(ctx context.Context, o Options) (*Result, error) {
 	if err := writable(o); err != nil {
 		return nil, err
 	}
-	p, err := newPlan(ctx, o)
+	p, err := newPlan(ctx, o, true)
 	if err != nil {
 		if p != nil {
 			return p.result, err
 		}
 		return nil, err
 	}
-	data, err := o.Data.open(ctx, p.teacher.graph, p.student, o.Train.Seed)
-	if err != nil {
-		return nil, err
-	}
+	data := p.data
 	if data.train.Spec().Synthetic {
 		p.result.warn("there is no data: the student was trained and measured on synthetic inputs; on real ones expect it to be clearly worse. Give data with --data, labels are not needed")
 	}
@@ -93,12 +90,17 @@ func writable(o Options) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
+// job is the distillation of a student.
+func (p *plan) job(student *graph.Graph) distill.Job {
+	o := p.options
+	return distill.Job{Teacher: p.teacher.graph, Student: student, Pairs: p.pairs, Engine: engineOf(o.Engine), EngineOptions: o.EngineOptions,
+		Train: p.data.train, Validation: p.data.validation, Bindings: p.data.bindings, Augment: o.Data.Augment, Options: o.Train,
+		Checkpoint: o.Checkpoint, Resume: o.Resume, Force: o.Force, Symbols: p.data.symbols, Progress: o.Progress, Logger: o.Logger}
+}
+
 // train distils, and gives the trained student.
 func (p *plan) train(ctx context.Context, data *parts) (*graph.Graph, error) {
-	o := p.options
-	job := distill.Job{Teacher: p.teacher.graph, Student: p.student, Pairs: p.pairs, Engine: engineOf(o.Engine), EngineOptions: o.EngineOptions,
-		Train: data.train, Validation: data.validation, Bindings: data.bindings, Augment: o.Data.Augment, Options: o.Train,
-		Checkpoint: o.Checkpoint, Resume: o.Resume, Force: o.Force, Symbols: data.symbols, Progress: o.Progress, Logger: o.Logger}
+	job := p.job(p.student)
 	unfolded, err := p.unfold(ctx, &job)
 	if err != nil {
 		return nil, err

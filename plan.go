@@ -25,11 +25,12 @@ type plan struct {
 	alignment *layermatch.Alignment
 	pairs     []distill.Pair
 	result    *Result
+	data      *parts // nil where there is only a plan
 }
 
 // Plan generates the student and aligns it with the teacher, without training. The result is also given beside [ErrDeclined].
 func Plan(ctx context.Context, o Options) (*Result, error) {
-	p, err := newPlan(ctx, o)
+	p, err := newPlan(ctx, o, false)
 	if p == nil {
 		return nil, err
 	}
@@ -39,7 +40,8 @@ func Plan(ctx context.Context, o Options) (*Result, error) {
 	return p.result, err
 }
 
-func newPlan(ctx context.Context, o Options) (*plan, error) {
+// newPlan decides. With data, which is opened then, it tells the importance of channels by what they do on it.
+func newPlan(ctx context.Context, o Options, data bool) (*plan, error) {
 	teacher, err := o.Teacher.load()
 	if err != nil {
 		return nil, err
@@ -58,13 +60,22 @@ func newPlan(ctx context.Context, o Options) (*plan, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	inputs := teacher.graph // a generated student has the teacher's inputs
 	if o.Student.given() {
-		err = p.takeStudent()
-	} else {
-		err = p.generate(bind)
+		if err := p.takeStudent(); err != nil {
+			return nil, err
+		}
+		inputs = p.student
 	}
-	if err != nil {
-		return nil, err
+	if data {
+		if p.data, err = o.Data.open(ctx, teacher.graph, inputs, o.Train.Seed); err != nil {
+			return nil, err
+		}
+	}
+	if !o.Student.given() {
+		if err := p.generate(ctx, analysed, bind); err != nil {
+			return nil, err
+		}
 	}
 	return p, p.align(analysed, bind)
 }
@@ -82,8 +93,26 @@ func (p *plan) takeStudent() (err error) {
 	return nil
 }
 
+// What the importance of channels is told by: training samples, fewer where their activations are large.
+const (
+	calibrationSamples = 256
+	calibrationBytes   = 1 << 29
+)
+
+// samplesWithin is how many samples of these values, with the shapes of one sample, fit into so many bytes.
+func samplesWithin(bytes int64, g *graph.Graph, names []string) int {
+	each := int64(1)
+	values := g.ByName()
+	for _, name := range names {
+		if v := values[name]; v != nil {
+			each += int64(max(0, v.Shape.Elements())) * int64(v.DType.Size())
+		}
+	}
+	return int(min(calibrationSamples, max(1, bytes/each)))
+}
+
 // generate makes the student from the teacher.
-func (p *plan) generate(bind pass.Binding) error {
+func (p *plan) generate(ctx context.Context, teacher *graph.Graph, bind pass.Binding) error {
 	asked := p.options.Budget
 	if asked == "" {
 		asked = defaultBudget
@@ -96,7 +125,14 @@ func (p *plan) generate(bind pass.Binding) error {
 	if p.options.Random {
 		init = models.Random
 	}
-	p.generated, err = models.Generate(p.teacher.graph, budget, models.Options{Keep: p.options.Keep, Init: init, Seed: p.options.Train.Seed, Binding: bind, FileBytes: p.teacher.bytes})
+	o := models.Options{Keep: p.options.Keep, Init: init, Seed: p.options.Train.Seed, Binding: bind, FileBytes: p.teacher.bytes}
+	if p.data != nil && !p.data.train.Spec().Synthetic {
+		o.Activations = func(names []string) (map[string]*graph.Tensor, error) {
+			job := p.job(p.teacher.graph)
+			return job.Activations(ctx, names, samplesWithin(calibrationBytes, teacher, names))
+		}
+	}
+	p.generated, err = models.Generate(p.teacher.graph, budget, o)
 	if err != nil {
 		return err
 	}
