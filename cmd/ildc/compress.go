@@ -33,7 +33,9 @@ func compressCommand() *cobra.Command {
 		Args: exactly("TEACHER.onnx"),
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			o.Teacher = model(c, args[0])
-			student.apply(&o)
+			if err := student.apply(&o); err != nil {
+				return err
+			}
 			if o.Data, err = data.parse(seed, false); err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/distill/engine/embedded"
+	"github.com/ildc/ildc/models"
 )
 
 // model is the model that an argument names; "-" is stdin.
@@ -144,11 +145,17 @@ func (s *studentFlags) register(f *pflag.FlagSet) {
 	f.BoolVar(&s.random, "random-init", false, "start from random weights instead of the teacher's")
 }
 
-func (s *studentFlags) apply(o *ildc.Options) {
+func (s *studentFlags) apply(o *ildc.Options) error {
 	o.Budget, o.Keep, o.Pairs, o.NoPairs, o.Random = s.budget, s.keep, s.pairs, s.noPairs, s.random
 	if s.student != "" {
 		o.Student = ildc.File(s.student)
 	}
+	if s.budget != "" {
+		if _, err := models.ParseBudget(s.budget); err != nil {
+			return usageError{err}
+		}
+	}
+	return nil
 }
 
 // engineFlags choose the engine.

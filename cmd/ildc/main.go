@@ -41,8 +41,15 @@ func main() {
 // run executes the command line and gives the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
-		Use:           "ildc",
-		Short:         "Make pretrained ONNX models smaller by intermediate-layer distillation",
+		Use:   "ildc",
+		Short: "Make pretrained ONNX models smaller by intermediate-layer distillation",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("there is no command %q", args[0])}
+			}
+			return nil
+		},
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

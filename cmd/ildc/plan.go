@@ -15,7 +15,9 @@ func planCommand() *cobra.Command {
 		Args:  exactly("TEACHER.onnx"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o := ildc.Options{Teacher: model(c, args[0])}
-			student.apply(&o)
+			if err := student.apply(&o); err != nil {
+				return err
+			}
 			r, err := ildc.Plan(c.Context(), o)
 			return show(c, r, asJSON, true, err)
 		},
@@ -34,7 +36,9 @@ func matchCommand() *cobra.Command {
 		Args:  exactly("TEACHER.onnx", "STUDENT.onnx"),
 		RunE: func(c *cobra.Command, args []string) error {
 			o := ildc.Options{Teacher: model(c, args[0])}
-			student.apply(&o)
+			if err := student.apply(&o); err != nil {
+				return err
+			}
 			o.Student = model(c, args[1])
 			r, err := ildc.Plan(c.Context(), o)
 			return show(c, r, asJSON, true, err)
