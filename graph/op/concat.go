@@ -258,7 +258,7 @@ func splitChannels(c *Coupling, n *graph.Node) {
 		}
 		c.Map(y, axis, x, axis, func(k int) int { return first + k })
 		if written {
-			follow(c, n, y, axis, i)
+			follow(c, n, n.Inputs[1], i, y, axis)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func expandChannels(c *Coupling, n *graph.Node) {
 		}
 		c.Same(x, i, y, lead+i)
 		if k := lead + i - (len(y.Shape) - len(to)); k >= 0 && !to[k].Is(1) {
-			follow(c, n, y, lead+i, k)
+			follow(c, n, n.Inputs[1], k, y, lead+i)
 		}
 	}
 }

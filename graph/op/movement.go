@@ -20,6 +20,7 @@ func movement() []*Spec {
 		{Type: "Gather", AnyType: true, Least: 2, Most: 2, Shape: gatherShape, Channels: gatherChannels, Grad: gatherGrad, Eval: gatherEval},
 		{Type: "ScatterElements", Least: 3, Most: 3, Shape: sameAsFirst, Eval: scatterElementsEval, Tolerance: 1e-5},
 		{Type: "ScatterND", Least: 3, Most: 3, Shape: sameAsFirst, Eval: scatterNDEval, Tolerance: 1e-5},
+		{Type: "OneHot", Least: 3, Most: 3, NoGrad: true, Shape: oneHotShape, Eval: oneHotEval},
 	}
 }
 

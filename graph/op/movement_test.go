@@ -76,6 +76,9 @@ func TestMovementEval(t *testing.T) {
 		{"ScatterND multiplying", "ScatterND", graph.Attrs{"reduction": "mul"}, one(vector(3, 2), index([]int{2, 1}, 0, 0), vector(10, 20)), one(vector(600, 2))},
 		{"ScatterElements, the larger", "ScatterElements", graph.Attrs{"reduction": "max"}, one(vector(3, 2), graph.Ints(0, 1), vector(1, 5)), one(vector(3, 5))},
 		{"ScatterElements, the smaller", "ScatterElements", graph.Attrs{"reduction": "min"}, one(vector(3, 2), graph.Ints(0, 1), vector(1, 5)), one(vector(1, 2))},
+		{"OneHot", "OneHot", nil, one(graph.Ints(1, -1, 5), graph.FromInt64(nil, []int64{3}), vector(2, 7)), one(f32([]int{3, 3}, 2, 7, 2, 2, 2, 7, 2, 2, 2))},
+		{"OneHot along the first axis", "OneHot", axis(0), one(graph.Ints(1, 0, 0), graph.FromInt64(nil, []int64{2}), vector(0, 1)),
+			one(f32([]int{2, 3}, 0, 1, 1, 1, 0, 0))},
 		{"where and what", "Where", nil, one(bools([]int{2}, true, false), graph.Ints(math.MaxInt64, 0), graph.Ints(0)), one(graph.Ints(math.MaxInt64, 0))},
 	})
 	t.Run("every dtype is moved exactly", func(t *testing.T) {
@@ -183,6 +186,9 @@ func TestMovementShape(t *testing.T) {
 		{"Gather one", "Gather", axis(-1), values(x, fixed(graph.FromInt64(nil, []int64{0}))), "[N,3]", nil},
 		{"Gather an element", "Gather", nil, values(extents("N,3"), fixed(graph.FromInt64(nil, []int64{-2}))), "[]=[N]", nil},
 		{"Gather an element that is not there", "Gather", nil, values(extents("N,3"), fixedInts(2)), "", op.ErrMalformed},
+		{"OneHot", "OneHot", axis(1), values(fed("N,3"), fixedInts(5), fed("2")), "[N,5,3]", nil},
+		{"OneHot of a computed depth", "OneHot", nil, values(fed("N"), unknownInts, fed("2")), "[N,?]", nil},
+		{"OneHot of a negative depth", "OneHot", nil, values(fed("N"), fixedInts(-5), fed("2")), "", op.ErrMalformed},
 		{"ScatterElements", "ScatterElements", nil, values(x, fed("1"), fed("1")), "[N,3,H]", nil},
 	})
 }

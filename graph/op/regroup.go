@@ -15,15 +15,15 @@ func reshapeChannels(c *Coupling, n *graph.Node) {
 	for axis := range y.Shape {
 		copied := axis < len(want) && want[axis].Is(0) && n.Int("allowzero", 0) == 0
 		if c.touched[axisKey{y, axis}] && y.Shape[axis].Known() && axis < len(want) && !copied && !want[axis].Is(-1) {
-			follow(c, n, y, axis, axis)
+			follow(c, n, n.Inputs[1], axis, y, axis)
 		}
 	}
 }
 
-// follow records that element k of a node's second input must equal the size of an axis. Where that element is written in a constant,
-// the constant follows; where it is computed from shapes, it follows by itself; any other is kept, and the axis with it.
-func follow(c *Coupling, n *graph.Node, y *graph.Value, axis, k int) {
-	leaf, index, ok := origin(n.Inputs[1], k)
+// follow records that element k of an integer vector that node n reads must equal the size of an axis of y. Where that element is written
+// in a constant, the constant follows; where it is computed from shapes, it follows by itself; any other is kept, and the axis with it.
+func follow(c *Coupling, n *graph.Node, vector *graph.Value, k int, y *graph.Value, axis int) {
+	leaf, index, ok := origin(vector, k)
 	switch {
 	case !ok:
 		c.Fix(y, axis, "the shape that node "+n.Name+" ("+n.OpName()+") reads is computed by the graph")

@@ -17,7 +17,7 @@ func shapes() []*Spec {
 		{Type: "Shape", AnyType: true, Least: 1, Most: 1, NoGrad: true, Shape: shapeShape, Channels: readsShape, Eval: shapeEval},
 		{Type: "Size", AnyType: true, Least: 1, Most: 1, NoGrad: true, Shape: sizeShape, Channels: readsShape, Eval: sizeEval},
 		{Type: "Constant", NoGrad: true, Shape: constantShape, Eval: constantEval},
-		{Type: "ConstantOfShape", Least: 1, Most: 1, NoGrad: true, Shape: constantOfShapeShape, Eval: constantOfShapeEval},
+		{Type: "ConstantOfShape", Least: 1, Most: 1, NoGrad: true, Shape: constantOfShapeShape, Channels: constantOfShapeChannels, Eval: constantOfShapeEval},
 		{Type: "Range", Least: 3, Most: 3, NoGrad: true, Shape: rangeShape, Eval: rangeEval},
 		{Type: "Reshape", AnyType: true, Least: 2, Most: 2, Shape: reshapeShape, Rebatch: reshapeRebatch, Channels: reshapeChannels, Grad: reshapeGrad, Eval: reshapeEval},
 		{Type: "Flatten", AnyType: true, Least: 1, Most: 1, Shape: flattenShape, Channels: regroup, Grad: reshapeGrad, Eval: reshapeToOutput},
@@ -139,6 +139,15 @@ func constantOfShapeShape(n *graph.Node) ([]Type, error) {
 		t.Elems = slices.Repeat(graph.Dims(int(f[0])), shape[0].Size)
 	}
 	return []Type{t}, nil
+}
+
+// constantOfShapeChannels leaves axes as free as they are, since all positions are equal; the shape follows.
+func constantOfShapeChannels(c *Coupling, n *graph.Node) {
+	y := n.Outputs[0]
+	for axis := range y.Shape {
+		c.Same(y, axis, y, axis)
+		follow(c, n, n.Inputs[0], axis, y, axis)
+	}
 }
 
 func constantOfShapeEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {

@@ -129,6 +129,8 @@ func TestRegroupChannels(t *testing.T) {
 			want: "x.0:n y.0:n", sizes: "k[0]=Reshape.0/1"},
 		{name: "Squeeze", op: "Squeeze", inputs: 1, in: shape(1, 2, 1), more: to(2), source: "x.1", want: "x.0:n y.0:n x.1:AB y.1:AB"},
 		{name: "Unsqueeze", op: "Unsqueeze", inputs: 1, in: shape(1, 2), more: to(2, 3), source: "x.1", want: "x.0:n y.0:n x.1:AB y.1:AB"},
+		{name: "ConstantOfShape", op: "ConstantOfShape", more: to(1, 2), want: "y.0:n y.1:ab", sizes: "k[0]=ConstantOfShape.0/1 k[1]=ConstantOfShape.1/1"},
+		{name: "Dropout with its mask", op: "Dropout", inputs: 1, in: shape(1, 2), source: "x.1", outputs: 2, want: "x.0:n y.0:n y'.0:n x.1:AB y.1:AB y'.1:AB"},
 		{name: "Shape", op: "Shape", inputs: 1, in: shape(1, 2), source: "x.1", want: "x.0:n x.1:AB"},
 	})
 }

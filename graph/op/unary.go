@@ -56,7 +56,7 @@ func unary() []*Spec {
 		step("Floor", math.Floor), step("Ceil", math.Ceil), step("Round", math.RoundToEven),
 		step("Not", func(x float64) float64 { return 1 - x }),
 		{Type: "Identity", AnyType: true, Least: 1, Most: 1, Shape: passedOn, Channels: sameChannels, Grad: identityGrad, Eval: identityEval},
-		{Type: "Dropout", AnyType: true, Least: 1, Most: 3, Upgrade: dropoutUpgrade, Shape: dropoutShape, Channels: sameChannels, Grad: identityGrad, Eval: dropoutEval},
+		{Type: "Dropout", AnyType: true, Least: 1, Most: 3, Upgrade: dropoutUpgrade, Shape: dropoutShape, Channels: dropoutChannels, Grad: identityGrad, Eval: dropoutEval},
 		{Type: "Cast", Least: 1, Most: 1, Shape: castShape, Channels: sameChannels, Grad: castGrad, Eval: castEval},
 	}
 }
@@ -105,6 +105,16 @@ func dropoutUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value
 func dropoutShape(n *graph.Node) ([]Type, error) {
 	x := n.Inputs[0]
 	return []Type{{DType: x.DType, Shape: x.Shape.Clone()}, {DType: graph.Bool, Shape: x.Shape.Clone()}}, nil
+}
+
+func dropoutChannels(c *Coupling, n *graph.Node) {
+	for axis := range n.Inputs[0].Shape {
+		for _, y := range n.Outputs {
+			if y != nil {
+				c.Same(n.Inputs[0], axis, y, axis)
+			}
+		}
+	}
 }
 
 func dropoutEval(_ *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {

@@ -133,6 +133,7 @@ var operations = map[key]operation{
 	{"", "Range"}:           {},
 	{"", "ScatterElements"}: {},
 	{"", "ScatterND"}:       {},
+	{"", "OneHot"}:          {},
 	{"", "ScatterND"}:       {},
 }
 

@@ -293,6 +293,7 @@ func movementCases() []opCase {
 		{"Expand to a higher rank", "Expand", nil, list(normal(3, 1), graph.Ints(2, 3, 4)), 1},
 		{"Tile", "Tile", nil, list(normal(2, 3), graph.Ints(2, 3)), 1},
 		{"Range", "Range", nil, list(graph.Scalar(graph.Int64, 7), graph.Scalar(graph.Int64, 0), graph.Scalar(graph.Int64, -2)), 1},
+		{"OneHot", "OneHot", nil, list(graph.Ints(1, 0, 7), graph.Scalar(graph.Int64, 3), normal(2)), 1},
 		{"ScatterND", "ScatterND", nil, list(normal(4, 3), graph.FromInt64([]int{2, 1}, ints(3, 0)), normal(2, 3)), 1},
 		{"Concat", "Concat", a{"axis": int64(1)}, list(normal(2, 3, 4), normal(2, 1, 4), normal(2, 5, 4)), 1},
 		{"Concat along the last axis", "Concat", a{"axis": int64(-1)}, list(normal(2, 3), normal(2, 4)), 1},
