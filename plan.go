@@ -202,7 +202,7 @@ func (p *plan) overrides(teacher, student *graph.Graph) (layermatch.Options, err
 // declined lists why a model cannot be compressed: none where it can. Ops that the table does not have leave the shapes behind them
 // unknown, so that only they are named where there are any.
 func declined(g *graph.Graph) []Reason {
-	var unknown, shapeless []Reason
+	var unknown, shapeless, reasons []Reason
 	for _, n := range pass.CostOf(g).Uncounted {
 		if op.Of(n) == nil {
 			unknown = append(unknown, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: "the op is not known"})
@@ -210,10 +210,17 @@ func declined(g *graph.Graph) []Reason {
 			shapeless = append(shapeless, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: "its shapes are not known before the model runs"})
 		}
 	}
-	if unknown != nil {
+	switch {
+	case unknown != nil:
 		return unknown
+	case shapeless != nil:
+		return shapeless
+	case !slices.ContainsFunc(g.Outputs, func(v *graph.Value) bool { return v.DType.IsFloat() }):
+		for _, v := range g.Outputs {
+			reasons = append(reasons, Reason{Node: v.Name, Op: "output", Why: fmt.Sprintf("it is %v, and a student is trained on float32 outputs", v.DType)})
+		}
 	}
-	return shapeless
+	return reasons
 }
 
 // declinedError is [ErrDeclined] with every reason.

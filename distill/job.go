@@ -40,7 +40,7 @@ type Options struct {
 	Steps       int           // of training; 0: Epochs or Duration say
 	Epochs      int           // passes over the training data; default 10, where nothing else is given
 	Duration    time.Duration // of training: becomes a number of steps after the first ones have been timed
-	LearnRate   float64       // the peak; default 0.05 for sgd, 0.001 for adamw
+	LearnRate   float64       // the peak; default 0.02 for sgd, 0.001 for adamw
 	Schedule    Schedule      // its Peak is LearnRate; default warm-up 0.1
 	Optimiser   Optimiser     // default [DefaultOptimiser]
 	Losses      Weights       // default [DefaultLosses]

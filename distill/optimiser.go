@@ -41,7 +41,7 @@ func (o Optimiser) peak() float64 {
 	if o.Name == "adamw" {
 		return 0.001
 	}
-	return 0.05
+	return 0.02
 }
 
 func (o Optimiser) check() error {

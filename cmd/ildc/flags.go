@@ -196,7 +196,7 @@ func (t *trainFlags) register(f *pflag.FlagSet) {
 	f.IntVar(&o.Steps, "steps", 0, "training steps, instead of epochs")
 	f.DurationVar(&t.duration, "time", 0, "time to train for, as 10m, instead of epochs")
 	f.IntVar(&o.Batch, "batch", 0, "samples per step (default 64)")
-	f.Float64Var(&o.LearnRate, "lr", 0, "peak learning rate (default 0.05 for sgd, 0.001 for adamw)")
+	f.Float64Var(&o.LearnRate, "lr", 0, "peak learning rate (default 0.02 for sgd, 0.001 for adamw)")
 	f.StringVar(&t.optimiser, "optimizer", "auto", strings.Join(distill.Optimisers, ", ")+" (auto: sgd with batch norm, adamw without)")
 	f.Float64Var(&t.decay, "weight-decay", 5e-4, "decay of weights; biases and batch norm have none")
 	f.Float64Var(&t.clip, "clip", 5, "global norm that gradients are clipped to; 0: not clipped")

@@ -107,12 +107,12 @@ func reshapeEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	return reshapeToOutput(n, in)
 }
 
-// reshapeRebatch rewrites a constant target that hard-codes a batch of 1: its first extent, or, where that is another size, the
+// reshapeRebatch rewrites a target that hard-codes a batch of 1: its first extent, or, where that is another size, the
 // first 1.
 func reshapeRebatch(b *graph.Builder, n *graph.Node, batch int) []*graph.Value {
 	x := n.Inputs[0]
 	want, ok := constInts(n.Inputs[1])
-	if !ok || len(want) == 0 || want[0] == 0 || want[0] == -1 || n.Inputs[1].Const == nil || len(x.Shape) == 0 || !x.Shape[0].Is(batch) {
+	if !ok || len(want) == 0 || want[0] == 0 || want[0] == -1 || len(x.Shape) == 0 || !x.Shape[0].Is(batch) {
 		return nil
 	}
 	k := slices.Index(want, 1)
