@@ -34,6 +34,8 @@ type Result struct {
 	Met       bool            `json:"met"` // every stated requirement is met
 	NotMet    []string        `json:"not_met,omitempty"`
 
+	Before *distill.Metrics `json:"before,omitempty"` // of the student before training, on the validation part
+
 	Model     []byte `json:"-"` // the student as ONNX
 	Alignment string `json:"-"` // the alignment as a table of text
 }

@@ -51,14 +51,10 @@ func activations() []*Spec {
 
 type gradFunc = func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
 
-// sameAsFirst is the shape rule of ops whose outputs are like their first input.
+// sameAsFirst is the shape rule of ops whose output is like their first input.
 func sameAsFirst(n *graph.Node) ([]Type, error) {
 	x := n.Inputs[0]
-	types := make([]Type, len(n.Outputs))
-	for i := range types {
-		types[i] = Type{DType: x.DType, Shape: x.Shape.Clone()}
-	}
-	return types, nil
+	return []Type{{DType: x.DType, Shape: x.Shape.Clone()}}, nil
 }
 
 // sameChannels couples each axis of the first input with that of the first output.
@@ -126,10 +122,10 @@ func clipGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
 	x, d := n.Inputs[0], dy[0]
 	zero := b.Scalar(x.DType, 0)
 	if low := n.Input(1); low != nil {
-		d = b.Op("Where", nil, b.Op("Greater", nil, x, low), d, zero)
+		d = b.Op("Where", nil, b.Op("Greater", nil, x, reshape(b, low)), d, zero)
 	}
 	if high := n.Input(2); high != nil {
-		d = b.Op("Where", nil, b.Op("Less", nil, x, high), d, zero)
+		d = b.Op("Where", nil, b.Op("Less", nil, x, reshape(b, high)), d, zero)
 	}
 	return []*graph.Value{d}
 }
@@ -180,7 +176,7 @@ func preluUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
 func preluShape(n *graph.Node) ([]Type, error) {
 	x := n.Inputs[0]
 	both, err := broadcast(n, n.Inputs...)
-	if err == nil && both.Static() && x.Shape.Static() && !both.Equal(x.Shape) {
+	if err == nil && x.Shape != nil && (len(both) > len(x.Shape) || both.Static() && x.Shape.Static() && !both.Equal(x.Shape)) {
 		err = Errorf(n, ErrMalformed, "the slope does not broadcast to the input")
 	}
 	return []Type{{DType: x.DType, Shape: x.Shape.Clone()}}, err

@@ -1,6 +1,8 @@
 package op
 
 import (
+	"slices"
+
 	"github.com/ildc/ildc/graph"
 )
 
@@ -64,7 +66,11 @@ func reshape(b *graph.Builder, v *graph.Value, dims ...int) *graph.Value {
 	for i, d := range dims {
 		to[i] = int64(d)
 	}
-	return b.Op("Reshape", nil, v, b.Ints(to...))
+	attrs := graph.Attrs(nil)
+	if slices.Contains(dims, 0) {
+		attrs = graph.Attrs{"allowzero": int64(1)}
+	}
+	return b.Op("Reshape", attrs, v, b.Ints(to...))
 }
 
 // strides gives row-major strides of dims, with 0 along the axes of out that dims is broadcast over.

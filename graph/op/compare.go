@@ -92,7 +92,7 @@ func equalShape(n *graph.Node) ([]Type, error) {
 func whereShape(n *graph.Node) ([]Type, error) {
 	shape, err := broadcast(n, n.Inputs...)
 	t := []Type{{DType: n.Inputs[1].DType, Shape: shape}}
-	c, x, y := elems(n.Inputs[0]), elems(n.Inputs[1]), elems(n.Inputs[2])
+	c, x, y := flags(n.Inputs[0]), elems(n.Inputs[1]), elems(n.Inputs[2])
 	if err != nil || c == nil || x == nil || y == nil || !shape.Static() {
 		return t, err
 	}

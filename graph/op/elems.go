@@ -7,22 +7,34 @@ import (
 // maxElems bounds the integer tensors whose elements inference follows: shapes and axes, not data.
 const maxElems = 64
 
-// elems gives the elements of a small integer value as extents, those of a bool one as 0 and 1, nil where they are not followed.
+// elems gives the elements of a small integer value as extents, nil where they are not followed.
 func elems(v *graph.Value) graph.Shape {
 	switch {
-	case v == nil:
+	case v == nil || v.DType == graph.Bool:
 		return nil
 	case v.Elems != nil:
 		return v.Elems
 	case v.Const == nil || v.Const.Len() > maxElems || len(v.Const.Dims) > 1:
 		return nil
 	}
-	ints := v.Const.Int64s()
-	if v.Const.DType == graph.Bool {
-		for _, f := range v.Const.Values() {
-			ints = append(ints, int64(f))
-		}
+	return asExtents(v.Const.Int64s())
+}
+
+// flags is elems of a small bool value: 0 and 1.
+func flags(v *graph.Value) graph.Shape {
+	switch {
+	case v.DType != graph.Bool:
+		return nil
+	case v.Elems != nil:
+		return v.Elems
+	case v.Const == nil || v.Const.Len() > maxElems || len(v.Const.Dims) > 1:
+		return nil
 	}
+	return asExtents(graph.FromValues(graph.Int64, v.Const.Dims, v.Const.Values()).Int64s())
+}
+
+// asExtents writes integers, where there are any, as extents.
+func asExtents(ints []int64) graph.Shape {
 	if ints == nil {
 		return nil
 	}
@@ -69,9 +81,5 @@ func evalElems(n *graph.Node, shape graph.Shape) graph.Shape {
 	if err != nil || !out[0].DType.IsInt() {
 		return nil
 	}
-	e := make(graph.Shape, 0, out[0].Len())
-	for _, i := range out[0].Int64s() {
-		e = append(e, graph.D(int(i)))
-	}
-	return e
+	return asExtents(out[0].Int64s())
 }

@@ -13,9 +13,12 @@ func perm(n *graph.Node, rank int) ([]int, error) {
 	if n.Has("perm") {
 		p = sizes(n.Ints("perm"))
 	}
+	if len(p) != rank {
+		return nil, Errorf(n, ErrMalformed, "perm %v", p)
+	}
 	seen := make([]bool, rank)
 	for _, a := range p {
-		if len(p) != rank || a < 0 || a >= rank || seen[a] {
+		if a < 0 || a >= rank || seen[a] {
 			return nil, Errorf(n, ErrMalformed, "perm %v", p)
 		}
 		seen[a] = true
