@@ -48,9 +48,12 @@ func NewCoupling() *Coupling {
 	return &Coupling{base: map[axisKey]int32{}, touched: map[axisKey]bool{}, reasons: map[string]int32{}, why: []string{""}}
 }
 
-// elements gives the first element of an axis and its size; ok is false where the size is not known.
+// maxPositions bounds the axes whose positions are followed: longer ones are no channels, flattened or not.
+const maxPositions = 1 << 22
+
+// elements gives the first element of an axis and its size; ok is false where the size is not known, or beyond maxPositions.
 func (c *Coupling) elements(v *graph.Value, axis int) (first int32, size int, ok bool) {
-	if v == nil || axis < 0 || axis >= len(v.Shape) || !v.Shape[axis].Known() {
+	if v == nil || axis < 0 || axis >= len(v.Shape) || !v.Shape[axis].Known() || v.Shape[axis].Size > maxPositions {
 		return 0, 0, false
 	}
 	k := axisKey{v, axis}
@@ -112,8 +115,8 @@ func (c *Coupling) Map(a *graph.Value, axisA int, b *graph.Value, axisB int, to 
 	ea, na, okA := c.elements(a, axisA)
 	eb, nb, okB := c.elements(b, axisB)
 	if !okA || !okB {
-		c.Fix(a, axisA, "its extent is symbolic")
-		c.Fix(b, axisB, "its extent is symbolic")
+		c.Fix(a, axisA, "its extent is symbolic or too large")
+		c.Fix(b, axisB, "its extent is symbolic or too large")
 		return
 	}
 	for i := range na {

@@ -94,8 +94,8 @@ func reshapeShape(n *graph.Node) ([]Type, error) {
 	x := n.Inputs[0]
 	shape, err := target(n)
 	t := Type{DType: x.DType, Shape: shape}
-	if len(shape) <= 1 && shape != nil {
-		t.Elems = elems(x)
+	if e := elems(x); len(shape) <= 1 && shape.Static() && shape.Elements() == len(e) {
+		t.Elems = e
 	}
 	return []Type{t}, err
 }
