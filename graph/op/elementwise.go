@@ -57,12 +57,11 @@ func alignOperand(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
 		return nil
 	}
 	if opset < 7 && n.Has("axis") {
-		axis, behind := n.Int("axis", 0), 0
-		if x.Shape != nil && y.Shape != nil {
-			a, _ := graph.Axis(axis, len(x.Shape))
-			behind = len(x.Shape) - a - len(y.Shape)
+		axis, behind := n.Int("axis", 0), -1
+		if x.Shape != nil && y.Shape != nil && axis >= 0 && axis <= int64(len(x.Shape)) {
+			behind = len(x.Shape) - int(axis) - len(y.Shape)
 		}
-		if axis < 0 || behind < 0 || x.Shape == nil || y.Shape == nil {
+		if behind < 0 {
 			b.Fail("%w", Errorf(n, ErrMalformed, "B aligned to axis %d of A", axis))
 			return nil
 		}
