@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/ildc/ildc/graph"
@@ -12,7 +13,12 @@ import (
 func hint() FeatureLoss {
 	return FeatureLoss{
 		Name: "hint", Source: "Romero et al. 2015, arXiv:1412.6550",
-		Refuse: unbridgeable,
+		Refuse: func(p Feature) string {
+			if t, s := p.Teacher.Shape[p.Channel].Size, p.Student.Shape[p.Channel].Size; t*s > maxConnector {
+				return fmt.Sprintf("a connector of %d×%d channels would be larger than most students", t, s)
+			}
+			return unbridgeable(p)
+		},
 		Teacher: func(e *Emitter, p Feature) *graph.Value {
 			return poolTo(e, p.Teacher, p.Student, p.Channel)
 		},
@@ -21,6 +27,9 @@ func hint() FeatureLoss {
 		},
 	}
 }
+
+// maxConnector is how many weights a connector may have. More would cost more than the student to train.
+const maxConnector = 1 << 22
 
 // connect maps the student's channels to the teacher's: s [N,Cs,…] → [N,Ct,…], or s […,Cs] → […,Ct].
 func connect(e *Emitter, p Feature, s *graph.Value) *graph.Value {

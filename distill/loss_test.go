@@ -152,6 +152,32 @@ func TestATIgnoresScale(t *testing.T) {
 	}
 }
 
+func TestRefusedPairs(t *testing.T) {
+	feature := func(channel int, teacher, student []int) Feature {
+		return Feature{Teacher: &graph.Value{Shape: graph.Dims(teacher...)}, Student: &graph.Value{Shape: graph.Dims(student...)}, Channel: channel}
+	}
+	for _, c := range []struct {
+		name    string
+		loss    FeatureLoss
+		f       Feature
+		refused bool
+	}{
+		{"hint of equal extents", hint(), feature(1, []int{2, 8, 4, 4}, []int{2, 4, 4, 4}), false},
+		{"hint of a multiple", hint(), feature(1, []int{2, 8, 8, 8}, []int{2, 4, 4, 4}), false},
+		{"hint of 6 and 4", hint(), feature(1, []int{2, 8, 6, 6}, []int{2, 4, 4, 4}), true},
+		{"hint of multiples in both directions", hint(), feature(1, []int{2, 8, 8, 4}, []int{2, 4, 4, 8}), true},
+		{"hint of other ranks", hint(), feature(1, []int{2, 8, 8, 4}, []int{2, 4}), true},
+		{"hint of other extents, channels last", hint(), feature(3, []int{2, 8, 8, 4}, []int{2, 4, 4, 4}), true},
+		{"hint of very long vectors", hint(), feature(1, []int{2, 23328}, []int{2, 20412}), true},
+		{"at of vectors", at(), feature(1, []int{2, 8}, []int{2, 4}), true},
+		{"at of maps", at(), feature(1, []int{2, 8, 4, 4}, []int{2, 4, 4, 4}), false},
+	} {
+		if why := c.loss.Refuse(c.f); (why != "") != c.refused {
+			t.Errorf("%s: refused for the reason %q", c.name, why)
+		}
+	}
+}
+
 func TestParseWeights(t *testing.T) {
 	w, err := ParseWeights("kd, hint=2,at=0.5")
 	if err != nil || w["kd"] != 1 || w["hint"] != 2 || w["at"] != 0.5 || len(w) != 3 {
