@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -109,9 +108,7 @@ func show(c *cobra.Command, r *ildc.Result, asJSON, text bool, err error) error 
 		return err
 	}
 	if asJSON {
-		enc := json.NewEncoder(c.OutOrStdout())
-		enc.SetIndent("", "  ")
-		if e := enc.Encode(r); e != nil {
+		if e := printJSON(c, r); e != nil {
 			return e
 		}
 	} else if err == nil && text {

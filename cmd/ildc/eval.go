@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -39,9 +38,7 @@ func evalCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(c.OutOrStdout())
-				enc.SetIndent("", "  ")
-				err = enc.Encode(r)
+				err = printJSON(c, r)
 			} else {
 				_, err = fmt.Fprintf(c.OutOrStdout(), "%s on %s (%d samples): %v\n", args[0], r.Measured, r.Metrics.Samples, r.Metrics)
 			}

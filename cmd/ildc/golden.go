@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -70,9 +69,7 @@ func goldenCheckCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(c.OutOrStdout())
-				enc.SetIndent("", "  ")
-				err = enc.Encode(r)
+				err = printJSON(c, r)
 			} else {
 				_, err = fmt.Fprintln(c.OutOrStdout(), r)
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -30,9 +29,7 @@ func inspectCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(c.OutOrStdout())
-				enc.SetIndent("", "  ")
-				err = enc.Encode(i)
+				err = printJSON(c, i)
 			} else {
 				_, err = fmt.Fprint(c.OutOrStdout(), i.Text())
 			}
@@ -82,9 +79,7 @@ func surveyCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			verdicts := ildc.Survey(c.Context(), args, budget)
 			if asJSON {
-				enc := json.NewEncoder(c.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(verdicts)
+				return printJSON(c, verdicts)
 			}
 			count := map[string]int{}
 			fmt.Fprintln(c.OutOrStdout(), "| model | verdict | reached, or why not |\n|---|---|---|")

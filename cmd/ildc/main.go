@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -99,6 +100,13 @@ func exitCode(err error) int {
 		return exitNotMet
 	}
 	return exitFailed
+}
+
+// printJSON writes one object, or one array, to stdout.
+func printJSON(c *cobra.Command, v any) error {
+	enc := json.NewEncoder(c.OutOrStdout())
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }
 
 // exactly is cobra.ExactArgs with a usage error that says what is wanted.
