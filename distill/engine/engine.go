@@ -38,9 +38,10 @@ type Carry struct {
 
 // Options say how to run. The zero value is good.
 type Options struct {
-	Threads       int    // 0: one per core
-	Device        string // "" is the CPU
-	Deterministic bool   // the same inputs give the same bytes, also where another way were faster
+	Threads       int               // 0: one per core
+	Device        string            // "" and "cpu" are the CPU; "cuda:1" is the second of its kind
+	DeviceOptions map[string]string // what the device's own driver is told, by its own names
+	Deterministic bool              // the same inputs give the same bytes, also where another way were faster
 }
 
 // Program is a compiled step with its state. It is not safe for concurrent use; several programs are.

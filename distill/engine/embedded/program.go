@@ -19,15 +19,15 @@ import (
 // program is a compiled step. Its state lies in the memory of the graph's inputs, which no instruction writes; a run that
 // succeeds copies the next state there at its end.
 type program struct {
-	graph   *graph.Graph
-	plan    *plan
-	team    *kernel.Team
-	machine gorgonia.VM // nil where there is nothing to compute
-	carries []carry
-	feeds   []*graph.Value
-	results []*graph.Value
-	failed  error // of the instruction that ended a run
-	closed  bool
+	signature *engine.Signature
+	plan      *plan
+	team      *kernel.Team
+	machine   gorgonia.VM // nil where there is nothing to compute
+	carries   []carry
+	feeds     map[string]*graph.Tensor // where the inputs of a run are copied to
+	results   map[string]*graph.Tensor
+	failed    error // of the instruction that ended a run
+	closed    bool
 }
 
 // carry is one tensor of state.
@@ -36,24 +36,27 @@ type carry struct {
 	now, next *graph.Tensor // next is nil for state that only SetState changes
 }
 
-func newProgram(ctx context.Context, s *engine.Step, threads int) (*program, error) {
-	g, _ := s.Graph.Clone()
-	p := &program{graph: g, plan: newPlan(g), team: kernel.NewTeam(threads)}
-	in, out := byName(g.Inputs), byName(g.Outputs)
-	isState, isNext := map[*graph.Value]bool{}, map[*graph.Value]bool{}
-	for _, c := range s.State {
-		v := in[c.In]
-		state := carry{name: c.In, now: p.plan.tensors[v]}
-		copyData(state.now.Data, c.Initial.Data)
-		if c.Out != "" {
-			state.next = p.plan.tensors[out[c.Out]]
-			isNext[out[c.Out]] = true
-		}
-		isState[v] = true
-		p.carries = append(p.carries, state)
+func newProgram(ctx context.Context, s *engine.Step, signature *engine.Signature, threads int) (*program, error) {
+	g, to := s.Graph.Clone()
+	p := &program{signature: signature, plan: newPlan(g), team: kernel.NewTeam(threads), feeds: map[string]*graph.Tensor{}, results: map[string]*graph.Tensor{}}
+	for _, v := range signature.Feeds {
+		p.feeds[v.Name] = p.plan.tensors[to[v]]
 	}
-	p.feeds = slices.DeleteFunc(slices.Clone(g.Inputs), func(v *graph.Value) bool { return isState[v] })
-	p.results = slices.DeleteFunc(slices.Clone(g.Outputs), func(v *graph.Value) bool { return isNext[v] })
+	for _, v := range signature.Results {
+		p.results[v.Name] = p.plan.tensors[to[v]]
+	}
+	memory := map[string]*graph.Tensor{} // of inputs
+	for _, v := range g.Inputs {
+		memory[v.Name] = p.plan.tensors[v]
+	}
+	next := map[string]*graph.Tensor{}
+	for _, v := range g.Outputs {
+		next[v.Name] = p.plan.tensors[v]
+	}
+	for _, c := range s.State {
+		copyData(memory[c.In].Data, c.Initial.Data)
+		p.carries = append(p.carries, carry{name: c.In, now: memory[c.In], next: next[c.Out]})
+	}
 	var instructions []*instruction
 	for _, n := range g.Nodes {
 		if err := ctx.Err(); err != nil {
@@ -153,38 +156,21 @@ func (p *program) Run(ctx context.Context, in map[string]*graph.Tensor) (map[str
 	if p.closed {
 		return nil, errClosed
 	}
-	if err := p.feed(in); err != nil {
-		return nil, err
+	if err := p.signature.CheckInputs(in); err != nil {
+		return nil, fmt.Errorf("embedded: %w", err)
+	}
+	for name, t := range p.feeds {
+		copyData(t.Data, in[name].Data)
 	}
 	if err := p.compute(ctx); err != nil {
 		return nil, err
 	}
 	out := map[string]*graph.Tensor{}
-	for _, v := range p.results {
-		out[v.Name] = p.plan.tensors[v].Clone()
+	for name, t := range p.results {
+		out[name] = t.Clone()
 	}
 	p.commit()
 	return out, nil
-}
-
-// feed copies the inputs into the program's memory.
-func (p *program) feed(in map[string]*graph.Tensor) error {
-	var errs []error
-	for _, v := range p.feeds {
-		t := in[v.Name]
-		if t == nil {
-			errs = append(errs, fmt.Errorf("embedded: input %q is missing", v.Name))
-		} else if err := fits(t, v); err != nil {
-			errs = append(errs, fmt.Errorf("embedded: input %w", err))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	for _, v := range p.feeds {
-		copyData(p.plan.tensors[v].Data, in[v.Name].Data)
-	}
-	return nil
 }
 
 // compute runs the machine until it is done or ctx ends.
@@ -248,31 +234,17 @@ func (p *program) State(names ...string) (map[string]*graph.Tensor, error) {
 	if p.closed {
 		return nil, errClosed
 	}
-	var errs []error
-	out := map[string]*graph.Tensor{}
-	for _, name := range names {
-		if p.carried(name) == nil {
-			errs = append(errs, fmt.Errorf("embedded: there is no state %q", name))
-		}
+	names, err := p.signature.StateNames(names)
+	if err != nil {
+		return nil, fmt.Errorf("embedded: %w", err)
 	}
+	out := map[string]*graph.Tensor{}
 	for _, c := range p.carries {
-		if len(names) == 0 || slices.Contains(names, c.name) {
+		if slices.Contains(names, c.name) {
 			out[c.name] = c.now.Clone()
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
 	return out, nil
-}
-
-func (p *program) carried(name string) *carry {
-	for i := range p.carries {
-		if p.carries[i].name == name {
-			return &p.carries[i]
-		}
-	}
-	return nil
 }
 
 // SetState implements [engine.Program].
@@ -280,27 +252,13 @@ func (p *program) SetState(state map[string]*graph.Tensor) error {
 	if p.closed {
 		return errClosed
 	}
-	var errs []error
-	inputs := byName(p.graph.Inputs)
-	names := make([]string, 0, len(state))
-	for name := range state {
-		names = append(names, name)
+	if err := p.signature.CheckState(state); err != nil {
+		return fmt.Errorf("embedded: %w", err)
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		if p.carried(name) == nil {
-			errs = append(errs, fmt.Errorf("embedded: there is no state %q", name))
-		} else if state[name] == nil {
-			errs = append(errs, fmt.Errorf("embedded: state %q is nil", name))
-		} else if err := fits(state[name], inputs[name]); err != nil {
-			errs = append(errs, fmt.Errorf("embedded: state %w", err))
+	for _, c := range p.carries {
+		if t := state[c.name]; t != nil {
+			copyData(c.now.Data, t.Data)
 		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	for _, name := range names {
-		copyData(p.carried(name).now.Data, state[name].Data)
 	}
 	return nil
 }
@@ -312,7 +270,7 @@ func (p *program) Close() error {
 	}
 	p.closed = true
 	machine := p.machine
-	p.graph, p.plan, p.team, p.machine, p.carries, p.feeds, p.results = nil, nil, nil, nil, nil, nil, nil
+	p.signature, p.plan, p.team, p.machine, p.carries, p.feeds, p.results = nil, nil, nil, nil, nil, nil, nil
 	if machine == nil {
 		return nil
 	}

@@ -25,8 +25,11 @@ func TestPanicReachesTheCaller(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := compiled.(*program)
-	p.graph.Nodes[0].Attrs = nil
-	p.graph.Nodes[0].Op = "NoSuchOp" // which op.Of does not find
+	for v := range p.plan.tensors {
+		if v.Producer != nil {
+			v.Producer.Op = "NoSuchOp" // which op.Of does not find
+		}
+	}
 	defer func() {
 		if r, ok := recover().(string); !ok || !strings.Contains(r, "nil pointer") {
 			t.Errorf("recovered %v", r)
