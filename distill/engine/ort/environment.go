@@ -1,0 +1,42 @@
+//go:build cgo
+
+package ort
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	onnxruntime "github.com/yalue/onnxruntime_go"
+)
+
+// ErrUnavailable is wrapped by the errors of New.
+var ErrUnavailable = errors.New("ONNX Runtime is not available")
+
+// environment is ONNX Runtime's, of which a process has one. It is never torn down: the host process may use it, too.
+var environment struct {
+	sync.Mutex
+	library string // that this package loaded; "" where the host did
+}
+
+// load makes the environment from a library, or takes the one that is there.
+func load(library string) error {
+	environment.Lock()
+	defer environment.Unlock()
+	if onnxruntime.IsInitialized() {
+		if environment.library != "" && library != "" && environment.library != library {
+			return fmt.Errorf("%w: a process can load one library, and has loaded %s", ErrUnavailable, environment.library)
+		}
+		return nil
+	}
+	if library == "" {
+		return fmt.Errorf("%w: no library was named", ErrUnavailable)
+	}
+	onnxruntime.SetSharedLibraryPath(library)
+	// Failures come back as errors; what is logged beside them would only clutter the terminal.
+	if err := onnxruntime.InitializeEnvironment(onnxruntime.WithLogLevelFatal()); err != nil {
+		return fmt.Errorf("%w: %s: %w (version 1.24 or newer is needed; `ildc runtime install` gets one)", ErrUnavailable, library, err)
+	}
+	environment.library = library
+	return nil
+}
