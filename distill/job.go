@@ -28,7 +28,8 @@ type Job struct {
 	Options    Options
 	Checkpoint string         // folder that checkpoints are written to; "" writes none
 	Resume     bool           // go on from the folder's checkpoint, where there is one
-	Force      bool           // train also where the teacher is near chance on the data
+	Force      bool           // train also where the teacher is near chance on the data, or a step needs more than Memory
+	Memory     int64          // bytes that a training step may take, see [ErrMemory]; 0 is not checked
 	Symbols    map[string]int // sizes of symbolic extents other than the batch
 	Progress   func(Progress) // may be nil; called from one goroutine
 	Logger     *slog.Logger   // may be nil

@@ -3,10 +3,7 @@ package distill
 import (
 	"context"
 	"fmt"
-	"maps"
-	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ildc/ildc/graph"
@@ -37,7 +34,6 @@ func (j Job) Run(ctx context.Context) (*Result, error) {
 type run struct {
 	session
 	at      checkpoint // where it is; State is filled in when it is written
-	terms   []Term
 	started time.Time
 	written time.Time
 	before  float64 // seconds of earlier parts of the run
@@ -45,27 +41,17 @@ type run struct {
 
 // start prepares everything that comes before the first step, or goes on from a checkpoint.
 func (j *Job) start(ctx context.Context, o Options) (_ *run, err error) {
-	if err := j.batchable(ctx, &o); err != nil {
+	s, err := j.open(ctx, o)
+	if err != nil {
 		return nil, err
 	}
-	r := &run{session: session{job: j, o: o}}
+	r := &run{session: *s}
 	defer func() {
 		if err != nil {
 			r.close()
 		}
 	}()
-	classes := j.Train.Spec().Classes
-	if r.copies, err = prepare(j.Teacher, j.Student, j.binding(o.Batch), o.Task, classes, j.ownInputs()); err != nil {
-		return nil, err
-	}
-	if err := r.copies.checkPairs(j.Pairs); err != nil {
-		return nil, err
-	}
-	o.settle(len(r.copies.running) > 0)
-	r.o = o
-	r.labelled = r.copies.classify && classes > 0 && r.labelsFit(classes)
-	r.goal = objective{weights: o.Losses, temperature: o.Temperature, pairs: j.Pairs, labelled: r.labelled, optimiser: o.Optimiser}
-	fingerprint, err := j.fingerprint(o)
+	fingerprint, err := j.fingerprint(r.o)
 	if err != nil {
 		return nil, err
 	}
@@ -117,12 +103,6 @@ func (j *Job) batchable(ctx context.Context, o *Options) error {
 	return nil
 }
 
-// labelsFit says whether the first output has one logit per class.
-func (r *run) labelsFit(classes int) bool {
-	shape := r.copies.student.ByName()[r.copies.outputs[0].student].Shape
-	return len(shape) == 2 && shape[1].Is(classes)
-}
-
 func (j *Job) resumable(fingerprint string) (*checkpoint, error) {
 	if j.Checkpoint == "" {
 		return nil, nil
@@ -142,22 +122,7 @@ func (j *Job) resumable(fingerprint string) (*checkpoint, error) {
 }
 
 func (r *run) compileAll(ctx context.Context) error {
-	step, err := r.copies.trainingStep(r.goal)
-	if err != nil {
-		return err
-	}
-	for _, v := range step.Graph.Outputs {
-		if name, ok := strings.CutPrefix(v.Name, lossOutput+"/"); ok {
-			t := Term{Name: name, Weight: r.o.Losses[name]}
-			for _, l := range FeatureLosses() {
-				if l.Name == name {
-					t.Pairs = r.copies.taken(r.goal.pairs, l)
-				}
-			}
-			r.terms = append(r.terms, t)
-		}
-	}
-	if r.train, err = r.job.compile(ctx, step); err != nil {
+	if err := r.compileTraining(ctx); err != nil {
 		return err
 	}
 	for _, e := range []struct {
@@ -173,15 +138,6 @@ func (r *run) compileAll(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// taken names the pairs that a feature loss takes.
-func (c *copies) taken(pairs []Pair, l FeatureLoss) []string {
-	var names []string
-	for _, f := range c.features(pairs, l, c.teacher.ByName(), c.training.ByName()) {
-		names = append(names, f.Name)
-	}
-	return names
 }
 
 // begin is what a run does before its first step, and a resumed one does not.
@@ -261,24 +217,12 @@ func (r *run) advance(ctx context.Context, batch map[string]*graph.Tensor) error
 	if steps == 0 {
 		steps = 1000 // while the number of steps is being timed, all of them warm up
 	}
-	in := maps.Clone(batch)
-	in[learningRateInput] = graph.FromFloat32([]int{1}, []float32{float32(r.o.Schedule.At(r.at.Step, steps))})
-	out, err := r.train.run(ctx, in)
+	losses, err := r.step(ctx, batch, r.at.Step, steps)
 	if err != nil {
 		return err
 	}
-	for name, t := range out {
-		term, isTerm := strings.CutPrefix(name, lossOutput+"/")
-		if name == lossOutput {
-			term, isTerm = "total", true
-		}
-		if isTerm {
-			loss := float64(t.Float32s()[0])
-			if math.IsNaN(loss) || math.IsInf(loss, 0) {
-				return fmt.Errorf("distill: step %d: %w", r.at.Step, errNotFinite)
-			}
-			r.at.Sums[term] += loss
-		}
+	for term, loss := range losses {
+		r.at.Sums[term] += loss
 	}
 	r.at.Step++
 	r.at.Count++

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"strings"
 
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
@@ -12,16 +14,52 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// session holds the compiled programs of a run.
+// session holds what a run is made of, and its compiled programs.
 type session struct {
 	job      *Job
-	o        Options
+	o        Options // settled
 	copies   *copies
 	labelled bool
 	goal     objective
+	terms    []Term // of the compiled training step
 
 	train, evalTeacher, evalStudent *compiled
 	teacherOutputs                  []map[string]*graph.Tensor // on the validation part, by batch
+}
+
+// open settles the batch, and assembles what a run is made of. It refuses a job whose training step the memory there is does not hold.
+func (j *Job) open(ctx context.Context, o Options) (*session, error) {
+	if err := j.batchable(ctx, &o); err != nil {
+		return nil, err
+	}
+	s, err := j.assemble(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.copies.checkPairs(j.Pairs); err != nil {
+		return nil, err
+	}
+	return s, s.checkMemory()
+}
+
+// assemble prepares the training copies, and settles what depends on them.
+func (j *Job) assemble(o Options) (*session, error) {
+	classes := j.Train.Spec().Classes
+	c, err := prepare(j.Teacher, j.Student, j.binding(o.Batch), o.Task, classes, j.ownInputs())
+	if err != nil {
+		return nil, err
+	}
+	o.settle(len(c.running) > 0)
+	s := &session{job: j, o: o, copies: c}
+	s.labelled = c.classify && classes > 0 && s.labelsFit(classes)
+	s.goal = objective{weights: o.Losses, temperature: o.Temperature, pairs: j.Pairs, labelled: s.labelled, optimiser: o.Optimiser}
+	return s, nil
+}
+
+// labelsFit says whether the first output has one logit per class.
+func (s *session) labelsFit(classes int) bool {
+	shape := s.copies.student.ByName()[s.copies.outputs[0].student].Shape
+	return len(shape) == 2 && shape[1].Is(classes)
 }
 
 // compiled is a program with the step it runs.
@@ -48,6 +86,62 @@ func (j *Job) compile(ctx context.Context, s *engine.Step) (*compiled, error) {
 
 func (c *compiled) run(ctx context.Context, batch map[string]*graph.Tensor) (map[string]*graph.Tensor, error) {
 	return runOn(ctx, c.Program, c.step, batch)
+}
+
+// compileTraining compiles the training step, and tells its terms.
+func (s *session) compileTraining(ctx context.Context) error {
+	step, err := s.copies.trainingStep(s.goal)
+	if err != nil {
+		return err
+	}
+	for _, v := range step.Graph.Outputs {
+		if name, ok := strings.CutPrefix(v.Name, lossOutput+"/"); ok {
+			t := Term{Name: name, Weight: s.o.Losses[name]}
+			for _, l := range FeatureLosses() {
+				if l.Name == name {
+					t.Pairs = s.copies.taken(s.goal.pairs, l)
+				}
+			}
+			s.terms = append(s.terms, t)
+		}
+	}
+	s.train, err = s.job.compile(ctx, step)
+	return err
+}
+
+// taken names the pairs that a feature loss takes.
+func (c *copies) taken(pairs []Pair, l FeatureLoss) []string {
+	var names []string
+	for _, f := range c.features(pairs, l, c.teacher.ByName(), c.training.ByName()) {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// step takes training step i of so many, and gives the loss of each term, before its weight, and "total".
+func (s *session) step(ctx context.Context, batch map[string]*graph.Tensor, i, steps int) (map[string]float64, error) {
+	in := maps.Clone(batch)
+	in[learningRateInput] = graph.FromFloat32([]int{1}, []float32{float32(s.o.Schedule.At(i, steps))})
+	out, err := s.train.run(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	losses := map[string]float64{}
+	for name, t := range out {
+		term, isTerm := strings.CutPrefix(name, lossOutput+"/")
+		if name == lossOutput {
+			term, isTerm = "total", true
+		}
+		if !isTerm {
+			continue
+		}
+		loss := float64(t.Float32s()[0])
+		if math.IsNaN(loss) || math.IsInf(loss, 0) {
+			return nil, fmt.Errorf("distill: step %d: %w", i, errNotFinite)
+		}
+		losses[term] = loss
+	}
+	return losses, nil
 }
 
 // stateNames lists those state tensors of c that another program has, too.

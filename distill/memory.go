@@ -1,0 +1,70 @@
+package distill
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	"github.com/ildc/ildc/graph/pass"
+)
+
+// ErrMemory says that a training step needs more memory than there is.
+var ErrMemory = errors.New("not enough memory")
+
+// checkMemory refuses a training step that needs more memory than the job may take, before anything of it is allocated.
+func (s *session) checkMemory() error {
+	free := s.job.Memory
+	if free <= 0 {
+		return nil
+	}
+	need, err := s.stepMemory()
+	if err != nil || need <= free {
+		return err
+	}
+	if s.job.Force {
+		s.job.log().Warn("a training step needs more memory than there is", "batch", s.o.Batch, "need", gigabytes(need), "free", gigabytes(free))
+		return nil
+	}
+	// The largest batch that fits lies below the first that does not.
+	fits := sort.Search(s.o.Batch-1, func(i int) bool {
+		o := s.o
+		o.Batch = i + 1
+		smaller, e := s.job.assemble(o)
+		if e == nil {
+			need, e = smaller.stepMemory()
+		}
+		err = errors.Join(err, e)
+		return need > free
+	})
+	if err != nil {
+		return err
+	}
+	way := fmt.Sprintf("batches of %d or less fit (--batch)", fits)
+	if fits == 0 {
+		way = "a batch of 1 does not fit either: take smaller models"
+	}
+	return fmt.Errorf("distill: %w: a training step of batch %d needs about %s, and %s are free: %s; --force tries it nevertheless",
+		ErrMemory, s.o.Batch, gigabytes(need), gigabytes(free), way)
+}
+
+// stepMemory estimates the bytes that training takes: the step's constants, two sets of its state (what a run reads, and what it writes),
+// its inputs, and what is alive at one time while it runs.
+func (s *session) stepMemory() (int64, error) {
+	step, err := s.copies.trainingStep(s.goal)
+	if err != nil {
+		return 0, err
+	}
+	lowered, err := pass.Lower(step.Graph, s.job.Engine.Native())
+	if err != nil {
+		return 0, err
+	}
+	pass.DeadCode(lowered)
+	m := pass.MemoryOf(lowered)
+	need := m.Constants + m.Inputs + m.Live // the inputs hold one set of the state
+	for _, c := range step.State {
+		need += c.Initial.Bytes()
+	}
+	return need, nil
+}
+
+func gigabytes(bytes int64) string { return fmt.Sprintf("%.2f GB", float64(bytes)/1e9) }
