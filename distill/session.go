@@ -118,10 +118,10 @@ func (c *copies) taken(pairs []Pair, l FeatureLoss) []string {
 	return names
 }
 
-// step takes training step i of so many, and gives the loss of each term, before its weight, and "total".
-func (s *session) step(ctx context.Context, batch map[string]*graph.Tensor, i, steps int) (map[string]float64, error) {
+// step takes training step i, and gives the loss of each term, before its weight, and "total".
+func (s *session) step(ctx context.Context, batch map[string]*graph.Tensor, rate float64, i int) (map[string]float64, error) {
 	in := maps.Clone(batch)
-	in[learningRateInput] = graph.FromFloat32([]int{1}, []float32{float32(s.o.Schedule.At(i, steps))})
+	in[learningRateInput] = graph.FromFloat32([]int{1}, []float32{float32(rate)})
 	out, err := s.train.run(ctx, in)
 	if err != nil {
 		return nil, err
