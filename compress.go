@@ -22,6 +22,7 @@ import (
 var (
 	ErrInterrupted       = distill.ErrInterrupted
 	ErrTeacherNearChance = distill.ErrTeacherNearChance
+	ErrMemory            = distill.ErrMemory
 )
 
 // Compress runs the whole pipeline. A result whose requirements (budget, least score) are not all met is given without an error, with
@@ -98,10 +99,22 @@ func (p *plan) job(student *graph.Graph) distill.Job {
 		Checkpoint: o.Checkpoint, Resume: o.Resume, Force: o.Force, Symbols: p.data.symbols, Progress: o.Progress, Logger: o.Logger}
 }
 
+// trainingJob is the distillation of the student in the form that it is trained in. It says whether there is batch norm to fold again.
+func (p *plan) trainingJob(ctx context.Context) (job distill.Job, unfolded bool, err error) {
+	job = p.job(p.student)
+	if job.Memory = p.options.Memory; job.Memory == 0 && onProcessor(p.options.EngineOptions) {
+		job.Memory = freeMemory(machine)
+	}
+	unfolded, err = p.unfold(ctx, &job)
+	return job, unfolded, err
+}
+
+// onProcessor says whether steps run in the machine's own memory.
+func onProcessor(o engine.Options) bool { return o.Device == "" || o.Device == "cpu" }
+
 // train distils, and gives the trained student.
 func (p *plan) train(ctx context.Context, data *parts) (*graph.Graph, error) {
-	job := p.job(p.student)
-	unfolded, err := p.unfold(ctx, &job)
+	job, unfolded, err := p.trainingJob(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,9 @@ func (p *parts) measured() (dataset.Dataset, string) {
 func (d Data) open(ctx context.Context, teacher, student *graph.Graph, seed uint64) (*parts, error) {
 	p := &parts{}
 	all := d.Train
+	if d.whole {
+		d.Open.Holdout = 1
+	}
 	switch {
 	case d.Path != "" && d.Train != nil:
 		return nil, errors.New("ildc: data is given by a path and by a dataset: give one of them")
@@ -57,6 +60,13 @@ func (d Data) open(ctx context.Context, teacher, student *graph.Graph, seed uint
 	}
 	if p.test != nil && p.test.Len() == 0 {
 		p.test = nil
+	}
+	if d.whole {
+		if all.Len() == 0 { // a path that is not split by itself is all held out
+			all = p.test
+		}
+		p.train, p.validation, p.test = all, all, nil
+		return p, p.bind(d, teacher, student)
 	}
 	fraction := d.Validation
 	if fraction == 0 {

@@ -31,7 +31,8 @@ type Options struct {
 	Checkpoint string  // folder for checkpoints
 	Resume     bool    // go on from the checkpoint in that folder
 	MinScore   float64 // least test accuracy of the student, or agreement where there are no labels, 0 to 1
-	Force      bool    // train also where the teacher is near chance on the data
+	Memory     int64   // bytes that a training step may take, see [ErrMemory]; default: what the processor has free, where that is known
+	Force      bool    // train also where the teacher is near chance on the data, or a step needs more than Memory
 
 	Progress func(distill.Progress) // may be nil; called from one goroutine
 	Logger   *slog.Logger           // may be nil
@@ -50,6 +51,8 @@ type Data struct {
 	Validation float64        // fraction of the training data that is held out to choose the best state; default 0.1
 	Symbols    map[string]int // sizes of symbolic extents other than the batch
 	Synthetic  int            // number of synthetic samples where there is no data; default 2048
+
+	whole bool // all samples are for training, in their order, as a benchmark feeds them
 }
 
 const (

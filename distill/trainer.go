@@ -28,7 +28,10 @@ func (j Job) Trainer(ctx context.Context) (*Trainer, error) {
 	if s.goal.variances, err = s.calibrate(ctx); err != nil {
 		return nil, err
 	}
-	return &Trainer{s: s}, s.compileTraining(ctx)
+	if err := s.compileTraining(ctx); err != nil {
+		return nil, err
+	}
+	return &Trainer{s: s}, nil
 }
 
 // Batches gives the first n batches of the training data, or as many as it fills: in its order, and not augmented.
