@@ -12,7 +12,6 @@ import (
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
-	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 )
@@ -60,7 +59,7 @@ type Benchmark struct {
 	Variances map[string]float64 `json:"variances,omitempty"`  // what terms are divided by, see [distill.Trainer.Variances]
 	First     map[string]float64 `json:"first_loss,omitempty"` // of each term in the very first step, before its weight, and "total"
 	Last      map[string]float64 `json:"last_loss,omitempty"`  // of the last measured step
-	Student   []byte             `json:"-"`                    // as ONNX, in the form that it is trained in, before the first step
+	Student   *graph.Graph       `json:"-"`                    // in the form that it is trained in, before the first step
 }
 
 // BenchSides are the two models of a training step.
@@ -163,10 +162,7 @@ func BenchTraining(ctx context.Context, o Options, t Timing) (*Benchmark, error)
 	b := newBenchmark(o.Teacher, job.Engine, o.EngineOptions)
 	b.Training, b.Batch = true, trainer.Batch()
 	b.Sides = &BenchSides{p.result.Teacher, p.result.Student}
-	b.Losses, b.Variances, b.Pairs = trainer.Terms(), trainer.Variances(), p.result.Pairs
-	if b.Student, err = exporter.Marshal(job.Student, exporter.Options{}); err != nil {
-		return nil, err
-	}
+	b.Student, b.Losses, b.Variances, b.Pairs = job.Student, trainer.Terms(), trainer.Variances(), p.result.Pairs
 	return b, b.measure(t, func(i int) (err error) {
 		b.Last, err = trainer.Step(ctx, batches[i%len(batches)].Inputs)
 		if i == 0 {

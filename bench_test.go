@@ -16,6 +16,7 @@ import (
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/exporter"
 )
 
 const digits = "testdata/digits/teacher.onnx"
@@ -98,7 +99,11 @@ func TestBenchTraining(t *testing.T) {
 	if !(first.Last["total"] < first.First["total"]) {
 		t.Errorf("the loss on one batch goes from %v to %v", first.First, first.Last)
 	}
-	o.Budget, o.Student = "", ildc.Bytes(first.Student)
+	student, err := exporter.Marshal(first.Student, exporter.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Budget, o.Student = "", ildc.Bytes(student)
 	second, err := ildc.BenchTraining(ctx, o, ildc.Timing{Steps: 1})
 	if err != nil {
 		t.Fatal(err)

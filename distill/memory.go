@@ -22,7 +22,7 @@ func (s *session) checkMemory() error {
 		return err
 	}
 	if s.job.Force {
-		s.job.log().Warn("a training step needs more memory than there is", "batch", s.o.Batch, "need", gigabytes(need), "free", gigabytes(free))
+		s.job.log().Warn("a training step needs more memory than there is", "batch", s.o.Batch, "need", size(need), "free", size(free))
 		return nil
 	}
 	// The largest batch that fits lies below the first that does not.
@@ -44,7 +44,7 @@ func (s *session) checkMemory() error {
 		way = "a batch of 1 does not fit either: take smaller models"
 	}
 	return fmt.Errorf("distill: %w: a training step of batch %d needs about %s, and %s are free: %s; --force tries it nevertheless",
-		ErrMemory, s.o.Batch, gigabytes(need), gigabytes(free), way)
+		ErrMemory, s.o.Batch, size(need), size(free), way)
 }
 
 // stepMemory estimates the bytes that training takes: the step's constants, two sets of its state (what a run reads, and what it writes),
@@ -67,4 +67,14 @@ func (s *session) stepMemory() (int64, error) {
 	return need, nil
 }
 
-func gigabytes(bytes int64) string { return fmt.Sprintf("%.2f GB", float64(bytes)/1e9) }
+// size writes bytes in powers of 1000.
+func size(bytes int64) string {
+	b := float64(bytes)
+	switch {
+	case b < 1e6:
+		return fmt.Sprintf("%.1f kB", b/1e3)
+	case b < 1e9:
+		return fmt.Sprintf("%.1f MB", b/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", b/1e9)
+}

@@ -16,6 +16,7 @@ func compressCommand() *cobra.Command {
 		data       dataFlags
 		student    studentFlags
 		engine     engineFlags
+		memory     memoryFlag
 		train      trainFlags
 		o          ildc.Options
 		seed       uint64
@@ -41,7 +42,10 @@ func compressCommand() *cobra.Command {
 			if o.Train, err = train.parse(seed); err != nil {
 				return err
 			}
-			if o.Engine, o.EngineOptions, err = engine.open(); err != nil {
+			if o.Engine, o.EngineOptions, err = engine.open(c); err != nil {
+				return err
+			}
+			if o.Memory, err = memory.parse(); err != nil {
 				return err
 			}
 			if o.Progress, err = progress(c.ErrOrStderr(), progressAs); err != nil {
@@ -83,11 +87,12 @@ func compressCommand() *cobra.Command {
 	data.register(f, true)
 	train.register(f)
 	engine.register(f)
+	memory.register(f)
 	f.Uint64Var(&seed, "seed", 0, "of everything random; the same seed gives the same bytes")
 	f.StringVar(&o.Checkpoint, "checkpoint", "", "folder for checkpoints")
 	f.StringVar(&resume, "resume", "", "folder of checkpoints to go on from")
 	f.Float64Var(&o.MinScore, "min-accuracy", 0, "least test accuracy, 0 to 1 (agreement with the teacher, where there are no labels)")
-	f.BoolVar(&o.Force, "force", false, "train also where the teacher is near chance on the data")
+	f.BoolVar(&o.Force, "force", false, "train also where the teacher is near chance on the data, or a step needs more memory than there is")
 	f.StringVar(&progressAs, "progress", "auto", "auto, plain, json or none")
 	f.BoolVar(&asJSON, "json", false, "print the result as one JSON object")
 	f.BoolVarP(&verbose, "verbose", "v", false, "log what is done")

@@ -169,13 +169,40 @@ func (e *engineFlags) register(f *pflag.FlagSet) {
 	f.IntVar(&e.threads, "threads", 0, "threads of the engine (default: one per core)")
 }
 
-func (e *engineFlags) open() (engine.Engine, engine.Options, error) {
+func (e *engineFlags) open(c *cobra.Command) (engine.Engine, engine.Options, error) {
 	o := engine.Options{Threads: e.threads}
 	switch e.name {
 	case "auto", "embedded":
 		return embedded.New(), o, nil
 	}
 	return nil, o, usageError{fmt.Errorf("--engine %q: there are auto and embedded", e.name)}
+}
+
+// memoryFlag bounds what a training step takes.
+type memoryFlag string
+
+func (m *memoryFlag) register(f *pflag.FlagSet) {
+	f.StringVar((*string)(m), "memory", "", "what a training step may take, as 8GB (default: what is free)")
+}
+
+func (m memoryFlag) parse() (int64, error) {
+	if m == "" {
+		return 0, nil
+	}
+	b, err := models.ParseBudget("bytes=" + string(m))
+	if err != nil || len(b) != 1 || b[0].Ratio || b[0].Value < 1 {
+		return 0, usageError{fmt.Errorf("--memory %q: want a size, as 8GB", string(m))}
+	}
+	return int64(b[0].Value), nil
+}
+
+// all lists the engines that there are, or the one that is named.
+func (e *engineFlags) all(c *cobra.Command) ([]string, error) {
+	one, _, err := e.open(c)
+	if err != nil {
+		return nil, err
+	}
+	return []string{one.Name()}, nil
 }
 
 // trainFlags say how to train.
@@ -189,19 +216,26 @@ type trainFlags struct {
 	clip      float64
 }
 
-func (t *trainFlags) register(f *pflag.FlagSet) {
+// registerStep registers what a training step is.
+func (t *trainFlags) registerStep(f *pflag.FlagSet) {
 	o := &t.options
 	f.StringVar(&t.losses, "losses", "", "terms and their weights, as kd,hint=2,at=0.5 (default "+distill.DefaultLosses().String()+")")
-	f.IntVar(&o.Epochs, "epochs", 0, "passes over the training data (default 10)")
-	f.IntVar(&o.Steps, "steps", 0, "training steps, instead of epochs")
-	f.DurationVar(&t.duration, "time", 0, "time to train for, as 10m, instead of epochs")
-	f.IntVar(&o.Batch, "batch", 0, "samples per step (default 64)")
 	f.Float64Var(&o.LearnRate, "lr", 0, "peak learning rate (default 0.02 for sgd, 0.001 for adamw)")
 	f.StringVar(&t.optimiser, "optimizer", "auto", strings.Join(distill.Optimisers, ", ")+" (auto: sgd with batch norm, adamw without)")
 	f.Float64Var(&t.decay, "weight-decay", 5e-4, "decay of weights; biases and batch norm have none")
 	f.Float64Var(&t.clip, "clip", 5, "global norm that gradients are clipped to; 0: not clipped")
 	f.Float64Var(&o.Temperature, "temperature", 0, "of kd (default 4)")
 	f.StringVar(&t.task, "task", "auto", "auto, classify or regress")
+}
+
+// register registers what a run is: its steps, and how many there are.
+func (t *trainFlags) register(f *pflag.FlagSet) {
+	t.registerStep(f)
+	o := &t.options
+	f.IntVar(&o.Batch, "batch", 0, "samples per step (default 64)")
+	f.IntVar(&o.Epochs, "epochs", 0, "passes over the training data (default 10)")
+	f.IntVar(&o.Steps, "steps", 0, "training steps, instead of epochs")
+	f.DurationVar(&t.duration, "time", 0, "time to train for, as 10m, instead of epochs")
 	f.IntVar(&o.EvalEvery, "eval-every", 0, "steps between validations (default: an epoch, at least ten a run)")
 	f.IntVar(&o.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: about half a minute)")
 }

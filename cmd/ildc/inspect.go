@@ -75,7 +75,7 @@ func surveyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "survey MODEL.onnx…",
 		Short: "Tell of many models which can be compressed, and why not",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  some("MODEL.onnx"),
 		RunE: func(c *cobra.Command, args []string) error {
 			verdicts := ildc.Survey(c.Context(), args, budget)
 			if asJSON {

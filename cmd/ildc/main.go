@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -62,6 +63,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	for _, c := range []func() *cobra.Command{compressCommand, planCommand, matchCommand, inspectCommand, surveyCommand, evalCommand, goldenCommand, versionCommand} {
 		root.AddCommand(c())
 	}
+	root.AddCommand(benchCommand(args))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
@@ -89,7 +91,10 @@ var errReported = errors.New("reported")
 
 func exitCode(err error) int {
 	var usage usageError
+	var process *exec.ExitError
 	switch {
+	case errors.As(err, &process) && process.ExitCode() > 0: // what a process of our own has ended with
+		return process.ExitCode()
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.Is(err, ildc.ErrInterrupted) || errors.Is(err, context.Canceled):
@@ -114,6 +119,16 @@ func exactly(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) != len(names) {
 			return usageError{fmt.Errorf("%s takes %d arguments %v, and got %d", c.CommandPath(), len(names), names, len(args))}
+		}
+		return nil
+	}
+}
+
+// some is cobra.MinimumNArgs(1) with a usage error that says what is wanted.
+func some(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usageError{fmt.Errorf("%s takes one %s or more", c.CommandPath(), name)}
 		}
 		return nil
 	}
