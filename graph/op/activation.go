@@ -79,7 +79,7 @@ func each(f func(n *graph.Node, x float64) float64) func(*graph.Node, []*graph.T
 func reluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x := n.Inputs[0]
 	zero := b.Scalar(x.DType, 0)
-	return []*graph.Value{b.Op("Where", nil, b.Op("Greater", nil, n.Outputs[0], zero), dy[0], zero)}
+	return []*graph.Value{b.Op("ildc.MaskGrad", nil, dy[0], b.Op("Greater", nil, n.Outputs[0], zero))}
 }
 
 // where x > 0: dy, where x < 0: α·dy, else 0
@@ -119,15 +119,22 @@ func tanhGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
 
 // strictly between the bounds: dy, else 0
 func clipGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-	x, d := n.Inputs[0], dy[0]
-	zero := b.Scalar(x.DType, 0)
+	x := n.Inputs[0]
+	var inside *graph.Value
 	if low := n.Input(1); low != nil {
-		d = b.Op("Where", nil, b.Op("Greater", nil, x, reshape(b, low)), d, zero)
+		inside = b.Op("Greater", nil, x, reshape(b, low))
 	}
 	if high := n.Input(2); high != nil {
-		d = b.Op("Where", nil, b.Op("Less", nil, x, reshape(b, high)), d, zero)
+		below := b.Op("Less", nil, x, reshape(b, high))
+		if inside != nil {
+			below = b.Op("And", nil, inside, below)
+		}
+		inside = below
 	}
-	return []*graph.Value{d}
+	if inside == nil {
+		return dy
+	}
+	return []*graph.Value{b.Op("ildc.MaskGrad", nil, dy[0], inside)}
 }
 
 func clipShape(n *graph.Node) ([]Type, error) {

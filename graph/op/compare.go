@@ -51,10 +51,27 @@ func comparisons() []*Spec {
 		compare("GreaterOrEqual", func(a, b float64) bool { return a >= b }),
 		compare("And", func(a, b float64) bool { return a != 0 && b != 0 }),
 		compare("Or", func(a, b float64) bool { return a != 0 || b != 0 }),
+		{Type: "MaskGrad", Domain: Macro, Least: 2, Most: 2, Shape: sameAsFirst, Eval: maskGradEval, Lower: maskGradLower},
 		{Type: "Where", AnyType: true, Least: 3, Most: 3, Shape: whereShape, Channels: broadcastChannels, Grad: whereGrad, Eval: whereEval},
 		variadic("Max", math.Max, extremeGrad), variadic("Min", math.Min, extremeGrad),
 		variadic("Sum", func(a, b float64) float64 { return a + b }, sumGrad), mean,
 	}
+}
+
+// MaskGrad(dY [...], keep bool [...]) is dY where keep, else 0: what gradients at kinks come down to. dY is finite, so that an engine may
+// multiply.
+func maskGradLower(b *graph.Builder, n *graph.Node) []*graph.Value {
+	return []*graph.Value{b.Op("Where", nil, n.Inputs[1], n.Inputs[0], b.Scalar(n.Inputs[0].DType, 0))}
+}
+
+func maskGradEval(_ *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+	dy, keep := in[0].Values(), in[1].Values()
+	for i := range dy {
+		if keep[i] == 0 {
+			dy[i] = 0
+		}
+	}
+	return []*graph.Tensor{graph.FromValues(in[0].DType, in[0].Dims, dy)}, nil
 }
 
 // elemAt is element i of a vector, or the one of a scalar.

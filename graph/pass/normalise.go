@@ -12,7 +12,7 @@ import (
 // whatever is learnt of the copy can be said of the original. Nodes that the op table does not have stay as they are.
 func Normalise(g *graph.Graph) (*graph.Graph, error) {
 	opset := g.Opsets[""]
-	n, err := rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
+	n, err := Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
 		if s := op.Of(n); s != nil && s.Upgrade != nil {
 			return s.Upgrade(b, n, opset)
 		}
@@ -37,7 +37,7 @@ func Infer(g *graph.Graph) error {
 
 // Lower copies g with its macro ops replaced by their decompositions into standard ops, but for those that are named native.
 func Lower(g *graph.Graph, native []string) (*graph.Graph, error) {
-	n, err := rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
+	n, err := Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
 		if s := op.Of(n); s != nil && s.Lower != nil && !slices.Contains(native, n.Op) {
 			return s.Lower(b, n)
 		}

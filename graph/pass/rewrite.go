@@ -7,10 +7,10 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// rewrite copies g, passing each node through f in topological order. f appends what stands in the node's place and gives
+// Rewrite copies g, passing each node through f in topological order. f appends what stands in the node's place and gives
 // the values for its outputs, or nil to keep the node. Shapes are inferred on the way, so that f sees those of the inputs.
 // Values keep their names.
-func rewrite(g *graph.Graph, f func(b *graph.Builder, n *graph.Node) []*graph.Value) (_ *graph.Graph, err error) {
+func Rewrite(g *graph.Graph, f func(b *graph.Builder, n *graph.Node) []*graph.Value) (_ *graph.Graph, err error) {
 	g, _ = g.Clone()
 	b := graph.NewBuilder(g, inferDeclared)
 	defer b.Guard(&err)

@@ -44,7 +44,7 @@ func Specialise(g *graph.Graph, bind Binding) (*graph.Graph, error) {
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	g, err := rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
+	g, err := Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
 		if s := op.Of(n); rebatch && s != nil && s.Rebatch != nil {
 			return s.Rebatch(b, n, bind.Batch)
 		}

@@ -13,7 +13,7 @@ import (
 func TrainingForm(g *graph.Graph) (t *graph.Graph, next map[string]string, err error) {
 	next = map[string]string{}
 	var running []*graph.Value
-	t, err = rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
+	t, err = Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
 		s := op.Of(n)
 		if s == nil || s.Train == nil {
 			return nil

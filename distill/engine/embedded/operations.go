@@ -73,6 +73,7 @@ var operations = map[key]operation{
 	{"", "And"}:            {kernel: binary(&kernel.And), inPlace: true},
 	{"", "Or"}:             {kernel: binary(&kernel.Or), inPlace: true},
 	{"", "Where"}:          {kernel: where, inPlace: true},
+	{op.Macro, "MaskGrad"}: {},
 
 	{"", "Relu"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Relu }), inPlace: true},
 	{"", "Elu"}:         {kernel: unary(elu), inPlace: true},

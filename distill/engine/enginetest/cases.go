@@ -209,6 +209,7 @@ func elementwiseCases() (all []opCase) {
 	} {
 		all = append(all, opCase{fmt.Sprintf("Where %v %v %v", in[0].Dims, in[1], in[2]), "Where", nil, in, 1})
 	}
+	all = append(all, opCase{"MaskGrad", "ildc.MaskGrad", nil, list(normal(4, 6), flags(4, 6)), 1})
 	edges := graph.FromFloat32([]int{2, 5}, []float32{-2, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, -2.5})
 	for _, op := range []string{"Relu", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Neg", "Abs", "Exp", "Sign", "Floor", "Ceil", "Round", "Identity",
 		"Elu", "Softplus", "Gelu", "Erf", "HardSigmoid", "HardSwish"} {

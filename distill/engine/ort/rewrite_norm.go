@@ -1,0 +1,151 @@
+package ort
+
+import (
+	"github.com/ildc/ildc/graph"
+)
+
+// Batch norm's variance is most exact from centred values, which takes a pass over them. Where a convolution comes before, its bias
+// can centre by the running mean for nothing: what is left of the mean is small, and E[x²] − E[x]² loses no precision to it.
+
+// centrable finds the convolutions whose output only a batch norm in training form and its gradient read, and whose running mean is
+// known before the convolution runs.
+func centrable(g *graph.Graph) map[string]string {
+	consumers := g.Consumers()
+	known := map[*graph.Value]bool{}
+	for _, v := range g.Inputs {
+		known[v] = true
+	}
+	for _, v := range g.Outputs {
+		consumers[v] = append(consumers[v], nil)
+	}
+	found := map[string]string{}
+	for _, n := range g.Nodes {
+		if n.OpName() != "ildc.BatchNormTrain" {
+			continue
+		}
+		x, mean := n.Inputs[0], n.Inputs[3]
+		if x.DType != graph.Float32 || x.Producer == nil || x.Producer.OpName() != "Conv" || !known[mean] {
+			continue
+		}
+		only := func(v *graph.Value, norm bool) bool {
+			for _, c := range consumers[v] {
+				if c == nil || c != n && (c.OpName() != "ildc.BatchNormGrad" || c.Inputs[1] != x || c.Inputs[3] != n.Output(3)) || c == n && !norm {
+					return false
+				}
+			}
+			return true
+		}
+		if only(x, true) && (n.Output(3) == nil || only(n.Output(3), false)) {
+			found[x.Name] = mean.Name
+		}
+	}
+	return found
+}
+
+// centringConv subtracts the running mean of the batch norm behind from a convolution's output, by its bias.
+func centringConv(r *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value {
+	name, ok := r.centred[n.Outputs[0].Name]
+	if !ok {
+		return nil
+	}
+	var mean *graph.Value
+	for _, v := range b.Graph().Inputs {
+		if v.Name == name {
+			mean = v
+		}
+	}
+	var bias *graph.Value
+	if bias = n.Input(2); bias == nil {
+		bias = b.Op("Neg", nil, mean)
+	} else {
+		bias = b.Op("Sub", nil, bias, mean)
+	}
+	return []*graph.Value{b.Op("Conv", n.Attrs, n.Inputs[0], n.Inputs[1], bias)}
+}
+
+// batchNormTrain takes X from which the running mean has been subtracted.
+func batchNormTrain(r *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value {
+	x, scale, bias, runningMean, runningVar := n.Inputs[0], n.Inputs[1], n.Inputs[2], n.Inputs[3], n.Inputs[4]
+	if _, ok := r.centred[x.Name]; !ok {
+		return nil
+	}
+	epsilon, momentum := n.Float("epsilon", 1e-5), n.Float("momentum", 0.9)
+	number := func(v float64) *graph.Value { return b.Scalar(x.DType, v) }
+	mean := meanPerChannel(b, x)
+	square := meanPerChannel(b, b.Op("Mul", nil, x, x))
+	variance := b.Op("Max", nil, b.Op("Sub", nil, square, b.Op("Mul", nil, mean, mean)), number(0))
+	y := b.Op("BatchNormalization", graph.Attrs{"epsilon": float32(epsilon)}, x, scale, bias, mean, variance)
+	inverse := b.Op("Div", nil, number(1), b.Op("Sqrt", nil, b.Op("Add", nil, variance, number(epsilon))))
+	nextMean := b.Op("Add", nil, runningMean, b.Op("Mul", nil, mean, number(1-momentum)))
+	nextVar := b.Op("Add", nil, b.Op("Mul", nil, runningVar, number(momentum)), b.Op("Mul", nil, variance, number(1-momentum)))
+	return []*graph.Value{y, nextMean, nextVar, mean, inverse}[:len(n.Outputs)]
+}
+
+// batchNormGrad takes X and its mean as batchNormTrain does. With m elements per channel
+//
+//	dB = Σ dY,  dScale = inv·(Σ dY·X − mean·dB),  dX = a·dY + e·X + c
+//	a = scale·inv,  e = −a·inv·dScale/m,  c = −a·dB/m − e·mean
+func batchNormGrad(r *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value {
+	dy, x, scale, mean, inverse := n.Inputs[0], n.Inputs[1], n.Inputs[2], n.Inputs[3], n.Inputs[4]
+	if _, ok := r.centred[x.Name]; !ok {
+		return nil
+	}
+	mul := func(u, v *graph.Value) *graph.Value { return b.Op("Mul", nil, u, v) }
+	channels := mean.Shape.Elements()
+	dBias := sumPerChannel(b, dy)
+	dScale := mul(inverse, b.Op("Sub", nil, sumPerChannel(b, mul(dy, x)), mul(mean, dBias)))
+	a := mul(scale, inverse)
+	share := mul(a, b.Scalar(x.DType, -float64(channels)/float64(x.Shape.Elements())))
+	e := mul(mul(share, inverse), dScale)
+	c := b.Op("Sub", nil, mul(share, dBias), mul(e, mean))
+	zeros, ones := graph.NewTensor(x.DType, channels), graph.NewTensor(x.DType, channels)
+	for i := range ones.Float32s() {
+		ones.Float32s()[i] = 1
+	}
+	affine := b.Op("BatchNormalization", graph.Attrs{"epsilon": float32(0)}, x, e, c, b.Const("zeros", zeros), b.Const("ones", ones))
+	perChannel := []int{channels}
+	for range x.Shape[2:] {
+		perChannel = append(perChannel, 1)
+	}
+	dx := b.Op("Add", nil, mul(dy, reshape(b, a, perChannel...)), affine)
+	return []*graph.Value{dx, dScale, dBias}[:len(n.Outputs)]
+}
+
+// meanPerChannel averages [N,C,…] over all but the channels: [C].
+func meanPerChannel(b *graph.Builder, v *graph.Value) *graph.Value {
+	return b.Op("ReduceMean", graph.Attrs{"keepdims": int64(0)}, v, b.Ints(allButChannels(v)...))
+}
+
+// sumPerChannel sums [N,C,…] over all but the channels: [C].
+func sumPerChannel(b *graph.Builder, v *graph.Value) *graph.Value {
+	return b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, v, b.Ints(allButChannels(v)...))
+}
+
+func allButChannels(v *graph.Value) []int64 {
+	axes := []int64{0}
+	for i := 2; i < len(v.Shape); i++ {
+		axes = append(axes, int64(i))
+	}
+	return axes
+}
+
+// maskGrad multiplies with a mask of zeros and ones: ONNX Runtime's Where takes one thread, and mispredicts. The gradients
+// that it is for are finite.
+func maskGrad(_ *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value {
+	dy, keep := n.Inputs[0], n.Inputs[1]
+	if dy.DType != graph.Float32 {
+		return nil
+	}
+	var mask *graph.Value
+	if p := keep.Producer; p != nil && p.Op == "Greater" && isZero(p.Inputs[1]) {
+		// The slope takes every number above 0 to 1.
+		mask = b.Op("HardSigmoid", graph.Attrs{"alpha": float32(3e38), "beta": float32(0)}, p.Inputs[0])
+	} else {
+		mask = b.Op("Cast", graph.Attrs{"to": int64(graph.Float32)}, keep)
+	}
+	return []*graph.Value{b.Op("Mul", nil, dy, mask)}
+}
+
+func isZero(v *graph.Value) bool {
+	return v.Const != nil && v.Const.Len() == 1 && v.Const.Values()[0] == 0
+}
