@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/graph"
 )
 
 // ErrUnavailable is wrapped by the errors of New.
@@ -39,5 +40,10 @@ func (*Engine) Native() []string { return natives() }
 
 // Compile implements [engine.Engine].
 func (*Engine) Compile(context.Context, *engine.Step, engine.Options) (engine.Program, error) {
+	return nil, errNoCgo
+}
+
+// RunModel fails, since this program was built without cgo.
+func (*Engine) RunModel(context.Context, []byte, map[string]*graph.Tensor, ...string) (map[string]*graph.Tensor, error) {
 	return nil, errNoCgo
 }

@@ -1,0 +1,88 @@
+//go:build cgo
+
+package ort
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+
+	onnxruntime "github.com/yalue/onnxruntime_go"
+
+	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/graph"
+)
+
+// RunModel runs a model on the CPU as its bytes are, and as whoever deploys it will: nothing is specialised, lowered or rewritten. in
+// names all inputs of the model, and outputs those that are wanted, each of rank 1 or more.
+func (e *Engine) RunModel(ctx context.Context, model []byte, in map[string]*graph.Tensor, outputs ...string) (_ map[string]*graph.Tensor, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("ort: %w", err)
+		}
+	}()
+	options, err := sessionOptions(engine.Options{Threads: runtime.GOMAXPROCS(0)})
+	if err != nil {
+		return nil, err
+	}
+	defer options.Destroy()
+	names := slices.Sorted(maps.Keys(in))
+	p := &program{}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	if p.options, err = onnxruntime.NewRunOptions(); err != nil {
+		return nil, err
+	}
+	if p.session, err = onnxruntime.NewDynamicAdvancedSessionWithONNXData(model, names, outputs, options); err != nil {
+		return nil, err
+	}
+	var feeds []onnxruntime.Value
+	for _, name := range names {
+		v, err := value(in[name])
+		if err != nil {
+			return nil, fmt.Errorf("input %q: %w", name, err)
+		}
+		p.owned, feeds = append(p.owned, v), append(feeds, v)
+	}
+	results := make([]onnxruntime.Value, len(outputs))
+	if err := p.compute(ctx, feeds, results); err != nil {
+		return nil, err
+	}
+	p.owned = append(p.owned, results...)
+	out := map[string]*graph.Tensor{}
+	for i, name := range outputs {
+		if out[name], err = contents(results[i]); err != nil {
+			return nil, fmt.Errorf("output %q: %w", name, err)
+		}
+	}
+	return out, nil
+}
+
+// contents gives what ONNX Runtime has allocated as a tensor.
+func contents(v onnxruntime.Value) (*graph.Tensor, error) {
+	var data any
+	var dtype graph.DType
+	switch t := v.(type) {
+	case *onnxruntime.Tensor[float32]:
+		data, dtype = t.GetData(), graph.Float32
+	case *onnxruntime.Tensor[float64]:
+		data, dtype = t.GetData(), graph.Float64
+	case *onnxruntime.Tensor[int32]:
+		data, dtype = t.GetData(), graph.Int32
+	case *onnxruntime.Tensor[int64]:
+		data, dtype = t.GetData(), graph.Int64
+	case *onnxruntime.Tensor[uint8]:
+		data, dtype = t.GetData(), graph.Uint8
+	case *onnxruntime.Tensor[bool]:
+		data, dtype = t.GetData(), graph.Bool
+	default:
+		return nil, fmt.Errorf("%v is not read", v.GetONNXType())
+	}
+	dims := []int{}
+	for _, d := range v.GetShape() {
+		dims = append(dims, int(d))
+	}
+	return &graph.Tensor{DType: dtype, Dims: dims, Data: data}, nil
+}
