@@ -46,7 +46,7 @@ func Compress(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.export(trained); err != nil {
+	if err := p.export(ctx, trained); err != nil {
 		return nil, err
 	}
 	if err := p.measure(ctx, data); err != nil {
@@ -112,7 +112,7 @@ func (p *plan) trainingJob(ctx context.Context) (job distill.Job, unfolded bool,
 // onProcessor says whether steps run in the machine's own memory.
 func onProcessor(o engine.Options) bool { return o.Device == "" || o.Device == "cpu" }
 
-// train distils, and gives the trained student.
+// train distils, and gives the trained student in the form that it was trained in.
 func (p *plan) train(ctx context.Context, data *parts) (*graph.Graph, error) {
 	job, unfolded, err := p.trainingJob(ctx)
 	if err != nil {
@@ -122,9 +122,7 @@ func (p *plan) train(ctx context.Context, data *parts) (*graph.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	if unfolded {
-		pass.FoldBatchNorm(r.Student)
-	}
+	p.fold = unfolded
 	res := p.result
 	res.Task, res.Engine, res.Data = string(r.Task), job.Engine.Version(), data.about
 	res.Steps, res.BestStep, res.Batch, res.Seconds, res.ImagesPerSecond = r.Steps, r.BestStep, r.Batch, r.Seconds, r.ImagesPerSecond
@@ -132,20 +130,24 @@ func (p *plan) train(ctx context.Context, data *parts) (*graph.Graph, error) {
 	return r.Student, nil
 }
 
-// export encodes the student, and reads it back.
-func (p *plan) export(trained *graph.Graph) error {
-	data, err := exporter.Marshal(trained, exporter.Options{Metadata: p.metadata()})
+// export folds the batch norm that was added for training, encodes the student, reads it back, and runs it.
+func (p *plan) export(ctx context.Context, trained *graph.Graph) error {
+	student, _ := trained.Clone()
+	if p.fold {
+		pass.FoldBatchNorm(student)
+	}
+	data, err := exporter.Marshal(student, exporter.Options{Metadata: p.metadata()})
 	if err != nil {
 		return err
 	}
-	if err := importer.Verify(data, importer.Options{}, trained); err != nil {
+	if err := importer.Verify(data, importer.Options{}, student); err != nil {
 		return fmt.Errorf("ildc: the exported student does not read back as it was trained: %w", err)
 	}
-	p.student = trained
+	p.student = student
 	p.result.Model = data
 	p.result.Student.Bytes = int64(len(data))
 	p.result.Student.SHA256 = sum(data)
-	return nil
+	return p.verify(ctx, trained)
 }
 
 // measure runs teacher and exported student over the part that nothing was chosen on.

@@ -27,6 +27,7 @@ type Options struct {
 
 	Engine        engine.Engine // default: the embedded engine
 	EngineOptions engine.Options
+	Verifier      ModelRunner // runs the exported student to check it; default: Engine where it can, else the embedded engine
 
 	Checkpoint string  // folder for checkpoints
 	Resume     bool    // go on from the checkpoint in that folder

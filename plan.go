@@ -26,6 +26,7 @@ type plan struct {
 	pairs     []distill.Pair
 	result    *Result
 	data      *parts // nil where there is only a plan
+	fold      bool   // the student was given batch norm for training, which its export has not
 }
 
 // Plan generates the student and aligns it with the teacher, without training. The result is also given beside [ErrDeclined].

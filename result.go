@@ -34,6 +34,8 @@ type Result struct {
 	Met       bool            `json:"met"` // every stated requirement is met
 	NotMet    []string        `json:"not_met,omitempty"`
 
+	Verified *Verification `json:"verified,omitempty"` // of the exported bytes
+
 	Before *distill.Metrics `json:"before,omitempty"` // of the student before training, on the validation part
 
 	Model     []byte `json:"-"` // the student as ONNX

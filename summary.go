@@ -39,6 +39,12 @@ func (r *Result) Summary() string {
 			}
 		}
 	}
+	if v := r.Verified; v != nil {
+		fmt.Fprintf(&s, "\nthe exported file, run by %s, gives the trained student's outputs within %.1e of their largest", v.Engine, v.MaxRelativeError)
+		if !v.Independent {
+			s.WriteString(" (with ONNX Runtime it is run there, too: `ildc runtime install`)")
+		}
+	}
 	s.WriteString("\n\n" + r.Alignment)
 	r.widths(&s)
 	for _, w := range r.Warnings {
