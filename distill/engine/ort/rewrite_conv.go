@@ -1,13 +1,19 @@
 package ort
 
 import (
+	"slices"
+
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 )
 
 // A weight gradient sums, for every kernel offset, the products of dY with X shifted by it. Here the copies of X, one per offset along
-// the last axis, and those of dY, one per offset along the first, come out of matrix products with matrices of zeros and ones, which
-// ONNX Runtime spreads over the threads; its Pad, Slice and Concat take one. One batched product over all of them follows.
+// the last axis, and those of dY, one per offset along the first, come out of matrix products with matrices of zeros and ones, or, where
+// the matrices were large, of depthwise convolutions with such weights. ONNX Runtime spreads both over the threads; its Pad, Slice and
+// Concat take one. One batched product over all of them follows.
+
+// wide is the extent from which on shifting by a depthwise convolution is faster: its cost does not grow with the extent.
+const wide = 32
 
 // shift is the matrices that select, for every kernel offset along spatial axis i, the input position that each output position
 // meets there: [kernel, in, out], or zero for padding.
@@ -19,6 +25,22 @@ func shift(w op.Window, i int) *graph.Tensor {
 			if p := o*w.Strides[i] + k*w.Dilations[i] - w.Begin[i]; p >= 0 && p < in {
 				t.Float32s()[(k*in+p)*out+o] = 1
 			}
+		}
+	}
+	return t
+}
+
+// oneHot is the weights of a depthwise convolution that gives, for every channel, its input at each of the kernel's positions, in order or
+// reversed: [channels·kernel,1,height,width].
+func oneHot(channels, kernel, height, width int, reversed bool) *graph.Tensor {
+	t := graph.NewTensor(graph.Float32, channels*kernel, 1, height, width)
+	for c := range channels {
+		for k := range kernel {
+			at := k
+			if reversed {
+				at = kernel - 1 - k
+			}
+			t.Float32s()[(c*kernel+k)*kernel+at] = 1
 		}
 	}
 	return t
@@ -62,29 +84,53 @@ func convGradWeight(_ *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value
 	}
 	height, width := w.Out[0], w.Out[1] // of the positions that the product sums over
 	rows, columns := out, w.Kernel[1]*in
-	if plain := w.Kernel[1] == 1 && w.In[1] == w.Out[1]; !plain {
-		x = b.Op("MatMul", nil, reshape(b, x, batch, 1, in*w.In[0], w.In[1]), b.Const("shift", shift(w, 1))) // [N,kw,C·H,width]
+	offsets := []string{"kw", "C"} // the order of columns
+	switch {
+	case w.Kernel[1] == 1 && w.In[1] == w.Out[1]:
+	case w.In[1] >= wide:
+		offsets = []string{"C", "kw"}
+		taps := b.Const("shift", oneHot(in, w.Kernel[1], 1, w.Kernel[1], false))
+		x = b.Op("Conv", graph.Attrs{"group": int64(in), "kernel_shape": []int64{1, int64(w.Kernel[1])}, "strides": []int64{1, int64(w.Strides[1])},
+			"dilations": []int64{1, int64(w.Dilations[1])}, "pads": []int64{0, int64(w.Begin[1]), 0, int64(w.End[1])}}, x, taps)
+	default:
+		x = b.Op("MatMul", nil, reshape(b, x, batch, 1, in*w.In[0], w.In[1]), b.Const("shift", shift(w, 1)))
 	}
+	before := (w.Kernel[0]-1)*w.Dilations[0] - w.Begin[0] // the padding with which shifts of dY cover X's rows
+	after := (w.Kernel[0]-1)*w.Dilations[0] - w.End[0]
 	switch {
 	case w.Kernel[0] == 1 && w.In[0] == w.Out[0]:
 	case w.Strides[0] == 1:
-		// dY spread to X's rows: [N,O,kh·H,width]
+		// dY spread to X's rows: [N,O·kh,H,width]
 		height, rows = w.In[0], w.Kernel[0]*out
-		spread := b.Const("shift", shift(w, 0).Reshaped(w.Kernel[0]*w.In[0], w.Out[0]))
-		dy = b.Op("MatMul", nil, spread, dy)
+		if w.In[0] >= wide && before >= 0 && after >= 0 {
+			taps := b.Const("shift", oneHot(out, w.Kernel[0], w.Kernel[0], 1, true))
+			dy = b.Op("Conv", graph.Attrs{"group": int64(out), "kernel_shape": []int64{int64(w.Kernel[0]), 1},
+				"dilations": []int64{int64(w.Dilations[0]), 1}, "pads": []int64{int64(before), 0, int64(after), 0}}, dy, taps)
+		} else {
+			dy = b.Op("MatMul", nil, b.Const("shift", shift(w, 0).Reshaped(w.Kernel[0]*w.In[0], w.Out[0])), dy)
+		}
 	default:
-		// X's rows picked: [N,kw·C,kh·height,width]
-		columns *= w.Kernel[0]
+		// X's rows picked: [N,columns·kh,height,width]
+		offsets = append(offsets, "kh")
 		pick := b.Const("shift", transposed(shift(w, 0)).Reshaped(w.Kernel[0]*w.Out[0], w.In[0]))
-		x = b.Op("MatMul", nil, pick, reshape(b, x, batch, w.Kernel[1]*in, w.In[0], width))
+		x = b.Op("MatMul", nil, pick, reshape(b, x, batch, columns, w.In[0], width))
+		columns *= w.Kernel[0]
 	}
 	x = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1}}, reshape(b, x, batch, columns, height*width))
 	products := b.Op("MatMul", nil, reshape(b, dy, batch, rows, height*width), x)
-	sum := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, products, b.Ints(0)) // [O·kh,kw·C] or [O,kw·C·kh]
-	perm := []int64{0, 3, 1, 2}
-	dims := []int{out, w.Kernel[0], w.Kernel[1], in}
-	if rows == out && w.Kernel[0] > 1 {
-		perm, dims = []int64{0, 2, 3, 1}, []int{out, w.Kernel[1], in, w.Kernel[0]}
+	sum := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, products, b.Ints(0))
+	if rows > out {
+		offsets = append([]string{"kh"}, offsets...)
+	}
+	extent := map[string]int{"C": in, "kw": w.Kernel[1], "kh": w.Kernel[0]}
+	dims, perm := []int{out}, []int64{0}
+	for _, axis := range offsets {
+		dims = append(dims, extent[axis])
+	}
+	for _, axis := range []string{"C", "kh", "kw"} {
+		if i := slices.Index(offsets, axis); i >= 0 {
+			perm = append(perm, int64(1+i))
+		}
 	}
 	sum = b.Op("Transpose", graph.Attrs{"perm": perm}, reshape(b, sum, dims...))
 	shape := append([]int{out, in}, kernel...)
