@@ -130,7 +130,7 @@ func (b *bench) measurements(c *cobra.Command, models []string, only string) ([]
 	if engine, model, ok := strings.Cut(only, ":"); ok {
 		return []measurement{{engine, model}}, nil
 	}
-	engines, err := b.engine.all(c)
+	engines, err := b.engine.all(say(c))
 	if err != nil {
 		return nil, err
 	}
@@ -176,8 +176,8 @@ func (b *bench) measure(c *cobra.Command, m measurement) (*ildc.Benchmark, error
 	if err != nil {
 		return nil, err
 	}
-	b.engine.name = m.engine
-	engine, options, err := b.engine.open(c)
+	b.engine.choice.Name = m.engine
+	engine, options, err := b.engine.open(say(c))
 	if err != nil {
 		return nil, err
 	}

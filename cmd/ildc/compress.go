@@ -42,9 +42,14 @@ func compressCommand() *cobra.Command {
 			if o.Train, err = train.parse(seed); err != nil {
 				return err
 			}
-			if o.Engine, o.EngineOptions, err = engine.open(c); err != nil {
+			announce := say(c)
+			if progressAs == "json" {
+				announce = jsonMessage(c.ErrOrStderr())
+			}
+			if o.Engine, o.EngineOptions, err = engine.open(announce); err != nil {
 				return err
 			}
+			o.Verifier = engine.verifier(o.Engine)
 			if o.Memory, err = memory.parse(); err != nil {
 				return err
 			}

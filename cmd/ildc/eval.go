@@ -30,7 +30,7 @@ func evalCommand() *cobra.Command {
 			if o.Data, err = data.parse(0, true); err != nil {
 				return err
 			}
-			if o.Engine, o.EngineOptions, err = engine.open(c); err != nil {
+			if o.Engine, o.EngineOptions, err = engine.open(say(c)); err != nil {
 				return err
 			}
 			r, err := ildc.Evaluate(c.Context(), o)

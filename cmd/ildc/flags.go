@@ -15,8 +15,6 @@ import (
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
-	"github.com/ildc/ildc/distill/engine"
-	"github.com/ildc/ildc/distill/engine/embedded"
 	"github.com/ildc/ildc/models"
 )
 
@@ -158,26 +156,6 @@ func (s *studentFlags) apply(o *ildc.Options) error {
 	return nil
 }
 
-// engineFlags choose the engine.
-type engineFlags struct {
-	name    string
-	threads int
-}
-
-func (e *engineFlags) register(f *pflag.FlagSet) {
-	f.StringVar(&e.name, "engine", "auto", "auto or embedded")
-	f.IntVar(&e.threads, "threads", 0, "threads of the engine (default: one per core)")
-}
-
-func (e *engineFlags) open(c *cobra.Command) (engine.Engine, engine.Options, error) {
-	o := engine.Options{Threads: e.threads}
-	switch e.name {
-	case "auto", "embedded":
-		return embedded.New(), o, nil
-	}
-	return nil, o, usageError{fmt.Errorf("--engine %q: there are auto and embedded", e.name)}
-}
-
 // memoryFlag bounds what a training step takes.
 type memoryFlag string
 
@@ -194,15 +172,6 @@ func (m memoryFlag) parse() (int64, error) {
 		return 0, usageError{fmt.Errorf("--memory %q: want a size, as 8GB", string(m))}
 	}
 	return int64(b[0].Value), nil
-}
-
-// all lists the engines that there are, or the one that is named.
-func (e *engineFlags) all(c *cobra.Command) ([]string, error) {
-	one, _, err := e.open(c)
-	if err != nil {
-		return nil, err
-	}
-	return []string{one.Name()}, nil
 }
 
 // trainFlags say how to train.

@@ -28,7 +28,7 @@ func goldenRecordCommand() *cobra.Command {
 			if o.Data, err = data.parse(o.Seed, false); err != nil {
 				return err
 			}
-			if o.Engine, o.Golden.Engine, err = engine.open(c); err != nil {
+			if o.Engine, o.Golden.Engine, err = engine.open(say(c)); err != nil {
 				return err
 			}
 			if err := ildc.RecordGolden(c.Context(), o); err != nil {
@@ -59,7 +59,7 @@ func goldenCheckCommand() *cobra.Command {
 		Short: "Run the model on the recorded inputs and compare the outputs",
 		Args:  exactly("MODEL.onnx", "DIR"),
 		RunE: func(c *cobra.Command, args []string) error {
-			e, options, err := engine.open(c)
+			e, options, err := engine.open(say(c))
 			if err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	code := exitCode(err)
 	if !errors.Is(err, errReported) {
-		fmt.Fprintf(stderr, "ildc: %v\n", err)
+		fmt.Fprintf(stderr, "ildc: %s\n", strings.TrimPrefix(err.Error(), "ildc: "))
 	}
 	if code == exitUsage {
 		fmt.Fprintln(stderr, "ildc: see ildc help")

@@ -80,3 +80,9 @@ func jsonProgress(w io.Writer) func(distill.Progress) {
 			"images_per_second": p.ImagesPerSecond, "remaining_seconds": p.Remaining.Seconds(), "point": p.Point})
 	}
 }
+
+// jsonMessage writes a line of text as an event.
+func jsonMessage(w io.Writer) func(string) {
+	enc := json.NewEncoder(w)
+	return func(line string) { _ = enc.Encode(map[string]any{"phase": "message", "message": line}) }
+}

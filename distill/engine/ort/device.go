@@ -143,5 +143,18 @@ func addDevice(s *onnxruntime.SessionOptions, o engine.Options) error {
 	return nil
 }
 
+// CheckDevice says why no session can be made on the device that the options name; nil where one can.
+func (*Engine) CheckDevice(o engine.Options) error {
+	s, err := onnxruntime.NewSessionOptions()
+	if err != nil {
+		return fmt.Errorf("ort: %w", err)
+	}
+	defer s.Destroy()
+	if err := addDevice(s, o); err != nil {
+		return fmt.Errorf("ort: %w", err)
+	}
+	return nil
+}
+
 // onCPU says whether steps run on the processor.
 func onCPU(o engine.Options) bool { return o.Device == "" || o.Device == "cpu" }

@@ -17,6 +17,9 @@ var ErrUnavailable = errors.New("ONNX Runtime is not available")
 // errNoCgo says what is missing.
 var errNoCgo = fmt.Errorf("ort: %w: this program was built without cgo, which loading it needs; build it with CGO_ENABLED=1", ErrUnavailable)
 
+// Loadable says why no library can be loaded by this program, whatever it is.
+func Loadable() error { return errNoCgo }
+
 // Engine is what a build without cgo has in place of the engine. There is no way to make one that works.
 type Engine struct{}
 
@@ -31,6 +34,9 @@ func (*Engine) Release() string { return "" }
 
 // Providers lists no execution provider.
 func (*Engine) Providers() []string { return nil }
+
+// CheckDevice fails, since this program was built without cgo.
+func (*Engine) CheckDevice(engine.Options) error { return errNoCgo }
 
 // Version implements [engine.Engine].
 func (*Engine) Version() string { return "onnxruntime" }

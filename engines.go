@@ -1,0 +1,119 @@
+package ildc
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/distill/engine/embedded"
+	"github.com/ildc/ildc/distill/engine/ort"
+)
+
+// EngineChoice says which engine is wanted. The zero value takes the best that there is.
+type EngineChoice struct {
+	Name    string // "auto", "embedded" or "ort"; "" is auto: ONNX Runtime where there is one, else the embedded engine
+	Library string // ONNX Runtime's shared library; "": ILDC_ORT_LIB, else
+
+	// What steps will run on, as in [engine.Options]. All but the CPU are ONNX Runtime's.
+	Device        string
+	DeviceOptions map[string]string
+}
+
+// Errors of [OpenEngine]. Where an engine that exists cannot be had, they wrap ort.ErrUnavailable.
+var (
+	ErrNoSuchEngine = errors.New("there is no such engine")
+	ErrNoSuchDevice = errors.New("there is no such device")
+)
+
+// Devices lists the kinds of device that steps can run on. Which of them an ONNX Runtime has, its Providers tell.
+func Devices() []string {
+	return []string{"cpu", "cuda", "tensorrt", "webgpu", "coreml", "directml", "openvino"}
+}
+
+// install says how to get the fast engine.
+const install = "`ildc runtime install` gets the fast one"
+
+// OpenEngine gives an engine, and one line that explains the choice. Where ONNX Runtime cannot be had, "auto" takes the embedded engine and
+// the line says why; where it was asked for, by its name or by a device that only it has, that is an error.
+func OpenEngine(c EngineChoice) (engine.Engine, string, error) {
+	kind, err := deviceKind(c.Device)
+	if err != nil {
+		return nil, "", err
+	}
+	if kind == "cpu" && (strings.Contains(c.Device, ":") || len(c.DeviceOptions) > 0) {
+		return nil, "", fmt.Errorf("ildc: device %q: %w: the CPU is one, and takes no options", c.Device, ErrNoSuchDevice)
+	}
+	switch c.Name {
+	case "", "auto", "ort": // ONNX Runtime, if it can be had
+	case "embedded":
+		if kind != "cpu" {
+			return nil, "", fmt.Errorf("ildc: device %q: the embedded engine runs on the CPU only; --engine ort has others", c.Device)
+		}
+		e := embedded.New()
+		return e, fmt.Sprintf("engine embedded: %s, as asked", e.Version()), nil
+	default:
+		return nil, "", fmt.Errorf("ildc: engine %q: %w: there are auto, embedded and ort", c.Name, ErrNoSuchEngine)
+	}
+	e, source, err := openRuntime(c.Library)
+	switch {
+	case err != nil && c.Name == "ort":
+		return nil, "", fmt.Errorf("ildc: engine ort: %w", err)
+	case err != nil && kind != "cpu":
+		return nil, "", fmt.Errorf("ildc: device %q needs ONNX Runtime: %w", c.Device, err)
+	case err != nil:
+		return embedded.New(), "engine embedded: " + c.why(err), nil
+	}
+	if err := e.CheckDevice(engine.Options{Device: c.Device, DeviceOptions: c.DeviceOptions}); err != nil {
+		return nil, "", fmt.Errorf("ildc: ONNX Runtime %s, %s: %w", e.Release(), source, err)
+	}
+	return e, fmt.Sprintf("engine ort: ONNX Runtime %s (%s), %s", e.Release(), kind, source), nil
+}
+
+// openRuntime finds ONNX Runtime and loads it, and says where it is from.
+func openRuntime(path string) (*ort.Engine, string, error) {
+	if err := ort.Loadable(); err != nil {
+		return nil, "", err
+	}
+	found, err := findLibrary(path)
+	if err != nil {
+		if path == "" { // the host process may have loaded one
+			if e, hosted := ort.New(""); hosted == nil {
+				return e, "loaded by this process", nil
+			}
+		}
+		return nil, "", err
+	}
+	e, err := ort.New(found.Path)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", found.Source, err)
+	}
+	return e, fmt.Sprintf("found by %s: %s", found.Source, found.Path), nil
+}
+
+// why says in one line why ONNX Runtime cannot be had.
+func (c EngineChoice) why(err error) string {
+	if errors.Is(err, errNoLibrary) && c.Library == "" && os.Getenv("ILDC_ORT_LIB") == "" {
+		return "no ONNX Runtime found; " + install
+	}
+	reason := strings.Join(strings.Fields(err.Error()), " ")
+	if strings.Contains(reason, "ildc runtime install") || ort.Loadable() != nil {
+		return reason
+	}
+	return reason + "; " + install
+}
+
+// deviceKind checks a device, such as "cuda:1", and gives its kind.
+func deviceKind(device string) (string, error) {
+	kind, index, indexed := strings.Cut(device, ":")
+	if kind == "" && !indexed {
+		return "cpu", nil
+	}
+	if _, err := strconv.ParseUint(index, 10, 16); indexed && err != nil || !slices.Contains(Devices(), kind) {
+		return "", fmt.Errorf("ildc: device %q: %w: want one of %s, and :N for the N-th beyond the first", device, ErrNoSuchDevice, strings.Join(Devices(), ", "))
+	}
+	return kind, nil
+}
