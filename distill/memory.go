@@ -30,6 +30,7 @@ func (s *session) checkMemory() error {
 		o := s.o
 		o.Batch = i + 1
 		smaller, e := s.job.assemble(o)
+		var need int64
 		if e == nil {
 			need, e = smaller.stepMemory()
 		}

@@ -48,6 +48,9 @@ func TestMemory(t *testing.T) {
 			if c.says == "" && err != nil || c.says != "" && (!errors.Is(err, ErrMemory) || !strings.Contains(err.Error(), c.says)) {
 				t.Errorf("error %v, want %q", err, c.says)
 			}
+			if needs := "batch 16 needs about " + size(need(16)); c.says != "" && !strings.Contains(err.Error(), needs) {
+				t.Errorf("error %v, want %q", err, needs)
+			}
 			if warned := strings.Contains(log.String(), "more memory than there is"); warned != c.force {
 				t.Errorf("warned: %v, want %v", warned, c.force)
 			}
