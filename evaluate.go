@@ -21,6 +21,7 @@ type EvalOptions struct {
 // Measures are what [Evaluate] gives.
 type Measures struct {
 	Measured string          `json:"measured"` // "test", or "all" where the data has no test part of its own
+	Engine   string          `json:"engine"`
 	Metrics  distill.Metrics `json:"metrics"`
 }
 
@@ -46,7 +47,9 @@ func Evaluate(ctx context.Context, o EvalOptions) (*Measures, error) {
 	r := &Measures{}
 	data, name := p.measured()
 	r.Measured = name
-	e := distill.Evaluation{Model: m.graph, Teacher: teacher, Engine: engineOf(o.Engine), EngineOptions: o.EngineOptions,
+	run := engineOf(o.Engine)
+	r.Engine = run.Version()
+	e := distill.Evaluation{Model: m.graph, Teacher: teacher, Engine: run, EngineOptions: o.EngineOptions,
 		Data: data, Bindings: p.bindings, Batch: o.Batch, Task: distill.Task(o.Task), Symbols: p.symbols}
 	r.Metrics, err = e.Run(ctx)
 	return r, err
