@@ -4,7 +4,12 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/cpu"
+
+	"github.com/ildc/ildc/distill/engine"
 )
+
+// onCPU says whether steps run on the processor.
+func onCPU(o engine.Options) bool { return o.Device == "" || o.Device == "cpu" }
 
 // block is the number of channels in a block of ONNX Runtime's blocked layout on this processor; 0 where it has none.
 func block() int {

@@ -9,22 +9,31 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// rewrites is everything that Compile changes in a step, by the op that is replaced. What an op is not here for is lowered as
-// the op table says. RATIONALE.md has what each gives.
-var rewrites = map[string]rule{
-	"ildc.ConvGradWeight": convGradWeight, // shifts as matrix products
-	"ildc.BatchNormTrain": batchNormTrain, // variance without centring, where the convolution before centres
-	"ildc.BatchNormGrad":  batchNormGrad,
-	"ildc.MaskGrad":       maskGrad, // a mask to multiply with
-	"Conv":                centringConv,
+// rewrites is everything that Compile changes in a step, by the op that is replaced; of several rules for an op the first that applies
+// is taken. What an op is not here for is lowered as the op table says. RATIONALE.md has what each gives.
+var rewrites = map[string][]rule{
+	"ildc.ConvGradWeight": {
+		(*rewriter).depthwiseGradWeight,   // a depthwise convolution with dY, samples folded into channels
+		(*rewriter).denseGradWeight,       // a convolution per sample with dY, in blocked layout
+		(*rewriter).convGradWeightByShift, // shifts as matrix products
+	},
+	"ildc.ConvGradInput":  {(*rewriter).depthwiseGradInput}, // samples folded into channels
+	"ildc.BatchNormTrain": {(*rewriter).batchNormTrain},     // variance without centring, where the convolution before centres
+	"ildc.BatchNormGrad":  {(*rewriter).batchNormGrad},
+	"ildc.MaskGrad":       {(*rewriter).maskGrad}, // a mask to multiply with
+	"Conv": {
+		(*rewriter).depthwiseConv, // samples folded into channels
+		(*rewriter).centringConv,
+	},
 }
 
-// rule appends what stands in a node's place, and gives the values for its outputs; nil leaves the node as it is.
+// rule appends what stands in a node's place, and gives the values for its outputs; nil where it does not apply.
 type rule func(r *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value
 
-// rewriter is what rules know of the whole step.
+// rewriter is what rules know of the whole step and of the machine.
 type rewriter struct {
 	centred map[string]string // convolutions' outputs to the inputs that hold the running means of the batch norm behind
+	blocked *blocked          // nil where the device has no blocked layout
 }
 
 // natives lists the macro ops, all of which Compile takes care of.
@@ -38,12 +47,15 @@ func natives() []string {
 	return names
 }
 
-// rewrite copies a step's graph into standard ops, in the form in which ONNX Runtime runs it fastest.
+// rewrite copies a step's graph into standard ops, in the form in which ONNX Runtime runs it fastest on a device.
 func rewrite(g *graph.Graph, o engine.Options) (*graph.Graph, error) {
 	r := &rewriter{centred: centrable(g)}
+	if b := block(); b > 0 && onCPU(o) {
+		r.blocked = &blocked{block: b, folded: map[*graph.Value]*graph.Value{}}
+	}
 	g, err := pass.Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
-		if f := rewrites[n.OpName()]; f != nil {
-			if out := f(r, b, n); out != nil {
+		for _, f := range rewrites[n.OpName()] {
+			if out := f(r, b, n); out != nil || b.Err() != nil {
 				return out
 			}
 		}
@@ -56,6 +68,9 @@ func rewrite(g *graph.Graph, o engine.Options) (*graph.Graph, error) {
 		return nil, err
 	}
 	delete(g.Opsets, op.Macro)
+	if r.blocked != nil {
+		g.Opsets[blockedDomain], g.Opsets["com.microsoft"] = 1, 1
+	}
 	pass.DeadCode(g)
 	return g, nil
 }

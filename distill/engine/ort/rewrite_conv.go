@@ -60,8 +60,8 @@ func transposed(t *graph.Tensor) *graph.Tensor {
 	return u
 }
 
-// convGradWeight takes convolutions of one group over one or two spatial axes.
-func convGradWeight(_ *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value {
+// convGradWeightByShift takes convolutions of one group over one or two spatial axes.
+func (r *rewriter) convGradWeightByShift(b *graph.Builder, n *graph.Node) []*graph.Value {
 	dy, x := n.Inputs[0], n.Inputs[1]
 	dw := n.Ints("shape")
 	rank := len(dw) - 2
@@ -81,6 +81,7 @@ func convGradWeight(_ *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value
 	if rank == 1 { // a first axis of extent 1
 		w = op.Window{In: []int{1, w.In[0]}, Kernel: []int{1, kernel[0]}, Out: []int{1, w.Out[0]},
 			Strides: []int{1, w.Strides[0]}, Dilations: []int{1, w.Dilations[0]}, Begin: []int{0, w.Begin[0]}, End: []int{0, w.End[0]}}
+		x, dy = reshape(b, x, batch, in, 1, w.In[1]), reshape(b, dy, batch, out, 1, w.Out[1])
 	}
 	height, width := w.Out[0], w.Out[1] // of the positions that the product sums over
 	rows, columns := out, w.Kernel[1]*in
@@ -116,9 +117,7 @@ func convGradWeight(_ *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value
 		x = b.Op("MatMul", nil, pick, reshape(b, x, batch, columns, w.In[0], width))
 		columns *= w.Kernel[0]
 	}
-	x = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1}}, reshape(b, x, batch, columns, height*width))
-	products := b.Op("MatMul", nil, reshape(b, dy, batch, rows, height*width), x)
-	sum := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, products, b.Ints(0))
+	sum := productOverBatch(b, reshape(b, dy, batch, rows, height*width), reshape(b, x, batch, columns, height*width))
 	if rows > out {
 		offsets = append([]string{"kh"}, offsets...)
 	}
@@ -135,4 +134,64 @@ func convGradWeight(_ *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value
 	sum = b.Op("Transpose", graph.Attrs{"perm": perm}, reshape(b, sum, dims...))
 	shape := append([]int{out, in}, kernel...)
 	return []*graph.Value{reshape(b, sum, shape...)}
+}
+
+// productOverBatch sums y[n,r,s]·x[n,c,s] over n and s, [r,c]: by one product per sample and a sum, or, where the products were large beside
+// what they are made of, by one product of the samples side by side.
+func productOverBatch(b *graph.Builder, y, x *graph.Value) *graph.Value {
+	batch, rows, columns, space := y.Shape[0].Size, y.Shape[1].Size, x.Shape[1].Size, y.Shape[2].Size
+	transposed := graph.Attrs{"perm": []int64{0, 2, 1}}
+	if rows*columns <= 2*(rows+columns)*space {
+		products := b.Op("MatMul", nil, y, b.Op("Transpose", transposed, x))
+		return b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, products, b.Ints(0))
+	}
+	side := func(v *graph.Value, extent int) *graph.Value {
+		return reshape(b, b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0, 2}}, v), extent, batch*space)
+	}
+	return b.Op("MatMul", nil, side(y, rows), b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0}}, side(x, columns)))
+}
+
+// denseGradWeight convolves, sample by sample, X with dY, spread by the strides. The samples are the groups of one convolution, X's channels its
+// samples, and dY's channels, in blocks, those of its output.
+func (r *rewriter) denseGradWeight(b *graph.Builder, n *graph.Node) []*graph.Value {
+	dy, x, dw := n.Inputs[0], n.Inputs[1], ints(n.Ints("shape"))
+	if r.blocked == nil || len(dw) != 4 || n.Int("group", 1) != 1 || dy.DType != graph.Float32 || dw[2]*dw[3] == 1 {
+		return nil
+	}
+	w, err := op.WindowOf(n, x.Shape[2:].Sizes(), dw[2:])
+	if err != nil {
+		b.Fail("%w", err)
+		return nil
+	}
+	batch, in, out, filled := x.Shape[0].Size, dw[1], dw[0], up(dw[0], r.blocked.block)
+	// The columns are padded here, and cut where no offset reaches: inside, padding would take outputs out of the fast path.
+	reach := func(i int) int { return (dw[2+i]-1)*w.Dilations[i] + (w.Out[i]-1)*w.Strides[i] + 1 }
+	x = b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0, 2, 3}}, x)
+	if width := reach(1); w.In[1] < wide {
+		x = b.Op("MatMul", nil, x, b.Const("columns", window(w.In[1], width, w.Begin[1])))
+	} else {
+		x = b.Op("Pad", nil, x, b.Ints(0, 0, 0, int64(w.Begin[1]), 0, 0, 0, int64(width-w.In[1]-w.Begin[1])))
+	}
+	filter := reshape(b, r.blocked.channels(b, dy), batch*filled, 1, w.Out[0], w.Out[1])
+	products := r.blocked.conv(b, x, filter, batch, w.Out, w.Dilations, w.Strides,
+		[]int{w.Begin[0], 0}, []int{max(0, reach(0)-w.In[0]-w.Begin[0]), 0}) // [C,N·O,kh,kw]
+	d := products.Shape.Sizes()
+	sum := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, reshape(b, products, in, batch, filled*d[2]*d[3]), b.Ints(1))
+	sum = b.Op("Transpose", graph.Attrs{"perm": []int64{1, 4, 0, 2, 3}}, reshape(b, sum, in, filled/r.blocked.block, d[2], d[3], r.blocked.block))
+	sum = reshape(b, sum, filled, in, d[2], d[3])
+	if filled > out || d[2] > dw[2] || d[3] > dw[3] {
+		sum = b.Op("Slice", nil, sum, b.Ints(0, 0, 0), b.Ints(int64(out), int64(dw[2]), int64(dw[3])), b.Ints(0, 2, 3))
+	}
+	return []*graph.Value{reshape(b, sum, dw...)}
+}
+
+// window is the matrix [in,out] that takes the positions from −begin on, zeros where there is none.
+func window(in, out, begin int) *graph.Tensor {
+	t := graph.NewTensor(graph.Float32, in, out)
+	for o := range out {
+		if p := o - begin; p >= 0 && p < in {
+			t.Float32s()[p*out+o] = 1
+		}
+	}
+	return t
 }

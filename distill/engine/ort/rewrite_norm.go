@@ -43,7 +43,7 @@ func centrable(g *graph.Graph) map[string]string {
 }
 
 // centringConv subtracts the running mean of the batch norm behind from a convolution's output, by its bias.
-func centringConv(r *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value {
+func (r *rewriter) centringConv(b *graph.Builder, n *graph.Node) []*graph.Value {
 	name, ok := r.centred[n.Outputs[0].Name]
 	if !ok {
 		return nil
@@ -64,7 +64,7 @@ func centringConv(r *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value {
 }
 
 // batchNormTrain takes X from which the running mean has been subtracted.
-func batchNormTrain(r *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value {
+func (r *rewriter) batchNormTrain(b *graph.Builder, n *graph.Node) []*graph.Value {
 	x, scale, bias, runningMean, runningVar := n.Inputs[0], n.Inputs[1], n.Inputs[2], n.Inputs[3], n.Inputs[4]
 	if _, ok := r.centred[x.Name]; !ok {
 		return nil
@@ -85,7 +85,7 @@ func batchNormTrain(r *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value
 //
 //	dB = Σ dY,  dScale = inv·(Σ dY·X − mean·dB),  dX = a·dY + e·X + c
 //	a = scale·inv,  e = −a·inv·dScale/m,  c = −a·dB/m − e·mean
-func batchNormGrad(r *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value {
+func (r *rewriter) batchNormGrad(b *graph.Builder, n *graph.Node) []*graph.Value {
 	dy, x, scale, mean, inverse := n.Inputs[0], n.Inputs[1], n.Inputs[2], n.Inputs[3], n.Inputs[4]
 	if _, ok := r.centred[x.Name]; !ok {
 		return nil
@@ -131,7 +131,7 @@ func allButChannels(v *graph.Value) []int64 {
 
 // maskGrad multiplies with a mask of zeros and ones: ONNX Runtime's Where takes one thread, and mispredicts. The gradients
 // that it is for are finite.
-func maskGrad(_ *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value {
+func (r *rewriter) maskGrad(b *graph.Builder, n *graph.Node) []*graph.Value {
 	dy, keep := n.Inputs[0], n.Inputs[1]
 	if dy.DType != graph.Float32 {
 		return nil

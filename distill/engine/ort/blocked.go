@@ -1,0 +1,97 @@
+package ort
+
+import (
+	"github.com/ildc/ildc/graph"
+)
+
+// ONNX Runtime's fastest convolutions read and write blocks of channels: [N,C/B,H,W,B] in memory, B channels side by side, which the
+// tensor's declared extents, [N,C,H,W], do not show. Its optimiser chooses them for constant weights only, so for a teacher but not for a
+// student. These are the ops with which it does so; a model may have them, too.
+const (
+	blockedDomain = "com.microsoft.nchwc"
+	blockedConv   = blockedDomain + ".Conv"
+	reorderInput  = blockedDomain + ".ReorderInput"
+	reorderOutput = blockedDomain + ".ReorderOutput"
+)
+
+// blocked is what rules do in blocked layout.
+type blocked struct {
+	block int // B
+	// folded holds values as one sample of N·C channels, in blocks: what depthwise rules share.
+	folded map[*graph.Value]*graph.Value
+}
+
+// declare appends an op that the op table does not have, with an output of the given extents.
+func declare(b *graph.Builder, op string, attrs graph.Attrs, dims []int, in ...*graph.Value) *graph.Value {
+	v := b.Op(op, attrs, in...)
+	v.DType, v.Shape = graph.Float32, graph.Dims(dims...)
+	return v
+}
+
+// enter reorders [N,C,H,W], C a multiple of 4, into blocks; channels are filled up with zeros.
+func (l *blocked) enter(b *graph.Builder, v *graph.Value) *graph.Value {
+	d := v.Shape.Sizes()
+	return declare(b, reorderInput, graph.Attrs{"channels_last": int64(0)}, []int{d[0], up(d[1], l.block), d[2], d[3]}, v)
+}
+
+// channels is enter for any number of channels. What reorderInput does not take goes through a product with a matrix of zeros and ones:
+// [N,1,C,H·W]ᵀ·[C/B,C,B].
+func (l *blocked) channels(b *graph.Builder, v *graph.Value) *graph.Value {
+	d := v.Shape.Sizes()
+	if d[1]%4 == 0 {
+		return l.enter(b, v)
+	}
+	blocks := up(d[1], l.block) / l.block
+	pick := graph.NewTensor(graph.Float32, blocks, d[1], l.block)
+	for c := range d[1] {
+		pick.Float32s()[(c/l.block*d[1]+c)*l.block+c%l.block] = 1
+	}
+	product := declare(b, "com.microsoft.FusedMatMul", graph.Attrs{"transA": int64(1)}, []int{d[0], blocks, d[2] * d[3], l.block},
+		reshape(b, v, d[0], 1, d[1], d[2]*d[3]), b.Const("blocks", pick))
+	return reshape(b, product, d[0], blocks*l.block, d[2], d[3])
+}
+
+// leave reorders blocks into [N,channels,H,W].
+func (l *blocked) leave(b *graph.Builder, v *graph.Value, channels int) *graph.Value {
+	d := v.Shape.Sizes()
+	return declare(b, reorderOutput, graph.Attrs{"channels": int64(channels), "channels_last": int64(0)}, []int{d[0], channels, d[2], d[3]}, v)
+}
+
+// fold enters [N,C,H,W] as [1,N·C,H,W].
+func (l *blocked) fold(b *graph.Builder, v *graph.Value) *graph.Value {
+	if f := l.folded[v]; f != nil {
+		return f
+	}
+	d := v.Shape.Sizes()
+	f := l.enter(b, reshape(b, v, 1, d[0]*d[1], d[2], d[3]))
+	l.folded[v] = f
+	return f
+}
+
+// unfold is the way back to [N,C,H,W].
+func (l *blocked) unfold(b *graph.Builder, v *graph.Value, batch int) *graph.Value {
+	d := v.Shape.Sizes()
+	return reshape(b, l.leave(b, v, d[1]), batch, d[1]/batch, d[2], d[3])
+}
+
+// conv convolves in blocked layout.
+func (l *blocked) conv(b *graph.Builder, x, w *graph.Value, group int, kernel, strides, dilations, begin, end []int) *graph.Value {
+	d := x.Shape.Sizes()
+	out := []int{d[0], w.Shape[0].Size}
+	for i := range kernel {
+		out = append(out, (d[2+i]+begin[i]+end[i]-(kernel[i]-1)*dilations[i]-1)/strides[i]+1)
+	}
+	return declare(b, blockedConv, graph.Attrs{"group": int64(group), "kernel_shape": int64s(kernel), "strides": int64s(strides),
+		"dilations": int64s(dilations), "pads": append(int64s(begin), int64s(end)...), "auto_pad": "NOTSET"}, out, x, w)
+}
+
+// up rounds n up to a multiple.
+func up(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
+
+func int64s(v []int) []int64 {
+	out := make([]int64, len(v))
+	for i, x := range v {
+		out[i] = int64(x)
+	}
+	return out
+}
