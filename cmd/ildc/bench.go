@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -152,6 +153,7 @@ func inProcess(c *cobra.Command, commandLine []string, m measurement) (*ildc.Ben
 	args := append([]string{commandLine[0], "--json", "--only", m.String()}, commandLine[1:]...)
 	p := exec.CommandContext(c.Context(), self, args...)
 	p.Cancel = func() error { return p.Process.Signal(os.Interrupt) }
+	p.WaitDelay = 10 * time.Second // then it is killed, also where no interrupt can be sent
 	p.Stderr = c.ErrOrStderr()
 	out, err := p.Output()
 	if cause := c.Context().Err(); cause != nil {

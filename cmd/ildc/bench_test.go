@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 const folded = "../../testdata/digits/teacher_folded.onnx"
@@ -100,5 +103,19 @@ func TestCompressTooLarge(t *testing.T) {
 	r := command("", compressArgs(filepath.Join(t.TempDir(), "student.onnx"), "--engine", "embedded", "--memory", "10MB", "--batch", "128")...)
 	if r.code != exitFailed || !strings.Contains(r.errors, "not enough memory") || !strings.Contains(r.errors, "or less fit (--batch)") {
 		t.Errorf("exit code %d: %s", r.code, r.errors)
+	}
+}
+
+// Cancelling ends the process that measures, too.
+func TestBenchCancelled(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot be sent an interrupt")
+	}
+	t.Setenv(asCommand, "1")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	time.AfterFunc(300*time.Millisecond, cancel)
+	if code := run(ctx, []string{"bench", digits, folded, "--engine", "embedded", "--time", "1h"}, strings.NewReader(""), io.Discard, io.Discard); code != exitInterrupted {
+		t.Errorf("exit code %d", code)
 	}
 }
