@@ -17,7 +17,7 @@ import (
 // checkpointFile is the name of the checkpoint in its folder.
 const checkpointFile = "checkpoint.ildc"
 
-const checkpointVersion = 1
+const checkpointVersion = 2
 
 // checkpoint is everything that a run needs to go on as if it had not stopped.
 type checkpoint struct {

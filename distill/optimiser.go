@@ -59,109 +59,110 @@ func (o Optimiser) check() error {
 // state carries an optimiser's tensors from step to step: it declares one, gives its current value, and a function that sets the next.
 type state func(name string, initial *graph.Tensor) (now *graph.Value, next func(*graph.Value))
 
-// update appends the parameters' next values. lr is [1].
-func (o Optimiser) update(e *Emitter, names []string, params, grads []*graph.Value, lr *graph.Value, carry state) []*graph.Value {
+// update appends the parameters' next values. lr is [1]. Everything happens on one flat vector of all parameters, [P]: a step has hundreds
+// of them, most of them small, and an op costs more than their arithmetic.
+func (o Optimiser) update(e *Emitter, params, grads []*graph.Value, lr *graph.Value, carry state) []*graph.Value {
+	p, g := flatten(e, params), flatten(e, grads)
 	if o.ClipNorm > 0 {
-		grads = clip(e, grads, o.ClipNorm)
+		g = clip(e, g, o.ClipNorm)
 	}
-	var advance func(i int) *graph.Value
 	if o.Name == "adamw" {
-		advance = o.adamW(e, names, params, grads, lr, carry)
+		p = o.adamW(e, p, g, o.decay(e, params), lr, carry)
 	} else {
-		advance = o.nesterov(e, names, params, grads, lr, carry)
+		p = o.nesterov(e, p, g, o.decay(e, params), lr, carry)
 	}
-	next := make([]*graph.Value, len(params))
-	for i := range params {
-		next[i] = advance(i)
-	}
-	return next
+	return unflatten(e, p, params)
 }
 
-// clip scales gradients so that their global norm is at most limit (Pascanu, Mikolov, Bengio 2013, algorithm 1).
-func clip(e *Emitter, grads []*graph.Value, limit float64) []*graph.Value {
-	var sum *graph.Value
-	for _, g := range grads {
-		square := e.total(e.mul(g, g))
-		if sum == nil {
-			sum = square
-			continue
+// flatten joins values into one vector.
+func flatten(e *Emitter, vs []*graph.Value) *graph.Value {
+	rows := make([]*graph.Value, len(vs))
+	for i, v := range vs {
+		rows[i] = e.Op("Reshape", nil, v, e.Ints(-1))
+	}
+	return e.Op("Concat", graph.Attrs{"axis": int64(0)}, rows...)
+}
+
+// unflatten cuts a vector into values shaped as those of like.
+func unflatten(e *Emitter, v *graph.Value, like []*graph.Value) []*graph.Value {
+	sizes := make([]int64, len(like))
+	for i, l := range like {
+		sizes[i] = int64(l.Shape.Elements())
+	}
+	rows := e.Ops("Split", len(like), graph.Attrs{"axis": int64(0)}, v, e.Ints(sizes...))
+	parts := make([]*graph.Value, len(like))
+	for i, l := range like {
+		shape := make([]int64, len(l.Shape))
+		for axis, d := range l.Shape {
+			shape[axis] = int64(d.Size)
 		}
-		sum = e.add(sum, square)
+		parts[i] = e.Op("Reshape", nil, rows[i], e.Ints(shape...))
 	}
-	norm := e.Op("Sqrt", nil, e.add(sum, e.Scalar(sum.DType, 1e-20)))
-	factor := e.Op("Clip", nil, e.div(e.Scalar(sum.DType, limit), norm), nil, e.Scalar(sum.DType, 1))
-	clipped := make([]*graph.Value, len(grads))
-	for i, g := range grads {
-		clipped[i] = e.Op("Reshape", nil, e.mul(g, factor), e.Ints(sizes64(g.Shape)...))
+	return parts
+}
+
+// decay is the weight decay of every element, [P]; nil where none decays.
+func (o Optimiser) decay(e *Emitter, params []*graph.Value) *graph.Value {
+	var rates []float64
+	for _, p := range params {
+		rate := 0.0
+		if len(p.Shape) >= 2 {
+			rate = o.WeightDecay
+		}
+		rates = append(rates, slices.Repeat([]float64{rate}, p.Shape.Elements())...)
 	}
-	return clipped
+	if !slices.ContainsFunc(rates, func(r float64) bool { return r > 0 }) {
+		return nil
+	}
+	return e.Const("decay", graph.FromValues(params[0].DType, []int{len(rates)}, rates))
+}
+
+// clip scales a gradient so that its norm is at most limit (Pascanu, Mikolov, Bengio 2013, algorithm 1).
+func clip(e *Emitter, g *graph.Value, limit float64) *graph.Value {
+	norm := e.Op("Sqrt", nil, e.add(e.total(e.mul(g, g)), e.Scalar(g.DType, 1e-20)))
+	return e.mul(g, e.Op("Clip", nil, e.div(e.Scalar(g.DType, limit), norm), nil, e.Scalar(g.DType, 1)))
 }
 
 // nesterov is SGD with Nesterov momentum as in Sutskever et al. 2013, in the form in which the gradient is taken at the
 // parameters: v ← μv + g, p ← p − lr·(g + μv), with the decay added to g.
-func (o Optimiser) nesterov(e *Emitter, names []string, params, grads []*graph.Value, lr *graph.Value, carry state) func(i int) *graph.Value {
-	return func(i int) *graph.Value {
-		p, g := params[i], grads[i]
-		if o.decays(p) {
-			g = e.add(g, e.scale(p, o.WeightDecay))
-		}
-		if o.Momentum > 0 {
-			v, set := carry("momentum/"+names[i], zeros(p))
-			v = e.add(e.scale(v, o.Momentum), g)
-			set(v)
-			g = e.add(g, e.scale(v, o.Momentum))
-		}
-		return e.sub(p, e.mul(g, like(e, lr, p)))
+func (o Optimiser) nesterov(e *Emitter, p, g, decay, lr *graph.Value, carry state) *graph.Value {
+	if decay != nil {
+		g = e.add(g, e.mul(p, decay))
 	}
+	if o.Momentum > 0 {
+		v, set := carry("momentum", zeros(p))
+		v = e.add(e.scale(v, o.Momentum), g)
+		set(v)
+		g = e.add(g, e.scale(v, o.Momentum))
+	}
+	return e.sub(p, e.mul(g, lr))
 }
 
 // adamW is Adam with decoupled weight decay (Loshchilov, Hutter 2019, algorithm 2), β₂ = 0.999, ε = 1e-8.
-func (o Optimiser) adamW(e *Emitter, names []string, params, grads []*graph.Value, lr *graph.Value, carry state) func(i int) *graph.Value {
+func (o Optimiser) adamW(e *Emitter, p, g, decay, lr *graph.Value, carry state) *graph.Value {
 	const beta2, epsilon = 0.999, 1e-8
-	dtype := lr.DType
-	// Powers of β, [1], for the bias correction of the moments.
-	power := func(name string, beta float64) *graph.Value {
-		now, set := carry(name, graph.FromValues(dtype, []int{1}, []float64{1}))
+	// A power of β, [1], for the bias correction of a moment.
+	correction := func(name string, beta float64) *graph.Value {
+		now, set := carry(name, graph.FromValues(p.DType, []int{1}, []float64{1}))
 		next := e.scale(now, beta)
 		set(next)
-		return e.sub(e.Scalar(dtype, 1), next)
+		return e.sub(e.Scalar(p.DType, 1), next)
 	}
-	correct1, correct2 := power("beta1", o.Momentum), power("beta2", beta2)
-	return func(i int) *graph.Value {
-		p, g := params[i], grads[i]
-		m, setM := carry("moment1/"+names[i], zeros(p))
-		v, setV := carry("moment2/"+names[i], zeros(p))
-		m = e.add(e.scale(m, o.Momentum), e.scale(g, 1-o.Momentum))
-		v = e.add(e.scale(v, beta2), e.scale(e.mul(g, g), 1-beta2))
-		setM(m)
-		setV(v)
-		step := e.div(e.div(m, like(e, correct1, p)), e.add(e.Op("Sqrt", nil, e.div(v, like(e, correct2, p))), e.Scalar(dtype, epsilon)))
-		if o.decays(p) {
-			step = e.add(step, e.scale(p, o.WeightDecay))
-		}
-		return e.sub(p, e.mul(step, like(e, lr, p)))
+	correct1, correct2 := correction("beta1", o.Momentum), correction("beta2", beta2)
+	m, setM := carry("moment1", zeros(p))
+	v, setV := carry("moment2", zeros(p))
+	m = e.add(e.scale(m, o.Momentum), e.scale(g, 1-o.Momentum))
+	v = e.add(e.scale(v, beta2), e.scale(e.mul(g, g), 1-beta2))
+	setM(m)
+	setV(v)
+	step := e.div(e.div(m, correct1), e.add(e.Op("Sqrt", nil, e.div(v, correct2)), e.Scalar(p.DType, epsilon)))
+	if decay != nil {
+		step = e.add(step, e.mul(p, decay))
 	}
-}
-
-func (o Optimiser) decays(p *graph.Value) bool { return o.WeightDecay > 0 && len(p.Shape) >= 2 }
-
-// like brings a [1] value to rank 0 for a rank-0 parameter, since broadcasting would raise the parameter's rank.
-func like(e *Emitter, one, p *graph.Value) *graph.Value {
-	if len(p.Shape) > 0 {
-		return one
-	}
-	return e.Op("Reshape", nil, one, e.Const("scalar_shape", graph.Ints()))
+	return e.sub(p, e.mul(step, lr))
 }
 
 func zeros(v *graph.Value) *graph.Tensor { return graph.NewTensor(v.DType, v.Shape.Sizes()...) }
-
-func sizes64(s graph.Shape) []int64 {
-	out := make([]int64, len(s))
-	for i, d := range s {
-		out[i] = int64(d.Size)
-	}
-	return out
-}
 
 // Schedule is the learning rate over the steps of a run: a linear warm-up to the peak, then a half cosine down to Final times the
 // peak (Loshchilov, Hutter 2017, equation 5, without restarts).

@@ -190,7 +190,7 @@ func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *eng
 	}
 	a.result(lossOutput, loss)
 	rate := a.feed(learningRateInput, graph.Float32, graph.Dims(1))
-	updated := o.optimiser.update(&Emitter{Builder: a.In("update")}, names, trained, grads, rate, a.carry)
+	updated := o.optimiser.update(&Emitter{Builder: a.In("update")}, trained, grads, rate, a.carry)
 	for i, v := range updated {
 		set[i](v)
 	}
