@@ -2,6 +2,7 @@ package ort
 
 import (
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
 )
 
 // ONNX Runtime's fastest convolutions read and write blocks of channels: [N,C/B,H,W,B] in memory, B channels side by side, which the
@@ -17,8 +18,8 @@ const (
 // blocked is what rules do in blocked layout.
 type blocked struct {
 	block int // B
-	// folded holds values as one sample of N·C channels, in blocks: what depthwise rules share.
-	folded map[*graph.Value]*graph.Value
+	// What rules share: values in blocks, and values in blocks as one sample of N·C channels.
+	entered, folded map[*graph.Value]*graph.Value
 }
 
 // declare appends an op that the op table does not have, with an output of the given extents.
@@ -37,6 +38,14 @@ func (l *blocked) enter(b *graph.Builder, v *graph.Value) *graph.Value {
 // channels is enter for any number of channels. What reorderInput does not take goes through a product with a matrix of zeros and ones:
 // [N,1,C,H·W]ᵀ·[C/B,C,B].
 func (l *blocked) channels(b *graph.Builder, v *graph.Value) *graph.Value {
+	if e := l.entered[v]; e != nil {
+		return e
+	}
+	l.entered[v] = l.pick(b, v)
+	return l.entered[v]
+}
+
+func (l *blocked) pick(b *graph.Builder, v *graph.Value) *graph.Value {
 	d := v.Shape.Sizes()
 	if d[1]%4 == 0 {
 		return l.enter(b, v)
@@ -74,15 +83,19 @@ func (l *blocked) unfold(b *graph.Builder, v *graph.Value, batch int) *graph.Val
 	return reshape(b, l.leave(b, v, d[1]), batch, d[1]/batch, d[2], d[3])
 }
 
-// conv convolves in blocked layout.
-func (l *blocked) conv(b *graph.Builder, x, w *graph.Value, group int, kernel, strides, dilations, begin, end []int) *graph.Value {
+// conv convolves in blocked layout; bias may be nil. win.Out is not looked at.
+func (l *blocked) conv(b *graph.Builder, x, w, bias *graph.Value, group int, win op.Window) *graph.Value {
 	d := x.Shape.Sizes()
 	out := []int{d[0], w.Shape[0].Size}
-	for i := range kernel {
-		out = append(out, (d[2+i]+begin[i]+end[i]-(kernel[i]-1)*dilations[i]-1)/strides[i]+1)
+	for i, kernel := range win.Kernel {
+		out = append(out, (d[2+i]+win.Begin[i]+win.End[i]-(kernel-1)*win.Dilations[i]-1)/win.Strides[i]+1)
 	}
-	return declare(b, blockedConv, graph.Attrs{"group": int64(group), "kernel_shape": int64s(kernel), "strides": int64s(strides),
-		"dilations": int64s(dilations), "pads": append(int64s(begin), int64s(end)...), "auto_pad": "NOTSET"}, out, x, w)
+	in := []*graph.Value{x, w}
+	if bias != nil {
+		in = append(in, bias)
+	}
+	return declare(b, blockedConv, graph.Attrs{"group": int64(group), "kernel_shape": int64s(win.Kernel), "strides": int64s(win.Strides),
+		"dilations": int64s(win.Dilations), "pads": append(int64s(win.Begin), int64s(win.End)...), "auto_pad": "NOTSET"}, out, in...)
 }
 
 // up rounds n up to a multiple.

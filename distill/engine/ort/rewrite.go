@@ -17,12 +17,16 @@ var rewrites = map[string][]rule{
 		(*rewriter).denseGradWeight,       // a convolution per sample with dY, in blocked layout
 		(*rewriter).convGradWeightByShift, // shifts as matrix products
 	},
-	"ildc.ConvGradInput":  {(*rewriter).depthwiseGradInput}, // samples folded into channels
-	"ildc.BatchNormTrain": {(*rewriter).batchNormTrain},     // variance without centring, where the convolution before centres
+	"ildc.ConvGradInput": {
+		(*rewriter).depthwiseGradInput, // samples folded into channels
+		(*rewriter).denseGradInput,     // in blocked layout
+	},
+	"ildc.BatchNormTrain": {(*rewriter).batchNormTrain}, // variance without centring, where the convolution before centres
 	"ildc.BatchNormGrad":  {(*rewriter).batchNormGrad},
 	"ildc.MaskGrad":       {(*rewriter).maskGrad}, // a mask to multiply with
 	"Conv": {
 		(*rewriter).depthwiseConv, // samples folded into channels
+		(*rewriter).denseConv,     // in blocked layout
 		(*rewriter).centringConv,
 	},
 }
@@ -51,7 +55,7 @@ func natives() []string {
 func rewrite(g *graph.Graph, o engine.Options) (*graph.Graph, error) {
 	r := &rewriter{centred: centrable(g)}
 	if b := block(); b > 0 && onCPU(o) {
-		r.blocked = &blocked{block: b, folded: map[*graph.Value]*graph.Value{}}
+		r.blocked = &blocked{block: b, entered: map[*graph.Value]*graph.Value{}, folded: map[*graph.Value]*graph.Value{}}
 	}
 	g, err := pass.Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
 		for _, f := range rewrites[n.OpName()] {

@@ -173,8 +173,9 @@ func (r *rewriter) denseGradWeight(b *graph.Builder, n *graph.Node) []*graph.Val
 		x = b.Op("Pad", nil, x, b.Ints(0, 0, 0, int64(w.Begin[1]), 0, 0, 0, int64(width-w.In[1]-w.Begin[1])))
 	}
 	filter := reshape(b, r.blocked.channels(b, dy), batch*filled, 1, w.Out[0], w.Out[1])
-	products := r.blocked.conv(b, x, filter, batch, w.Out, w.Dilations, w.Strides,
-		[]int{w.Begin[0], 0}, []int{max(0, reach(0)-w.In[0]-w.Begin[0]), 0}) // [C,N·O,kh,kw]
+	spread := op.Window{Kernel: w.Out, Strides: w.Dilations, Dilations: w.Strides,
+		Begin: []int{w.Begin[0], 0}, End: []int{max(0, reach(0)-w.In[0]-w.Begin[0]), 0}}
+	products := r.blocked.conv(b, x, filter, nil, batch, spread) // [C,N·O,kh,kw]
 	d := products.Shape.Sizes()
 	sum := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, reshape(b, products, in, batch, filled*d[2]*d[3]), b.Ints(1))
 	sum = b.Op("Transpose", graph.Attrs{"perm": []int64{1, 4, 0, 2, 3}}, reshape(b, sum, in, filled/r.blocked.block, d[2], d[3], r.blocked.block))

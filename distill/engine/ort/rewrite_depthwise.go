@@ -31,7 +31,7 @@ func (l *blocked) depthwiseWeights(b *graph.Builder, w *graph.Value, batch int) 
 
 func (r *rewriter) depthwiseConv(b *graph.Builder, n *graph.Node) []*graph.Value {
 	x, w := n.Inputs[0], n.Inputs[1]
-	if w.Const != nil || x.DType != graph.Float32 || n.Input(2) != nil || n.Outputs[0].Shape.Rank() != 4 {
+	if w.Const != nil || x.DType != graph.Float32 || n.Outputs[0].Shape.Rank() != 4 {
 		return nil // with constant weights, ONNX Runtime blocks it by itself
 	}
 	win, ok := r.blocked.depthwise(n, x.Shape.Sizes(), n.Outputs[0].Shape.Sizes(), w.Shape.Sizes())
@@ -39,7 +39,11 @@ func (r *rewriter) depthwiseConv(b *graph.Builder, n *graph.Node) []*graph.Value
 		return nil
 	}
 	batch, channels := x.Shape[0].Size, x.Shape[1].Size
-	y := r.blocked.conv(b, r.blocked.fold(b, x), r.blocked.depthwiseWeights(b, w, batch), batch*channels, win.Kernel, win.Strides, win.Dilations, win.Begin, win.End)
+	bias := r.bias(b, n)
+	if bias != nil {
+		bias = reshape(b, b.Op("Expand", nil, bias, b.Ints(int64(batch), int64(channels))), batch*channels)
+	}
+	y := r.blocked.conv(b, r.blocked.fold(b, x), r.blocked.depthwiseWeights(b, w, batch), bias, batch*channels, win)
 	return []*graph.Value{r.blocked.unfold(b, y, batch)}
 }
 
@@ -76,9 +80,8 @@ func (r *rewriter) depthwiseGradInput(b *graph.Builder, n *graph.Node) []*graph.
 		}
 		d = reshape(b, six, 1, batch*channels, win.Out[0]*spread[0], win.Out[1]*spread[1])
 	}
-	reversed := b.Op("Slice", nil, w, b.Ints(-1, -1), b.Ints(int64(-win.Kernel[0]-1), int64(-win.Kernel[1]-1)), b.Ints(2, 3), b.Ints(-1, -1))
-	ones := []int{1, 1}
-	dx := r.blocked.conv(b, d, r.blocked.depthwiseWeights(b, reversed, batch), batch*channels, win.Kernel, ones, win.Dilations, begin, end)
+	full := op.Window{Kernel: win.Kernel, Strides: []int{1, 1}, Dilations: win.Dilations, Begin: begin, End: end}
+	dx := r.blocked.conv(b, d, r.blocked.depthwiseWeights(b, reversed(b, w), batch), nil, batch*channels, full)
 	return []*graph.Value{r.blocked.unfold(b, dx, batch)}
 }
 
@@ -100,7 +103,8 @@ func (r *rewriter) depthwiseGradWeight(b *graph.Builder, n *graph.Node) []*graph
 		end[i] = max(0, reach-win.In[i]-win.Begin[i])
 	}
 	filter := reshape(b, r.blocked.fold(b, dy), batch*channels, 1, win.Out[0], win.Out[1])
-	products := r.blocked.conv(b, r.blocked.fold(b, x), filter, batch*channels, win.Out, win.Dilations, win.Strides, win.Begin, end)
+	spread := op.Window{Kernel: win.Out, Strides: win.Dilations, Dilations: win.Strides, Begin: win.Begin, End: end}
+	products := r.blocked.conv(b, r.blocked.fold(b, x), filter, nil, batch*channels, spread)
 	sum := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, r.blocked.unfold(b, products, batch), b.Ints(0))
 	d := sum.Shape.Sizes() // may have a row or column more than the kernel
 	if d[1] > w[2] || d[2] > w[3] {

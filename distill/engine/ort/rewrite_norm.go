@@ -1,6 +1,8 @@
 package ort
 
 import (
+	"slices"
+
 	"github.com/ildc/ildc/graph"
 )
 
@@ -42,25 +44,28 @@ func centrable(g *graph.Graph) map[string]string {
 	return found
 }
 
-// centringConv subtracts the running mean of the batch norm behind from a convolution's output, by its bias.
-func (r *rewriter) centringConv(b *graph.Builder, n *graph.Node) []*graph.Value {
+// bias is what a convolution's output is shifted by, [O]: its own bias, less the running mean of the batch norm behind where that is centred. It is
+// nil where there is neither.
+func (r *rewriter) bias(b *graph.Builder, n *graph.Node) *graph.Value {
+	bias := n.Input(2)
 	name, ok := r.centred[n.Outputs[0].Name]
 	if !ok {
+		return bias
+	}
+	inputs := b.Graph().Inputs
+	mean := inputs[slices.IndexFunc(inputs, func(v *graph.Value) bool { return v.Name == name })]
+	if bias == nil {
+		return b.Op("Neg", nil, mean)
+	}
+	return b.Op("Sub", nil, bias, mean)
+}
+
+// centringConv changes the bias only.
+func (r *rewriter) centringConv(b *graph.Builder, n *graph.Node) []*graph.Value {
+	if _, ok := r.centred[n.Outputs[0].Name]; !ok {
 		return nil
 	}
-	var mean *graph.Value
-	for _, v := range b.Graph().Inputs {
-		if v.Name == name {
-			mean = v
-		}
-	}
-	var bias *graph.Value
-	if bias = n.Input(2); bias == nil {
-		bias = b.Op("Neg", nil, mean)
-	} else {
-		bias = b.Op("Sub", nil, bias, mean)
-	}
-	return []*graph.Value{b.Op("Conv", n.Attrs, n.Inputs[0], n.Inputs[1], bias)}
+	return []*graph.Value{b.Op("Conv", n.Attrs, n.Inputs[0], n.Inputs[1], r.bias(b, n))}
 }
 
 // batchNormTrain takes X from which the running mean has been subtracted.
