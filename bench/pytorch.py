@@ -1,8 +1,8 @@
 """Times a distillation step in PyTorch, on the CPU: the other side of `ildc bench --train`.
 
-It loads the same teacher.onnx and student.onnx through onnx2torch, takes pairs, weights, variances and settings from what
-`ildc bench --json` has printed for them, and trains on the same batches. The first loss must be the one that ildc reports.
-Prints one JSON object.
+It loads the same teacher.onnx and student.onnx through onnx2torch, takes pairs, weights and variances from what `ildc bench --json`
+has printed for them, and trains on the same batches in the same order. Prints one JSON object; fails where the first loss is not the
+one that ildc reports, or the number of trained parameters differs.
 """
 
 import argparse
@@ -20,81 +20,90 @@ import torch.nn.functional as F
 from onnx2torch import convert
 from torch import nn
 
-VARIANTS = {  # whether it is compiled, and the memory format
+VARIANTS = {  # compiled?, memory format
     "eager": (False, torch.contiguous_format),
     "channels_last": (False, torch.channels_last),
     "compile": (True, torch.contiguous_format),
     "compile_channels_last": (True, torch.channels_last),
 }
+TOLERANCE = 1e-3  # relative, between the first losses: both sides compute in float32, in another order
+MAX_DEVIATION = 10  # of logits; larger ones are scaled down to it, as ildc does
 
 
 def load(path, features):
-    """The model as a module that gives its output and the named intermediate values."""
+    """The model with the named values as further outputs, and how many channels each has."""
     model = onnx.load(path)
-    known = {o.name for o in model.graph.output}
-    typed = {v.name: v for v in onnx.shape_inference.infer_shapes(model).graph.value_info}
+    inferred = {v.name: v for v in onnx.shape_inference.infer_shapes(model).graph.value_info}
     del model.graph.output[1:]
+    channels = {}
     for name in features:
-        if name in known:
-            sys.exit(f"{path}: pair value {name} is an output: not supported")
-        model.graph.output.append(typed[name])
-    return convert(model)
+        model.graph.output.append(inferred[name])
+        channels[name] = inferred[name].type.tensor_type.shape.dim[1].dim_value
+    return convert(model), channels
 
 
-def connector(teacher, student):
-    """The start of a connector without lineage: cosines, [teacher, student]."""
-    t = np.arange(teacher)[:, None]
-    s = np.arange(student)[None, :]
+def connector(teacher, student, spatial):
+    """A connector as it starts: each of the teacher's channels a cosine-weighted mean of the student's."""
+    t, s = np.arange(teacher)[:, None], np.arange(student)[None, :]
     w = math.sqrt(2 / student) * np.cos(math.pi * (t + 1) * (s + 0.5) / max(teacher, student))
-    return torch.from_numpy(w.astype(np.float32))
+    w = torch.from_numpy(w.astype(np.float32))
+    return nn.Parameter(w[:, :, None, None] if spatial else w)
+
+
+def all_outputs(out):
+    return out if isinstance(out, (tuple, list)) else (out,)
 
 
 class Objective(nn.Module):
-    """The student with its connectors, and the losses against what the teacher gives."""
+    """The student and its connectors; gives the losses against what the teacher gives."""
 
-    def __init__(self, student, report, temperature, output, shapes):
+    def __init__(self, student, connectors, scales, weights, temperature, down):
         super().__init__()
-        self.student = student
-        self.temperature = temperature
-        variances = report["variances"]
-        self.down = 1 / max(1.0, math.sqrt(variances[output]) / 10)  # of logits that are too far apart
-        self.weights = {t["name"]: t["weight"] for t in report["losses"]}
-        self.scales = []
-        self.connectors = nn.ParameterList()
-        for t in report["losses"]:
-            if t["name"] == "hint":
-                names = t["pairs"]
-                of_teacher = {p["student"]: shapes[p["teacher"]] for p in report["pairs"]}
-                for name in names:
-                    w = connector(of_teacher[name][1], shapes["student"][name][1])
-                    if len(shapes["student"][name]) == 4:
-                        w = w[:, :, None, None]
-                    self.connectors.append(nn.Parameter(w))
-                    self.scales.append(1 / variances["hint/" + name] / len(names))
+        self.student, self.connectors = student, nn.ParameterList(connectors)
+        self.scales, self.weights, self.temperature, self.down = scales, weights, temperature, down
 
     def forward(self, x, teacher):
-        student = self.student(x)
-        if not isinstance(student, (tuple, list)):
-            student = (student,)
-        scale = self.down / self.temperature
-        kd = F.kl_div(F.log_softmax(student[0] * scale, -1), F.log_softmax(teacher[0] * scale, -1), reduction="batchmean", log_target=True)
-        kd = kd * self.temperature**2
-        hint = sum((self.hint(i, s, t) for i, (s, t) in enumerate(zip(student[1:], teacher[1:]))), start=torch.zeros(()))
+        logits, *features = all_outputs(self.student(x))
+        t, s = (F.log_softmax(v * (self.down / self.temperature), -1) for v in (teacher[0], logits))
+        kd = F.kl_div(s, t, reduction="batchmean", log_target=True) * self.temperature**2
+        hint = torch.zeros(())
+        for w, scale, s, t in zip(self.connectors, self.scales, features, teacher[1:]):
+            mapped = F.conv2d(s, w) if w.dim() == 4 else F.linear(s, w)
+            hint = hint + F.mse_loss(mapped, t) * scale
         return self.weights["kd"] * kd + self.weights.get("hint", 0) * hint, kd, hint
 
-    def hint(self, i, student, teacher):
-        w = self.connectors[i]
-        mapped = F.conv2d(student, w) if w.dim() == 4 else F.linear(student, w)
-        return F.mse_loss(mapped, teacher) * self.scales[i]
+
+def build(a, report):
+    """Teacher and objective, as the report says."""
+    pairs = next((t["pairs"] for t in report["losses"] if t["name"] == "hint"), [])
+    partner = {p["student"]: p["teacher"] for p in report["pairs"]}
+    teacher, of_teacher = load(a.teacher, [partner[p] for p in pairs])
+    student, of_student = load(a.student, pairs)
+    variances = report["variances"]
+    output = next(v for name, v in variances.items() if "/" not in name)
+    spatial = any(isinstance(m, nn.Conv2d) for m in student.modules())
+    objective = Objective(
+        student,
+        [connector(of_teacher[partner[p]], of_student[p], spatial) for p in pairs],
+        [1 / variances["hint/" + p] / len(pairs) for p in pairs],
+        {t["name"]: t["weight"] for t in report["losses"]},
+        a.temperature,
+        1 / max(1, math.sqrt(output) / MAX_DEVIATION))
+    return teacher.eval().requires_grad_(False), objective.train()
+
+
+def batches(path, size, layout):
+    """Up to 8 batches, which steps take in turn, as ildc bench does."""
+    data = np.load(path)
+    for i in range(0, min(8 * size, len(data) - size + 1), size):
+        batch = torch.from_numpy(data[i : i + size].copy())
+        yield batch.contiguous(memory_format=layout) if batch.dim() == 4 else batch
 
 
 def memory(field):
-    """A figure of this process in bytes: VmRSS, or VmHWM, the most of it."""
+    """A figure of this process in bytes: VmRSS, or VmHWM, the most of it since reset_peak."""
     with open("/proc/self/status") as f:
-        for line in f:
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) * 1024
-    return 0
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith(field + ":"))
 
 
 def reset_peak():
@@ -102,12 +111,12 @@ def reset_peak():
         f.write("5")
 
 
-def main():
-    p = argparse.ArgumentParser()
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("teacher")
     p.add_argument("student")
-    p.add_argument("report", help="what `ildc bench --train --student STUDENT --json` printed")
-    p.add_argument("data", help=".npy with the inputs of at least one batch")
+    p.add_argument("report", help="what `ildc bench TEACHER --student STUDENT --train --json` printed")
+    p.add_argument("data", help=".npy with the inputs of one batch at least")
     p.add_argument("--variant", choices=VARIANTS, default="eager")
     p.add_argument("--batch", type=int, default=128)
     p.add_argument("--threads", type=int, default=2)
@@ -118,66 +127,66 @@ def main():
     p.add_argument("--weight-decay", type=float, default=5e-4)
     p.add_argument("--clip", type=float, default=5)
     p.add_argument("--temperature", type=float, default=4)
-    a = p.parse_args()
+    return p.parse_args()
+
+
+def check(result, report):
+    """Fails where the two sides do not train the same step."""
+    want = report["sides"]["student"]["params"]
+    if result["student_values"] != want:
+        sys.exit(f"the student has {result['student_values']} parameters and running statistics, ildc's {want}")
+    want = report["first_loss"]["total"]
+    result["first_loss_difference"] = abs(result["first_loss"]["total"] - want) / abs(want)
+    if not result["first_loss_difference"] <= TOLERANCE:
+        sys.exit(f"the first loss is {result['first_loss']}, ildc's is {report['first_loss']}")
+
+
+def main():
+    a = arguments()
     torch.set_num_threads(a.threads)
     torch.set_num_interop_threads(1)
     compiled, layout = VARIANTS[a.variant]
-
     with open(a.report) as f:
         report = json.load(f)["benchmarks"][0]
-    terms = {t["name"]: t for t in report["losses"]}
-    names = terms.get("hint", {}).get("pairs", [])
-    partner = {q["student"]: q["teacher"] for q in report["pairs"]}
-    teacher = load(a.teacher, [partner[n] for n in names]).eval().requires_grad_(False)
-    student = load(a.student, names).train()
-    output = onnx.load(a.teacher, load_external_data=False).graph.output[0].name
-
-    data = np.load(a.data, mmap_mode="r")
-    batches = [torch.from_numpy(np.array(data[i : i + a.batch])) for i in range(0, min(8 * a.batch, len(data) - a.batch + 1), a.batch)]
-    if batches[0].dim() == 4:
-        batches = [b.contiguous(memory_format=layout) for b in batches]
-    # The shapes come from a forward pass in evaluation, which leaves the running statistics alone.
-    with torch.no_grad():
-        shapes = dict(zip([partner[n] for n in names], [v.shape for v in teacher(batches[0])[1:]] if names else []))
-        student.eval()
-        shapes["student"] = dict(zip(names, [v.shape for v in student(batches[0])[1:]] if names else []))
-        student.train()
-
-    objective = Objective(student, report, a.temperature, output, shapes)
+    teacher, objective = build(a, report)
     teacher.to(memory_format=layout)
     objective.to(memory_format=layout)
-    parameters = [q for q in objective.parameters() if q.requires_grad]
+    data = list(batches(a.data, a.batch, layout))
+    parameters = list(objective.parameters())
     optimizer = torch.optim.SGD(
-        [{"params": [q for q in parameters if q.dim() > 1], "weight_decay": a.weight_decay}, {"params": [q for q in parameters if q.dim() < 2]}],
+        [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": a.weight_decay}, {"params": [p for p in parameters if p.dim() < 2]}],
         lr=a.lr, momentum=a.momentum, nesterov=True, fused=True)
 
     def loss(x):
         with torch.no_grad():
-            out = teacher(x)
-        return objective(x, out if isinstance(out, (tuple, list)) else (out,))
+            out = all_outputs(teacher(x))
+        return objective(x, out)
 
     if compiled:
         loss = torch.compile(loss)
 
     def step(i):
         optimizer.zero_grad(set_to_none=True)
-        total, kd, hint = loss(batches[i % len(batches)])
+        total, kd, hint = loss(data[i % len(data)])
         total.backward()
         if a.clip > 0:
             nn.utils.clip_grad_norm_(parameters, a.clip)
         optimizer.step()
         return {"total": total.item(), "kd": kd.item(), "hint": hint.item()}
 
+    norms = [m for m in objective.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    result = {
+        "variant": a.variant, "torch": torch.__version__, "threads": torch.get_num_threads(), "batch": a.batch, "steps": a.steps,
+        "trained": sum(p.numel() for p in parameters if p.requires_grad),
+        "student_values": sum(p.numel() for p in objective.student.parameters()) + sum(2 * m.num_features for m in norms),
+        "batch_norms": sum(m.training for m in norms),
+    }
     gc.collect()
-    result = {"variant": a.variant, "torch": torch.__version__, "threads": torch.get_num_threads(), "batch": a.batch, "steps": a.steps,
-              "parameters": sum(q.numel() for q in parameters),
-              "student_parameters": sum(q.numel() for q in student.parameters() if q.requires_grad),
-              "batch_norms": sum(isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training for m in student.modules())}
     loaded, loading = memory("VmRSS"), memory("VmHWM")
     reset_peak()
-    last = first = step(0)
-    for i in range(1, a.warmup):
+    for i in range(a.warmup):
         last = step(i)
+        result.setdefault("first_loss", last)
     each, tenths = [], []
     for i in range(a.steps):
         start = time.perf_counter()
@@ -185,14 +194,12 @@ def main():
         each.append(time.perf_counter() - start)
         if a.steps >= 10 and (i + 1) * 10 // a.steps > i * 10 // a.steps:
             tenths.append(memory("VmRSS"))
-    result |= {"p50_ms": statistics.median(each) * 1e3, "least_ms": min(each) * 1e3, "images_per_second": a.batch * a.steps / sum(each),
-               "first_loss": first, "last_loss": last,
-               "memory": {"loaded": loaded, "loading": loading, "peak": memory("VmHWM"), "end": memory("VmRSS"), "tenths": tenths}}
-    want = report["first_loss"]["total"]
-    result["first_loss_difference"] = abs(first["total"] - want) / abs(want)
+    result |= {
+        "p50_ms": statistics.median(each) * 1e3, "least_ms": min(each) * 1e3, "images_per_second": a.batch * len(each) / sum(each), "last_loss": last,
+        "memory": {"loaded": loaded, "loading": loading, "peak": memory("VmHWM"), "end": memory("VmRSS"), "tenths": tenths},
+    }
+    check(result, report)
     print(json.dumps(result))
-    if result["first_loss_difference"] > 1e-3:
-        sys.exit(f"the first loss is {first}, ildc's is {report['first_loss']}: the two sides do not train the same step")
 
 
 if __name__ == "__main__":
