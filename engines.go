@@ -16,7 +16,7 @@ import (
 // EngineChoice says which engine is wanted. The zero value takes the best that there is.
 type EngineChoice struct {
 	Name    string // "auto", "embedded" or "ort"; "" is auto: ONNX Runtime where there is one, else the embedded engine
-	Library string // ONNX Runtime's shared library; "": ILDC_ORT_LIB, else
+	Library string // ONNX Runtime's shared library; "": what ILDC_ORT_LIB names
 
 	// What steps will run on, as in [engine.Options]. All but the CPU are ONNX Runtime's.
 	Device        string
