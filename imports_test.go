@@ -72,7 +72,6 @@ const dependencies = `
 
 	# ONNX Runtime needs cgo, which a build must be able to do without.
 	github.com/yalue/onnxruntime_go: distill/engine/ort
-	golang.org/x/sys: distill/engine/ort
 	C: NONE
 
 	# What a person at a prompt sees is the command's. A library prints nothing and fetches nothing.

@@ -15,9 +15,18 @@ const (
 	reorderOutput = blockedDomain + ".ReorderOutput"
 )
 
+// layout is what is known of the blocked layout.
+type layout struct {
+	block     int  // B, 0 where there is none
+	perSample bool // convolutions may have groups of one channel in, and any number out
+}
+
+// ordinary is no blocked layout.
+var ordinary layout
+
 // blocked is what rules do in blocked layout.
 type blocked struct {
-	block int // B
+	layout
 	// What rules share: values in blocks, and values in blocks as one sample of N·C channels.
 	entered, folded map[*graph.Value]*graph.Value
 }

@@ -155,3 +155,6 @@ func (*Engine) CheckDevice(o engine.Options) error {
 	}
 	return nil
 }
+
+// onCPU says whether steps run on the processor.
+func onCPU(o engine.Options) bool { return o.Device == "" || o.Device == "cpu" }

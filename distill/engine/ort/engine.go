@@ -15,6 +15,7 @@ import (
 // Engine runs steps in ONNX Runtime.
 type Engine struct {
 	release string
+	layout  layout
 }
 
 // New loads ONNX Runtime from a shared library. A process loads one library only; where the host process has loaded one already,
@@ -23,7 +24,7 @@ func New(library string) (*Engine, error) {
 	if err := load(library); err != nil {
 		return nil, fmt.Errorf("ort: %w", err)
 	}
-	return &Engine{release: onnxruntime.GetVersion()}, nil
+	return &Engine{release: onnxruntime.GetVersion(), layout: environment.layout()}, nil
 }
 
 // Name implements [engine.Engine].
@@ -37,7 +38,7 @@ const revision = 1
 
 // Version implements [engine.Engine].
 func (e *Engine) Version() string {
-	return fmt.Sprintf("onnxruntime %s, revision %d, %s", e.release, revision, instructions())
+	return fmt.Sprintf("onnxruntime %s, revision %d, %s with blocks of %d", e.release, revision, runtime.GOARCH, e.layout.block)
 }
 
 // Native implements [engine.Engine].
@@ -58,7 +59,7 @@ func (e *Engine) Compile(ctx context.Context, s *engine.Step, o engine.Options) 
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("ort: compile: %w", err)
 	}
-	p, err := newProgram(ctx, s, signature, o)
+	p, err := e.newProgram(ctx, s, signature, o)
 	if err != nil {
 		return nil, fmt.Errorf("ort: %w", err)
 	}

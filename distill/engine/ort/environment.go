@@ -17,10 +17,11 @@ var ErrUnavailable = errors.New("ONNX Runtime is not available")
 func Loadable() error { return nil }
 
 // environment is ONNX Runtime's, of which a process has one. It is never torn down: the host process may use it, too.
-var environment struct {
+var environment = struct {
 	sync.Mutex
-	library string // that this package loaded; "" where the host did
-}
+	library string        // that this package loaded; "" where the host did
+	layout  func() layout // of the loaded library
+}{layout: sync.OnceValue(findLayout)}
 
 // load makes the environment from a library, or takes the one that is there.
 func load(library string) error {

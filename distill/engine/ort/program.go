@@ -35,8 +35,12 @@ type carry struct {
 	sets [2]*graph.Tensor
 }
 
-func newProgram(ctx context.Context, s *engine.Step, signature *engine.Signature, o engine.Options) (_ *program, err error) {
-	g, err := rewrite(s.Graph, o)
+func (e *Engine) newProgram(ctx context.Context, s *engine.Step, signature *engine.Signature, o engine.Options) (_ *program, err error) {
+	layout := e.layout
+	if !onCPU(o) {
+		layout = ordinary
+	}
+	g, err := rewrite(s.Graph, layout)
 	if err != nil {
 		return nil, err
 	}

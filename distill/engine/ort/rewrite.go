@@ -3,7 +3,6 @@ package ort
 import (
 	"slices"
 
-	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
@@ -51,11 +50,11 @@ func natives() []string {
 	return names
 }
 
-// rewrite copies a step's graph into standard ops, in the form in which ONNX Runtime runs it fastest on a device.
-func rewrite(g *graph.Graph, o engine.Options) (*graph.Graph, error) {
+// rewrite copies a step's graph into standard ops, in the form in which ONNX Runtime runs it fastest with a layout.
+func rewrite(g *graph.Graph, l layout) (*graph.Graph, error) {
 	r := &rewriter{centred: centrable(g)}
-	if b := block(); b > 0 && onCPU(o) {
-		r.blocked = &blocked{block: b, entered: map[*graph.Value]*graph.Value{}, folded: map[*graph.Value]*graph.Value{}}
+	if l.block > 0 {
+		r.blocked = &blocked{layout: l, entered: map[*graph.Value]*graph.Value{}, folded: map[*graph.Value]*graph.Value{}}
 	}
 	g, err := pass.Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
 		for _, f := range rewrites[n.OpName()] {

@@ -155,7 +155,7 @@ func productOverBatch(b *graph.Builder, y, x *graph.Value) *graph.Value {
 // samples, and dY's channels, in blocks, those of its output.
 func (r *rewriter) denseGradWeight(b *graph.Builder, n *graph.Node) []*graph.Value {
 	dy, x, dw := n.Inputs[0], n.Inputs[1], ints(n.Ints("shape"))
-	if r.blocked == nil || len(dw) != 4 || n.Int("group", 1) != 1 || dy.DType != graph.Float32 || dw[2]*dw[3] == 1 {
+	if r.blocked == nil || !r.blocked.perSample || len(dw) != 4 || n.Int("group", 1) != 1 || dy.DType != graph.Float32 || dw[2]*dw[3] == 1 {
 		return nil
 	}
 	w, err := op.WindowOf(n, x.Shape[2:].Sizes(), dw[2:])

@@ -1,0 +1,38 @@
+//go:build cgo
+
+package ort
+
+import (
+	"os"
+	"testing"
+
+	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/distill/engine/enginetest"
+)
+
+// TestLayouts runs the suite in every layout that rules are written for, not just the one that this machine's library has.
+func TestLayouts(t *testing.T) {
+	e, err := New(os.Getenv("ILDC_ORT_LIB"))
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Logf("blocks of %d, per sample %v", e.layout.block, e.layout.perSample)
+	for name, l := range map[string]layout{"ordinary": ordinary, "blocked": {block: e.layout.block}} {
+		t.Run(name, func(t *testing.T) {
+			enginetest.Run(t, func() engine.Engine { return &Engine{release: e.release, layout: l} })
+		})
+	}
+}
+
+// TestFindLayoutRefuses checks that a block size that the library does not have is found out.
+func TestFindLayoutRefuses(t *testing.T) {
+	e, err := New(os.Getenv("ILDC_ORT_LIB"))
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, block := range []int{4, 8, 16} {
+		if block != e.layout.block && agrees(layout{block: block}, "Conv", 8) {
+			t.Errorf("blocks of %d agree with the reference, but those of %d were found", block, e.layout.block)
+		}
+	}
+}
