@@ -154,10 +154,15 @@ func concatRebatch(b *graph.Builder, n *graph.Node, batch int) []*graph.Value {
 }
 
 func splitUpgrade(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
-	if !n.Has("split") {
-		return nil
+	attrs := graph.Attrs{"axis": n.Int("axis", 0)}
+	switch {
+	case n.Has("split"):
+		return b.Ops("Split", len(n.Outputs), attrs, n.Input(0), b.Ints(n.Ints("split")...))
+	case n.Input(1) == nil && !n.Has("num_outputs"): // which opset 18 asks for
+		attrs["num_outputs"] = int64(len(n.Outputs))
+		return b.Ops("Split", len(n.Outputs), attrs, n.Input(0))
 	}
-	return b.Ops("Split", len(n.Outputs), graph.Attrs{"axis": n.Int("axis", 0)}, n.Input(0), b.Ints(n.Ints("split")...))
+	return nil
 }
 
 // splitSizes gives the extents of the parts of an axis of that size: as told, or equal with a smaller last one.
