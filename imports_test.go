@@ -39,6 +39,9 @@ const policy = `
 	graph/pass < distill/engine < distill/engine/enginetest, distill/engine/embedded
 	distill/engine, exporter < distill/engine/ort
 
+	# ONNX Runtime's library is found and installed without what runs it, in builds without cgo, too.
+	NONE < distill/engine/ort/library < distill/engine/ort
+
 	# Arithmetic on slices, which any engine could use.
 	NONE < distill/engine/embedded/kernel < distill/engine/embedded
 
@@ -74,14 +77,14 @@ const dependencies = `
 	github.com/yalue/onnxruntime_go: distill/engine/ort
 	C: NONE
 
-	# What a person at a prompt sees is the command's. A library prints nothing and fetches nothing.
+	# What a person at a prompt sees is the command's. A library prints nothing, and fetches nothing but ONNX Runtime when it is asked to.
 	github.com/spf13/cobra: cmd/ildc
 	github.com/spf13/pflag: cmd/ildc
 	github.com/schollz/progressbar/v3: cmd/ildc
 	golang.org/x/term: cmd/ildc
 	flag: NONE
 	log: NONE
-	net/http: NONE
+	net/http: distill/engine/ort/library
 `
 
 // sourcePackage is what the parser sees of a package, in all its files, whatever their build constraints.
