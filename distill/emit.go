@@ -25,15 +25,23 @@ func (e *Emitter) scale(v *graph.Value, by float64) *graph.Value {
 }
 
 // total sums all elements, [1].
-func (e *Emitter) total(v *graph.Value) *graph.Value {
-	flat := e.Op("Reshape", nil, v, e.Ints(-1))
-	return e.Op("ReduceSum", graph.Attrs{"keepdims": int64(1)}, flat, e.Ints(0))
-}
+func (e *Emitter) total(v *graph.Value) *graph.Value { return e.fold("ReduceSum", v) }
 
 // meanSquare is the mean over all elements of (a−b)², [1].
 func (e *Emitter) meanSquare(a, b *graph.Value) *graph.Value {
 	d := e.sub(a, b)
-	return e.scale(e.total(e.mul(d, d)), 1/float64(max(1, d.Shape.Elements())))
+	return e.scale(e.fold("ReduceSumSquare", d), 1/float64(max(1, d.Shape.Elements())))
+}
+
+// fold reduces every sample to a number, and adds these up: [1]. Engines spread the first over threads.
+func (e *Emitter) fold(reduce string, v *graph.Value) *graph.Value {
+	keep := graph.Attrs{"keepdims": int64(1)}
+	if len(v.Shape) > 1 {
+		v = e.Op("Reshape", nil, v, e.Ints(int64(v.Shape[0].Size), -1))
+		v = e.Op(reduce, keep, v, e.Ints(1))
+		reduce = "ReduceSum"
+	}
+	return e.Op(reduce, keep, e.Op("Reshape", nil, v, e.Ints(-1)), e.Ints(0))
 }
 
 // rows is the number of distributions that a value of logits holds: all extents but the last.

@@ -119,7 +119,7 @@ func (o Optimiser) decay(e *Emitter, params []*graph.Value) *graph.Value {
 
 // clip scales a gradient so that its norm is at most limit (Pascanu, Mikolov, Bengio 2013, algorithm 1).
 func clip(e *Emitter, g *graph.Value, limit float64) *graph.Value {
-	norm := e.Op("Sqrt", nil, e.add(e.total(e.mul(g, g)), e.Scalar(g.DType, 1e-20)))
+	norm := e.Op("Sqrt", nil, e.add(e.fold("ReduceSumSquare", g), e.Scalar(g.DType, 1e-20)))
 	return e.mul(g, e.Op("Clip", nil, e.div(e.Scalar(g.DType, limit), norm), nil, e.Scalar(g.DType, 1)))
 }
 

@@ -36,7 +36,8 @@ func reductions() []*Spec {
 			return []*graph.Value{b.Op("Mul", nil, spread(b, n, dy[0]), b.Scalar(dy[0].DType, float64(y)/float64(x)))}
 		}),
 		reduce("ReduceSumSquare", squares, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-			return []*graph.Value{b.Op("Mul", nil, b.Op("Mul", nil, spread(b, n, dy[0]), n.Inputs[0]), b.Scalar(dy[0].DType, 2))}
+			twice := b.Op("Mul", nil, dy[0], b.Scalar(dy[0].DType, 2))
+			return []*graph.Value{b.Op("Mul", nil, n.Inputs[0], kept(b, n, twice))}
 		}),
 		reduce("ReduceL2", func(v []float64) float64 { return math.Sqrt(squares(v)) }, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			return []*graph.Value{b.Op("Mul", nil, spread(b, n, b.Op("Div", nil, dy[0], n.Outputs[0])), n.Inputs[0])}

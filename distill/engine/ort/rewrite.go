@@ -22,7 +22,8 @@ var rewrites = map[string][]rule{
 	},
 	"ildc.BatchNormTrain": {(*rewriter).batchNormTrain}, // variance without centring, where the convolution before centres
 	"ildc.BatchNormGrad":  {(*rewriter).batchNormGrad},
-	"ildc.MaskGrad":       {(*rewriter).maskGrad}, // a mask to multiply with
+	"ildc.MaskGrad":       {(*rewriter).maskGrad},  // a mask to multiply with
+	"ReduceSumSquare":     {(*rewriter).sumSquare}, // squares first
 	"Conv": {
 		(*rewriter).depthwiseConv, // samples folded into channels
 		(*rewriter).denseConv,     // in blocked layout

@@ -17,9 +17,13 @@ const (
 	reorderRate   = 2.5
 )
 
-// gains says whether a convolution of x [N,C,H,W] to y [N,O,Ho,Wo] is faster in blocked layout, where x may be there already.
+// gains says whether a convolution of x [N,C,H,W] to y [N,O,Ho,Wo] is faster in blocked layout, where x may be there already. Fewer channels
+// than a block has are read as they are.
 func (l *blocked) gains(x, y []int, taps int, entered bool) bool {
 	in, out := float64(up(x[1], l.block)), float64(up(y[1], l.block))
+	if x[1] < l.block {
+		in, entered = float64(x[1]), true
+	}
 	pixels := float64(y[0] * y[2] * y[3])
 	work := pixels * float64(taps)
 	ordinary := work * float64(x[1]*y[1]) / ordinaryRate
@@ -33,14 +37,26 @@ func (l *blocked) gains(x, y []int, taps int, entered bool) bool {
 	return time < ordinary
 }
 
-// weights reorders [O,C,kh,kw] as blocked convolutions read them: [O/B,C/B,kh,kw,B of C,B of O].
+// input is what a convolution reads x [N,C,H,W] from.
+func (l *blocked) input(b *graph.Builder, x *graph.Value) *graph.Value {
+	if x.Shape[1].Size < l.block {
+		return x
+	}
+	return l.channels(b, x)
+}
+
+// weights reorders [O,C,kh,kw] as blocked convolutions read them: [O/B,C/B,kh,kw,B of C,B of O], or [O/B,C,kh,kw,B of O] where C does not
+// fill a block.
 func (l *blocked) weights(b *graph.Builder, w *graph.Value) *graph.Value {
 	d := w.Shape.Sizes()
-	out, in := up(d[0], l.block), up(d[1], l.block)
+	out, in, share := up(d[0], l.block), up(d[1], l.block), l.block
+	if d[1] < l.block {
+		in, share = d[1], 1
+	}
 	if out > d[0] || in > d[1] {
 		w = b.Op("Pad", nil, w, b.Ints(0, 0, 0, 0, int64(out-d[0]), int64(in-d[1]), 0, 0))
 	}
-	w = reshape(b, w, out/l.block, l.block, in/l.block, l.block, d[2], d[3])
+	w = reshape(b, w, out/l.block, l.block, in/share, share, d[2], d[3])
 	w = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 4, 5, 3, 1}}, w)
 	return reshape(b, w, out, in, d[2], d[3])
 }
@@ -60,7 +76,7 @@ func (r *rewriter) denseConv(b *graph.Builder, n *graph.Node) []*graph.Value {
 	if pad := up(d[0], r.blocked.block) - d[0]; bias != nil && pad > 0 {
 		bias = b.Op("Pad", nil, bias, b.Ints(0, int64(pad)))
 	}
-	c := r.blocked.conv(b, r.blocked.channels(b, x), r.blocked.weights(b, w), bias, 1, win)
+	c := r.blocked.conv(b, r.blocked.input(b, x), r.blocked.weights(b, w), bias, 1, win)
 	return []*graph.Value{r.blocked.leave(b, c, d[0])}
 }
 
@@ -84,7 +100,7 @@ func (r *rewriter) denseGradInput(b *graph.Builder, n *graph.Node) []*graph.Valu
 		}
 	}
 	w = b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0, 2, 3}}, reversed(b, w))
-	c := r.blocked.conv(b, r.blocked.channels(b, dy), r.blocked.weights(b, w), nil, 1, full)
+	c := r.blocked.conv(b, r.blocked.input(b, dy), r.blocked.weights(b, w), nil, 1, full)
 	return []*graph.Value{r.blocked.leave(b, c, x[1])}
 }
 

@@ -154,3 +154,10 @@ func (r *rewriter) maskGrad(b *graph.Builder, n *graph.Node) []*graph.Value {
 func isZero(v *graph.Value) bool {
 	return v.Const != nil && v.Const.Len() == 1 && v.Const.Values()[0] == 0
 }
+
+// sumSquare squares in one pass and sums in another, each of which is vectorised; ONNX Runtime's ReduceSumSquare is not.
+func (r *rewriter) sumSquare(b *graph.Builder, n *graph.Node) []*graph.Value {
+	in := slices.Clone(n.Inputs)
+	in[0] = b.Op("Mul", nil, in[0], in[0])
+	return []*graph.Value{b.Op("ReduceSum", n.Attrs, in...)}
+}

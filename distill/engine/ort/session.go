@@ -48,6 +48,8 @@ func sessionOptions(o engine.Options) (*onnxruntime.SessionOptions, error) {
 		options.SetGraphOptimizationLevel(onnxruntime.GraphOptimizationLevelEnableAll),
 		options.SetCpuMemArena(true),
 		options.SetMemPattern(true),
+		// Threads take smaller shares of an op as it nears its end, so that one that is held up holds up less.
+		options.AddSessionConfigEntry("session.intra_op.dynamic_block_base", "4"),
 		addDevice(options, o),
 	)
 	if err != nil {
