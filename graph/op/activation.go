@@ -119,13 +119,13 @@ func tanhGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
 
 // strictly between the bounds: dy, else 0
 func clipGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-	x := n.Inputs[0]
+	y := n.Outputs[0] // is inside where x is; x need not be kept for this
 	var inside *graph.Value
 	if low := n.Input(1); low != nil {
-		inside = b.Op("Greater", nil, x, reshape(b, low))
+		inside = b.Op("Greater", nil, y, reshape(b, low))
 	}
 	if high := n.Input(2); high != nil {
-		below := b.Op("Less", nil, x, reshape(b, high))
+		below := b.Op("Less", nil, y, reshape(b, high))
 		if inside != nil {
 			below = b.Op("And", nil, inside, below)
 		}

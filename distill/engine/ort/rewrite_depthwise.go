@@ -20,13 +20,22 @@ func (l *blocked) depthwise(n *graph.Node, x, y, w []int) (op.Window, bool) {
 	return win, err == nil
 }
 
-// depthwiseWeights repeats [C,1,kh,kw] for every sample: [N·C,1,kh,kw] in blocks.
+// depthwiseWeights repeats [C,1,kh,kw] for every sample: [N·C,1,kh,kw] in blocks. What is transposed is as many samples as fill up blocks, where
+// the batch is a multiple of them.
 func (l *blocked) depthwiseWeights(b *graph.Builder, w *graph.Value, batch int) *graph.Value {
 	d := w.Shape.Sizes()
-	taps := d[2] * d[3]
-	all := b.Op("Expand", nil, reshape(b, w, 1, d[0], taps), b.Ints(int64(batch), int64(d[0]), int64(taps)))
-	all = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1}}, reshape(b, all, batch*d[0]/l.block, l.block, taps))
-	return reshape(b, all, batch*d[0], 1, d[2], d[3])
+	channels, taps := d[0], d[2]*d[3]
+	samples := 1
+	for samples*channels%l.block != 0 {
+		samples++
+	}
+	if batch%samples != 0 {
+		samples = batch
+	}
+	some := b.Op("Expand", nil, reshape(b, w, 1, channels, taps), b.Ints(int64(samples), int64(channels), int64(taps)))
+	some = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1}}, reshape(b, some, samples*channels/l.block, l.block, taps))
+	all := b.Op("Expand", nil, reshape(b, some, 1, samples*channels*taps), b.Ints(int64(batch/samples), int64(samples*channels*taps)))
+	return reshape(b, all, batch*channels, 1, d[2], d[3])
 }
 
 func (r *rewriter) depthwiseConv(b *graph.Builder, n *graph.Node) []*graph.Value {
