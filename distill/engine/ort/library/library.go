@@ -48,8 +48,5 @@ func installedName(goos string) string {
 	return "libonnxruntime.so.1"
 }
 
-// platformName says a platform in Go's words.
-func platformName(goos, goarch string) string { return goos + "/" + goarch }
-
 // host is the platform that this program runs on.
 func host() (goos, goarch string) { return runtime.GOOS, runtime.GOARCH }

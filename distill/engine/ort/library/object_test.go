@@ -106,7 +106,7 @@ func hostLibrary(t *testing.T) []byte {
 	case goarch == "arm64":
 		return makeELF(elf.EM_AARCH64, elf.ET_DYN, entry)
 	}
-	t.Skipf("the test has no library of %s", platformName(goos, goarch))
+	t.Skipf("the test has no library of %s/%s", goos, goarch)
 	return nil
 }
 
