@@ -11,12 +11,13 @@ import (
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/distill/engine/embedded"
 	"github.com/ildc/ildc/distill/engine/ort"
+	"github.com/ildc/ildc/distill/engine/ort/library"
 )
 
 // EngineChoice says which engine is wanted. The zero value takes the best that there is.
 type EngineChoice struct {
 	Name    string // "auto", "embedded" or "ort"; "" is auto: ONNX Runtime where there is one, else the embedded engine
-	Library string // ONNX Runtime's shared library; "": what ILDC_ORT_LIB names
+	Library string // ONNX Runtime's shared library; "": see [library.Find]
 
 	// What steps will run on, as in [engine.Options]. All but the CPU are ONNX Runtime's.
 	Device        string
@@ -78,7 +79,7 @@ func openRuntime(path string) (*ort.Engine, string, error) {
 	if err := ort.Loadable(); err != nil {
 		return nil, "", err
 	}
-	found, err := findLibrary(path)
+	found, err := library.Find(path)
 	if err != nil {
 		if path == "" { // the host process may have loaded one
 			if e, hosted := ort.New(""); hosted == nil {
@@ -96,7 +97,7 @@ func openRuntime(path string) (*ort.Engine, string, error) {
 
 // why says in one line why ONNX Runtime cannot be had.
 func (c EngineChoice) why(err error) string {
-	if errors.Is(err, errNoLibrary) && c.Library == "" && os.Getenv("ILDC_ORT_LIB") == "" {
+	if errors.Is(err, library.ErrNotFound) && c.Library == "" && os.Getenv(library.Environment) == "" {
 		return "no ONNX Runtime found; " + install
 	}
 	reason := strings.Join(strings.Fields(err.Error()), " ")

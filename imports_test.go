@@ -40,7 +40,7 @@ const policy = `
 	distill/engine, exporter < distill/engine/ort
 
 	# ONNX Runtime's library is found and installed without what runs it, in builds without cgo, too.
-	NONE < distill/engine/ort/library < distill/engine/ort
+	NONE < distill/engine/ort/library < distill/engine/ort, .
 
 	# Arithmetic on slices, which any engine could use.
 	NONE < distill/engine/embedded/kernel < distill/engine/embedded

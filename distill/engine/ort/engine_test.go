@@ -1,18 +1,22 @@
 package ort_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/distill/engine/enginetest"
 	"github.com/ildc/ildc/distill/engine/ort"
+	"github.com/ildc/ildc/distill/engine/ort/library"
 )
 
 // open gives the engine, or skips the test where there is no ONNX Runtime.
 func open(t testing.TB) *ort.Engine {
 	t.Helper()
-	e, err := ort.New(os.Getenv("ILDC_ORT_LIB"))
+	found, err := library.Find("")
+	if err != nil {
+		t.Skip(err)
+	}
+	e, err := ort.New(found.Path)
 	if err != nil {
 		t.Skip(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	onnxruntime "github.com/yalue/onnxruntime_go"
+
+	"github.com/ildc/ildc/distill/engine/ort/library"
 )
 
 // ErrUnavailable is wrapped by the errors of New.
@@ -24,23 +26,26 @@ var environment = struct {
 }{layout: sync.OnceValue(findLayout)}
 
 // load makes the environment from a library, or takes the one that is there.
-func load(library string) error {
+func load(path string) error {
 	environment.Lock()
 	defer environment.Unlock()
 	if onnxruntime.IsInitialized() {
-		if environment.library != "" && library != "" && environment.library != library {
+		if environment.library != "" && path != "" && environment.library != path {
 			return fmt.Errorf("%w: a process can load one library, and has loaded %s", ErrUnavailable, environment.library)
 		}
 		return nil
 	}
-	if library == "" {
+	if path == "" {
 		return fmt.Errorf("%w: no library was named", ErrUnavailable)
 	}
-	onnxruntime.SetSharedLibraryPath(library)
+	if err := library.Check(path); err != nil { // loading a truncated one would end the process
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	onnxruntime.SetSharedLibraryPath(path)
 	// Failures come back as errors; what is logged beside them would only clutter the terminal.
 	if err := onnxruntime.InitializeEnvironment(onnxruntime.WithLogLevelFatal()); err != nil {
-		return fmt.Errorf("%w: %s: %w (version 1.24 or newer is needed; `ildc runtime install` gets one)", ErrUnavailable, library, err)
+		return fmt.Errorf("%w: %s: %w (version 1.24 or newer is needed; `ildc runtime install` gets one)", ErrUnavailable, path, err)
 	}
-	environment.library = library
+	environment.library = path
 	return nil
 }
