@@ -24,7 +24,7 @@ type EngineChoice struct {
 	DeviceOptions map[string]string
 }
 
-// Errors of [OpenEngine]. Where an engine that exists cannot be had, they wrap ort.ErrUnavailable.
+// Errors of [OpenEngine]. Where an engine that exists cannot be had, they wrap library.ErrNotFound or ort.ErrUnavailable.
 var (
 	ErrNoSuchEngine = errors.New("there is no such engine")
 	ErrNoSuchDevice = errors.New("there is no such device")

@@ -11,6 +11,7 @@ import (
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/distill/engine/ort"
+	"github.com/ildc/ildc/distill/engine/ort/library"
 )
 
 // brokenLibraries are files that are no ONNX Runtime, each by what is wrong with it.
@@ -57,6 +58,9 @@ func TestOpenEngineWithoutLibrary(t *testing.T) {
 			_, _, err = ildc.OpenEngine(ildc.EngineChoice{Name: "ort", Library: path})
 			if err == nil || !strings.Contains(err.Error(), path) {
 				t.Errorf("ort: %v", err)
+			}
+			if what == "missing" && !errors.Is(err, library.ErrNotFound) {
+				t.Errorf("ort: %v, want library.ErrNotFound", err)
 			}
 			if _, _, err := ildc.OpenEngine(ildc.EngineChoice{Device: "cuda", Library: path}); err == nil || !strings.Contains(err.Error(), `device "cuda" needs ONNX Runtime`) {
 				t.Errorf("a device: %v", err)
