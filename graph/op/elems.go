@@ -45,8 +45,11 @@ func asExtents(ints []int64) graph.Shape {
 	return e
 }
 
-// constInts gives the elements of an integer input where all are known.
+// constInts gives the elements of an integer input where all are known: those of a constant, however many, or those that inference has followed.
 func constInts(v *graph.Value) ([]int64, bool) {
+	if v != nil && v.Const != nil && v.Const.DType.IsInt() && len(v.Const.Dims) == 1 {
+		return v.Const.Int64s(), true
+	}
 	e := elems(v)
 	if e == nil {
 		return nil, false

@@ -134,3 +134,23 @@ func TestRegroupChannels(t *testing.T) {
 		{name: "Shape", op: "Shape", inputs: 1, in: shape(1, 2), source: "x.1", want: "x.0:n x.1:AB"},
 	})
 }
+
+// Parts are told apart by a constant of any length: an optimiser splits its vector into hundreds.
+func TestSplitIntoMany(t *testing.T) {
+	b := op.NewBuilder(graph.New("split"))
+	sizes := make([]int64, 300)
+	total := 0
+	for i := range sizes {
+		sizes[i] = int64(i % 7)
+		total += i % 7
+	}
+	parts := b.Ops("Split", len(sizes), graph.Attrs{"axis": int64(0)}, b.Input("x", graph.Float32, graph.Dims(total)), b.Ints(sizes...))
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range parts {
+		if !v.Shape.Equal(graph.Dims(int(sizes[i]))) {
+			t.Fatalf("part %d is %v, want [%d]", i, v.Shape, sizes[i])
+		}
+	}
+}
