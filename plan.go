@@ -164,7 +164,7 @@ func (p *plan) align(teacher *graph.Graph, bind pass.Binding) error {
 		return err
 	}
 	for _, pair := range p.alignment.Chosen() {
-		p.pairs = append(p.pairs, distill.Pair{Teacher: pair.Teacher.Name, Student: pair.Student.Name, Channel: pair.Teacher.Channel, Kept: pair.Kept})
+		p.pairs = append(p.pairs, p.taught(pair))
 		p.result.Pairs = append(p.result.Pairs, Pair{Teacher: pair.Teacher.Name, Student: pair.Student.Name, Score: pair.Score, Bridge: pair.Bridge})
 	}
 	var table strings.Builder
@@ -173,6 +173,24 @@ func (p *plan) align(teacher *graph.Graph, bind pass.Binding) error {
 	}
 	p.result.Alignment = table.String()
 	return nil
+}
+
+// taught is an aligned pair as losses take it.
+func (p *plan) taught(pair layermatch.Pair) distill.Pair {
+	beside := func(names layermatch.Names, ok bool) *distill.Pair {
+		if !ok {
+			return nil
+		}
+		b := &distill.Pair{Teacher: names.Teacher, Student: names.Student, Channel: pair.Teacher.Channel}
+		if p.generated != nil {
+			if l := p.generated.Lineage[names.Student]; l.Teacher == names.Teacher {
+				b.Kept = l.Channels()
+			}
+		}
+		return b
+	}
+	return distill.Pair{Teacher: pair.Teacher.Name, Student: pair.Student.Name, Channel: pair.Teacher.Channel, Kept: pair.Kept,
+		First: beside(p.alignment.First(pair)), Pre: beside(pair.Pre())}
 }
 
 // overrides turns the caller's wishes, and lineage where it is known, into the matcher's.

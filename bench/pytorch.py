@@ -62,7 +62,7 @@ class Objective(nn.Module):
         self.student, self.connectors = student, nn.ParameterList(connectors)
         self.scales, self.weights, self.temperature, self.down = scales, weights, temperature, down
 
-    def forward(self, x, teacher):
+    def forward(self, x, teacher, labels=None):
         logits, *features = all_outputs(self.student(x))
         t, s = (F.log_softmax(v * (self.down / self.temperature), -1) for v in (teacher[0], logits))
         kd = F.kl_div(s, t, reduction="batchmean", log_target=True) * self.temperature**2
@@ -70,7 +70,10 @@ class Objective(nn.Module):
         for w, scale, s, t in zip(self.connectors, self.scales, features, teacher[1:]):
             mapped = F.conv2d(s, w) if w.dim() == 4 else F.linear(s, w)
             hint = hint + F.mse_loss(mapped, t) * scale
-        return self.weights["kd"] * kd + self.weights.get("hint", 0) * hint, kd, hint
+        total = self.weights["kd"] * kd + self.weights.get("hint", 0) * hint
+        if labels is not None:
+            total = total + self.weights["ce"] * F.cross_entropy(logits * self.down, labels)
+        return total, kd, hint
 
 
 def build(a, report):
@@ -100,6 +103,13 @@ def batches(path, size, layout):
         yield batch.contiguous(memory_format=layout) if batch.dim() == 4 else batch
 
 
+def sgd(parameters, a):
+    """ildc's optimiser: no decay of biases and batch norm."""
+    return torch.optim.SGD(
+        [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": a.weight_decay}, {"params": [p for p in parameters if p.dim() < 2]}],
+        lr=a.lr, momentum=a.momentum, nesterov=True, fused=True)
+
+
 def memory(field):
     """A figure of this process in bytes: VmRSS, or VmHWM, the most of it since reset_peak."""
     with open("/proc/self/status") as f:
@@ -111,22 +121,28 @@ def reset_peak():
         f.write("5")
 
 
-def arguments():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser(doc, batch):
+    """The arguments that every training in PyTorch takes."""
+    p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("teacher")
-    p.add_argument("student")
-    p.add_argument("report", help="what `ildc bench TEACHER --student STUDENT --train --json` printed")
-    p.add_argument("data", help=".npy with the inputs of one batch at least")
+    p.add_argument("student", help="in its training form, as `ildc bench TEACHER --train -o` writes it")
+    p.add_argument("report", help="what `ildc bench TEACHER --train --json` printed")
+    p.add_argument("data")
     p.add_argument("--variant", choices=VARIANTS, default="eager")
-    p.add_argument("--batch", type=int, default=128)
+    p.add_argument("--batch", type=int, default=batch)
     p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--steps", type=int, default=20)
-    p.add_argument("--warmup", type=int, default=3)
     p.add_argument("--lr", type=float, default=0.02)
     p.add_argument("--momentum", type=float, default=0.9)
     p.add_argument("--weight-decay", type=float, default=5e-4)
     p.add_argument("--clip", type=float, default=5)
     p.add_argument("--temperature", type=float, default=4)
+    return p
+
+
+def arguments():
+    p = parser(__doc__ + "\nDATA is a .npy with the inputs of one batch at least.", 128)
+    p.add_argument("--steps", type=int, default=20)
+    p.add_argument("--warmup", type=int, default=3)
     return p.parse_args()
 
 
@@ -153,9 +169,7 @@ def main():
     objective.to(memory_format=layout)
     data = list(batches(a.data, a.batch, layout))
     parameters = list(objective.parameters())
-    optimizer = torch.optim.SGD(
-        [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": a.weight_decay}, {"params": [p for p in parameters if p.dim() < 2]}],
-        lr=a.lr, momentum=a.momentum, nesterov=True, fused=True)
+    optimizer = sgd(parameters, a)
 
     def loss(x):
         with torch.no_grad():

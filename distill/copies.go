@@ -25,6 +25,9 @@ type Pair struct {
 	Teacher, Student string // value names
 	Channel          int    // the channel axis of both
 	Kept             []int  // for each student channel the teacher channel it came from; nil where that is not known
+
+	First *Pair // the first maps of the stage that these are the last of, for fsp; nil where there are none
+	Pre   *Pair // what the activations read that gave these maps, for ab; nil where there are none
 }
 
 // copies are the training copies of teacher and student, with static shapes, and what of the student is trained.

@@ -44,6 +44,18 @@ func (e *Emitter) fold(reduce string, v *graph.Value) *graph.Value {
 	return e.Op(reduce, keep, e.Op("Reshape", nil, v, e.Ints(-1)), e.Ints(0))
 }
 
+// unit divides by the L2 norm along an axis.
+func (e *Emitter) unit(v *graph.Value, axis int) *graph.Value {
+	square := e.Op("ReduceSum", graph.Attrs{"keepdims": int64(1)}, e.mul(v, v), e.Ints(int64(axis)))
+	return e.div(v, e.Op("Sqrt", nil, e.add(square, e.Scalar(v.DType, 1e-12))))
+}
+
+// standard gives vectors along an axis a mean of 0 and a norm of 1.
+func (e *Emitter) standard(v *graph.Value, axis int) *graph.Value {
+	mean := e.Op("ReduceMean", graph.Attrs{"keepdims": int64(1)}, v, e.Ints(int64(axis)))
+	return e.unit(e.sub(v, mean), axis)
+}
+
 // rows is the number of distributions that a value of logits holds: all extents but the last.
 func rows(v *graph.Value) float64 {
 	return float64(v.Shape.Elements()) / float64(v.Shape[len(v.Shape)-1].Size)

@@ -2,9 +2,11 @@ package distill
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"time"
 
@@ -45,6 +47,8 @@ type Options struct {
 	Schedule    Schedule      // its Peak is LearnRate; default warm-up 0.1
 	Optimiser   Optimiser     // default [DefaultOptimiser]
 	Losses      Weights       // default [DefaultLosses]
+	FinalLosses Weights       // what weights end at, reached linearly over the run; terms that are not named keep theirs
+	Pretrain    float64       // fraction of the steps, the first ones, that train on feature maps alone, as in FitNets; default 0
 	Temperature float64       // of kd; default 4
 	Task        Task          // default Auto
 	Seed        uint64
@@ -81,6 +85,32 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// used are the weights of the terms that count at some time.
+func (o Options) used() Weights {
+	w := Weights{}
+	for name, v := range o.Losses {
+		if v > 0 || o.FinalLosses[name] > 0 {
+			w[name] = v
+		}
+	}
+	return w
+}
+
+// weightsAt are the weights in a step, counted from 0.
+func (o Options) weightsAt(step, steps int) Weights {
+	w := maps.Clone(o.Losses)
+	done := float64(step) / float64(max(1, steps-1))
+	for name, end := range o.FinalLosses {
+		w[name] += (end - w[name]) * done
+	}
+	if float64(step) < o.Pretrain*float64(steps) {
+		for _, l := range OutputLosses() {
+			w[l.Name] = 0
+		}
+	}
+	return w
+}
+
 // settle decides what depends on the student.
 func (o *Options) settle(batchNorm bool) {
 	o.Optimiser = o.Optimiser.settle(batchNorm)
@@ -101,6 +131,14 @@ func (o Options) check() error {
 	}
 	if o.Task != Auto && o.Task != Classify && o.Task != Regress {
 		bad("task %q: there are auto, classify and regress", o.Task)
+	}
+	if !(o.Pretrain >= 0 && o.Pretrain < 1) {
+		bad("pre-training of %g of the steps: want a fraction from 0 to below 1", o.Pretrain)
+	}
+	for name := range o.FinalLosses {
+		if _, named := o.Losses[name]; !named {
+			bad("loss %q is to end with a weight, and has none to begin with", name)
+		}
 	}
 	errs = append(errs, o.Optimiser.check())
 	return errors.Join(errs...)
@@ -172,9 +210,13 @@ func (j *Job) fingerprint(o Options) (string, error) {
 		fmt.Fprintln(h, id)
 	}
 	o.CheckpointEvery, o.Duration = 0, 0
-	losses := o.Losses.String()
-	o.Losses = nil
-	fmt.Fprintf(h, "%+v %s %v %v %v %s %s %+v", o, losses, j.Pairs, j.Augment, j.Symbols, j.Engine.Name(), j.Engine.Version(), j.EngineOptions)
+	losses := o.Losses.String() + " " + o.FinalLosses.String()
+	o.Losses, o.FinalLosses = nil, nil
+	pairs, err := json.Marshal(j.Pairs)
+	if err != nil {
+		return "", fmt.Errorf("distill: %w", err)
+	}
+	fmt.Fprintf(h, "%+v %s %s %v %v %s %s %+v", o, losses, pairs, j.Augment, j.Symbols, j.Engine.Name(), j.Engine.Version(), j.EngineOptions)
 	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 

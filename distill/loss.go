@@ -30,6 +30,20 @@ type FeatureLoss struct {
 	Refuse func(p Feature) string
 	// Teacher and Student append the transforms; they must agree in shape. Transforms of a map that is not trained emit no parameters.
 	Teacher, Student func(e *Emitter, p Feature) *graph.Value
+	// Distance compares the transforms, [1]; variance is that of the teacher's per element. nil: the mean squared error.
+	Distance func(e *Emitter, teacher, student *graph.Value, variance float64) *graph.Value
+}
+
+// term is the loss of one pair over the variance of the teacher's transform, [1].
+func (l FeatureLoss) term(e *Emitter, f Feature, variance float64) *graph.Value {
+	t, s := l.Teacher(e, f), l.Student(e, f)
+	var distance *graph.Value
+	if l.Distance != nil {
+		distance = l.Distance(e, t, s, variance)
+	} else {
+		distance = e.meanSquare(s, t)
+	}
+	return e.scale(distance, 1/variance)
 }
 
 // Output is a pair of outputs that count as one: teacher's and student's, of one shape.
@@ -58,13 +72,16 @@ type Feature struct {
 	Teacher, Student *graph.Value // [N,C,H,W], [N,C,L], [N,T,C] or [N,C]
 	Channel          int          // the channel axis of both
 	Kept             []int        // for each student channel the teacher channel it came from; nil where that is not known
+
+	First *Feature // the first maps of the stage that these are the last of; nil where there are none
+	Pre   *Feature // what the activations read that gave these maps; nil where there are none on both sides
 }
 
 // OutputLosses lists the losses on outputs.
-func OutputLosses() []OutputLoss { return []OutputLoss{kd(), ce()} }
+func OutputLosses() []OutputLoss { return []OutputLoss{kd(), dkd(), dist(), ce()} }
 
 // FeatureLosses lists the losses on feature maps.
-func FeatureLosses() []FeatureLoss { return []FeatureLoss{hint(), at()} }
+func FeatureLosses() []FeatureLoss { return []FeatureLoss{hint(), at(), fsp(), ab(), sp()} }
 
 // Weights are the relative weights of the terms by name; a term that is not named has none.
 type Weights map[string]float64

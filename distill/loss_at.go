@@ -26,6 +26,5 @@ func at() FeatureLoss {
 func attention(e *Emitter, v *graph.Value, channel int) *graph.Value {
 	q := e.Op("ReduceMean", graph.Attrs{"keepdims": int64(0)}, e.mul(v, v), e.Ints(int64(channel)))
 	q = e.Op("Reshape", nil, q, e.Ints(int64(v.Shape[0].Size), -1))
-	square := e.Op("ReduceSum", graph.Attrs{"keepdims": int64(1)}, e.mul(q, q), e.Ints(1))
-	return e.div(q, e.Op("Sqrt", nil, e.add(square, e.Scalar(v.DType, 1e-12))))
+	return e.unit(q, 1)
 }

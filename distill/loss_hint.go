@@ -14,8 +14,8 @@ func hint() FeatureLoss {
 	return FeatureLoss{
 		Name: "hint", Source: "Romero et al. 2015, arXiv:1412.6550",
 		Refuse: func(p Feature) string {
-			if t, s := p.Teacher.Shape[p.Channel].Size, p.Student.Shape[p.Channel].Size; t*s > maxConnector {
-				return fmt.Sprintf("a connector of %d×%d channels would be larger than most students", t, s)
+			if why := tooWide(p); why != "" {
+				return why
 			}
 			return unbridgeable(p)
 		},
@@ -23,7 +23,7 @@ func hint() FeatureLoss {
 			return poolTo(e, p.Teacher, p.Student, p.Channel)
 		},
 		Student: func(e *Emitter, p Feature) *graph.Value {
-			return connect(e, p, poolTo(e, p.Student, p.Teacher, p.Channel))
+			return connect(e, "hint", p, poolTo(e, p.Student, p.Teacher, p.Channel))
 		},
 	}
 }
@@ -31,8 +31,16 @@ func hint() FeatureLoss {
 // maxConnector is how many weights a connector may have. More would cost more than the student to train.
 const maxConnector = 1 << 22
 
-// connect maps the student's channels to the teacher's: s [N,Cs,…] → [N,Ct,…], or s […,Cs] → […,Ct].
-func connect(e *Emitter, p Feature, s *graph.Value) *graph.Value {
+// tooWide says why no connector between two maps is trained.
+func tooWide(p Feature) string {
+	if t, s := p.Teacher.Shape[p.Channel].Size, p.Student.Shape[p.Channel].Size; t*s > maxConnector {
+		return fmt.Sprintf("a connector of %d×%d channels would be larger than most students", t, s)
+	}
+	return ""
+}
+
+// connect maps the student's channels to the teacher's by a loss's own connector: s [N,Cs,…] → [N,Ct,…], or s […,Cs] → […,Ct].
+func connect(e *Emitter, loss string, p Feature, s *graph.Value) *graph.Value {
 	from, to := p.Student.Shape[p.Channel].Size, p.Teacher.Shape[p.Channel].Size
 	w := make([]float64, to*from) // [Ct,Cs]
 	if p.Kept != nil {
@@ -54,10 +62,10 @@ func connect(e *Emitter, p Feature, s *graph.Value) *graph.Value {
 			ones[i] = 1
 			dims = append(dims, 1)
 		}
-		weight := e.Param("connector/"+p.Name, graph.FromValues(s.DType, dims, w))
+		weight := e.Param("connector/"+loss+"/"+p.Name, graph.FromValues(s.DType, dims, w))
 		return e.Op("Conv", graph.Attrs{"kernel_shape": ones}, s, weight)
 	}
-	weight := e.Param("connector/"+p.Name, graph.FromValues(s.DType, []int{to, from}, w))
+	weight := e.Param("connector/"+loss+"/"+p.Name, graph.FromValues(s.DType, []int{to, from}, w))
 	return e.Op("MatMul", nil, s, e.Op("Transpose", graph.Attrs{"perm": []int64{1, 0}}, weight))
 }
 

@@ -217,7 +217,7 @@ func (r *run) advance(ctx context.Context, batch map[string]*graph.Tensor) error
 	if steps == 0 {
 		steps = 1000 // while the number of steps is being timed, all of them warm up
 	}
-	losses, err := r.step(ctx, batch, r.o.Schedule.At(r.at.Step, steps), r.at.Step)
+	losses, err := r.step(ctx, batch, r.o.Schedule.At(r.at.Step, steps), r.o.weightsAt(r.at.Step, steps), r.at.Step)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (j *Job) assemble(o Options) (*session, error) {
 	o.settle(len(c.running) > 0)
 	s := &session{job: j, o: o, copies: c}
 	s.labelled = c.classify && classes > 0 && s.labelsFit(classes)
-	s.goal = objective{weights: o.Losses, temperature: o.Temperature, pairs: j.Pairs, labelled: s.labelled, optimiser: o.Optimiser}
+	s.goal = objective{weights: o.used(), temperature: o.Temperature, pairs: j.Pairs, labelled: s.labelled, optimiser: o.Optimiser}
 	return s, nil
 }
 
@@ -119,9 +119,13 @@ func (c *copies) taken(pairs []Pair, l FeatureLoss) []string {
 }
 
 // step takes training step i, and gives the loss of each term, before its weight, and "total".
-func (s *session) step(ctx context.Context, batch map[string]*graph.Tensor, rate float64, i int) (map[string]float64, error) {
+func (s *session) step(ctx context.Context, batch map[string]*graph.Tensor, rate float64, weights Weights, i int) (map[string]float64, error) {
 	in := maps.Clone(batch)
-	in[learningRateInput] = graph.FromFloat32([]int{1}, []float32{float32(rate)})
+	number := func(name string, v float64) { in[name] = graph.FromFloat32([]int{1}, []float32{float32(v)}) }
+	number(learningRateInput, rate)
+	for term, w := range weights {
+		number(weightInput+term, w)
+	}
 	out, err := s.train.run(ctx, in)
 	if err != nil {
 		return nil, err

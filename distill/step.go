@@ -15,12 +15,13 @@ import (
 const (
 	learningRateInput = "ildc.learning_rate" // [1]
 	labelsInput       = "ildc.labels"        // one-hot [N,K]
+	weightInput       = "ildc.weight/"       // [1], of the term that follows
 	lossOutput        = "ildc.loss"          // [1]; each term by itself, before its weight, is "ildc.loss/<term>"
 )
 
 // objective is what a training step minimises, and how.
 type objective struct {
-	weights     Weights
+	weights     Weights // of the terms that there are; a step is fed them, since they may move
 	temperature float64
 	pairs       []Pair
 	labelled    bool
@@ -201,9 +202,9 @@ func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *eng
 // losses appends the terms and their weighted sum, [1].
 func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, error) {
 	var sum *graph.Value
-	add := func(name string, weight float64, term *graph.Value) {
+	add := func(name string, term *graph.Value) {
 		a.result(lossOutput+"/"+name, term)
-		term = a.scale(term, weight)
+		term = a.mul(term, a.feed(weightInput+name, graph.Float32, graph.Dims(1)))
 		if sum == nil {
 			sum = term
 			return
@@ -211,8 +212,7 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 		sum = a.add(sum, term)
 	}
 	for _, l := range OutputLosses() {
-		w := o.weights[l.Name]
-		if w == 0 || l.Labels && !(o.labelled && a.c.classify) {
+		if _, named := o.weights[l.Name]; !named || l.Labels && !(o.labelled && a.c.classify) {
 			continue
 		}
 		var term *graph.Value
@@ -231,25 +231,24 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 				term = a.add(term, t)
 			}
 		}
-		add(l.Name, w, term)
+		add(l.Name, term)
 	}
 	for _, l := range FeatureLosses() {
-		w := o.weights[l.Name]
 		features := a.c.features(o.pairs, l, teacher, student)
-		if w == 0 || len(features) == 0 {
+		if _, named := o.weights[l.Name]; !named || len(features) == 0 {
 			continue
 		}
 		var term *graph.Value
 		for _, f := range features {
-			t := a.meanSquare(l.Student(a.Emitter, f), l.Teacher(a.Emitter, f))
-			t = a.scale(t, 1/o.variances.of(featureName(l, f))/float64(len(features)))
+			t := l.term(a.Emitter, f, o.variances.of(featureName(l, f)))
+			t = a.scale(t, 1/float64(len(features)))
 			if term == nil {
 				term = t
 			} else {
 				term = a.add(term, t)
 			}
 		}
-		add(l.Name, w, term)
+		add(l.Name, term)
 	}
 	if err := a.Err(); err != nil {
 		return nil, fmt.Errorf("distill: losses: %w", err)
@@ -264,12 +263,20 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 func (c *copies) features(pairs []Pair, l FeatureLoss, teacher, student inlined) []Feature {
 	var all []Feature
 	for _, p := range pairs {
-		f := Feature{Name: p.Student, Teacher: teacher[p.Teacher], Student: student[p.Student], Channel: p.Channel, Kept: p.Kept}
-		if l.Refuse(f) == "" {
-			all = append(all, f)
+		if f := p.feature(teacher, student); l.Refuse(*f) == "" {
+			all = append(all, *f)
 		}
 	}
 	return all
+}
+
+// feature looks a pair's values up; p may be nil.
+func (p *Pair) feature(teacher, student inlined) *Feature {
+	if p == nil {
+		return nil
+	}
+	return &Feature{Name: p.Student, Teacher: teacher[p.Teacher], Student: student[p.Student], Channel: p.Channel, Kept: p.Kept,
+		First: p.First.feature(teacher, student), Pre: p.Pre.feature(teacher, student)}
 }
 
 func featureName(l FeatureLoss, f Feature) string { return l.Name + "/" + f.Name }
@@ -277,7 +284,14 @@ func featureName(l FeatureLoss, f Feature) string { return l.Name + "/" + f.Name
 // checkPairs reports every pair that names a value which is not there, or not a feature map.
 func (c *copies) checkPairs(pairs []Pair) error {
 	t, s := c.teacher.ByName(), c.training.ByName()
-	for _, p := range pairs {
+	for len(pairs) > 0 {
+		p := pairs[0]
+		pairs = pairs[1:]
+		for _, beside := range []*Pair{p.First, p.Pre} {
+			if beside != nil {
+				pairs = append(slices.Clone(pairs), *beside)
+			}
+		}
 		switch {
 		case t[p.Teacher] == nil:
 			return fmt.Errorf("distill: pair %s:%s: the teacher has no value %q", p.Teacher, p.Student, p.Teacher)
@@ -307,7 +321,7 @@ func (c *copies) calibrationStep(o objective) (_ *engine.Step, err error) {
 		return nil, err
 	}
 	for _, l := range FeatureLosses() {
-		if o.weights[l.Name] == 0 {
+		if _, named := o.weights[l.Name]; !named {
 			continue
 		}
 		for _, f := range c.features(o.pairs, l, teacher, student) {

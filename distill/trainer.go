@@ -60,7 +60,7 @@ func (t *Trainer) Batches(ctx context.Context, n int) ([]*dataset.Batch, error) 
 // Step takes a step, at the peak learning rate. It gives the loss of each term, before its weight, and "total".
 func (t *Trainer) Step(ctx context.Context, batch map[string]*graph.Tensor) (map[string]float64, error) {
 	t.done++
-	return t.s.step(ctx, batch, t.s.o.LearnRate, t.done-1)
+	return t.s.step(ctx, batch, t.s.o.LearnRate, t.s.o.Losses, t.done-1)
 }
 
 // Batch is the number of samples that a step takes.

@@ -2,6 +2,7 @@ package layermatch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -70,4 +71,30 @@ func (p *Pair) bridge() string {
 // sameLayout says whether both values have their axes in the same places.
 func (p *Pair) sameLayout() bool {
 	return len(p.Teacher.Shape) == len(p.Student.Shape) && p.Teacher.Channel == p.Student.Channel
+}
+
+// First names the first values of the stages that a pair lies in, which have its resolution; ok is false where there are none beside the
+// pair's own, or with their axes in other places.
+func (a *Alignment) First(p Pair) (first Names, ok bool) {
+	t, okT := firstOf(a.Teacher, a.TeacherStages, p.Teacher)
+	s, okS := firstOf(a.Student, a.StudentStages, p.Student)
+	return Names{t.Name, s.Name}, okT && okS
+}
+
+// firstOf finds the first candidate of the stage that c lies in.
+func firstOf(all []Candidate, stages []Stage, c Candidate) (Candidate, bool) {
+	if c.Stage < 0 {
+		return Candidate{}, false
+	}
+	i := slices.IndexFunc(all, func(d Candidate) bool { return d.Name == stages[c.Stage].First })
+	if i < 0 || all[i].Name == c.Name || all[i].Channel != c.Channel || len(all[i].Shape) != len(c.Shape) {
+		return Candidate{}, false
+	}
+	return all[i], true
+}
+
+// Pre names what the activations read that gave a pair's values; ok is false where one of them was given by none.
+func (p Pair) Pre() (pre Names, ok bool) {
+	pre = Names{p.Teacher.PreActivation, p.Student.PreActivation}
+	return pre, pre.Teacher != "" && pre.Student != ""
 }

@@ -1,0 +1,47 @@
+package distill
+
+import "github.com/ildc/ildc/graph"
+
+// What the two parts of dkd count, as in the paper's experiments with CIFAR-100 (section 4.1 and its appendix).
+const (
+	dkdTarget    = 1 // α
+	dkdNonTarget = 8 // β
+)
+
+// dkd takes kd apart: the divergence of the binary distributions (the label's class, all others), and that of the distributions
+// over the other classes alone, which kd weighs by how unsure the teacher is (Zhao et al. 2022, "Decoupled Knowledge Distillation",
+// equation 7):
+//
+//	T² · (α · KL(b_t ‖ b_s) + β · KL(q_t ‖ q_s))
+//
+// averaged over the batch. For a sample without a label all classes are others.
+func dkd() OutputLoss {
+	return OutputLoss{Name: "dkd", Source: "Zhao et al. 2022, arXiv:2203.08679", Labels: true, Emit: func(e *Emitter, o Output) *graph.Value {
+		t, s := o.scaled(e)
+		t, s = e.scale(t, 1/o.Temperature), e.scale(s, 1/o.Temperature)
+		others := e.sub(e.Scalar(t.DType, 1), o.Labels)
+		a, b := decouple(e, t, o.Labels, others), decouple(e, s, o.Labels, others)
+		target := e.add(
+			e.mul(e.Op("Exp", nil, a.logTarget), e.sub(a.logTarget, b.logTarget)),
+			e.mul(e.Op("Exp", nil, a.logOthers), e.sub(a.logOthers, b.logOthers)))
+		nonTarget := e.mul(e.Op("Exp", nil, a.among), e.sub(a.among, b.among))
+		sum := e.add(e.scale(e.total(target), dkdTarget), e.scale(e.total(nonTarget), dkdNonTarget))
+		return e.scale(sum, o.Temperature*o.Temperature/rows(o.Student))
+	}}
+}
+
+// decoupled are log-probabilities: of the label's class and of all others together, [N,1], and of each class among the others, [N,K].
+type decoupled struct{ logTarget, logOthers, among *graph.Value }
+
+// decouple parts a softmax. Taking 1000 from the label's logit takes its class out of the softmax; the logarithm of the others' sum is
+// what any of them then gains, here on the mean over them.
+func decouple(e *Emitter, logits, labels, others *graph.Value) decoupled {
+	last := graph.Attrs{"axis": int64(-1)}
+	row := func(v *graph.Value) *graph.Value {
+		return e.Op("ReduceSum", graph.Attrs{"keepdims": int64(1)}, v, e.Ints(-1))
+	}
+	all := e.Op("LogSoftmax", last, logits)
+	among := e.Op("LogSoftmax", last, e.sub(logits, e.scale(labels, 1000)))
+	gained := e.div(row(e.mul(others, e.sub(all, among))), row(others))
+	return decoupled{logTarget: row(e.mul(labels, all)), logOthers: gained, among: among}
+}
