@@ -126,7 +126,7 @@ func (p *plan) train(ctx context.Context, data *parts) (*graph.Graph, error) {
 	res := p.result
 	res.Task, res.Engine, res.Data = string(r.Task), job.Engine.Version(), data.about
 	res.Steps, res.BestStep, res.Batch, res.Seconds, res.ImagesPerSecond = r.Steps, r.BestStep, r.Batch, r.Seconds, r.ImagesPerSecond
-	res.Losses, res.History, res.Before = r.Losses, r.History, &r.Before
+	res.Losses, res.History, res.Before, res.Best, res.StepTime = r.Losses, r.History, &r.Before, &r.Best, r.StepTime
 	return r.Student, nil
 }
 

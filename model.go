@@ -14,9 +14,9 @@ import (
 
 // Model says where an ONNX model is: exactly one field is set. See [File], [Bytes] and [Reader].
 type Model struct {
-	Path   string // external data is read from its folder
-	Bytes  []byte
-	Reader io.Reader
+	Path   string    // external data is read from its folder
+	Bytes  []byte    `json:"-"`
+	Reader io.Reader `json:"-"`
 }
 
 // File is the model in a file.
@@ -38,22 +38,27 @@ type loaded struct {
 	sha256 string
 }
 
-func (m Model) load() (*loaded, error) {
-	l := &loaded{name: "model"}
-	data, folder := m.Bytes, ""
-	var err error
+// data reads the model.
+func (m Model) data() ([]byte, error) {
 	switch {
 	case m.Path != "" && m.Bytes == nil && m.Reader == nil:
-		l.name, folder = m.Path, filepath.Dir(m.Path)
-		data, err = os.ReadFile(m.Path)
+		return os.ReadFile(m.Path)
 	case m.Path == "" && m.Bytes != nil && m.Reader == nil:
+		return m.Bytes, nil
 	case m.Path == "" && m.Bytes == nil && m.Reader != nil:
-		data, err = io.ReadAll(m.Reader)
-	default:
-		err = errors.New("ildc: a model is given by one of path, bytes and reader")
+		return io.ReadAll(m.Reader)
 	}
+	return nil, errors.New("ildc: a model is given by one of path, bytes and reader")
+}
+
+func (m Model) load() (*loaded, error) {
+	data, err := m.data()
 	if err != nil {
 		return nil, err
+	}
+	l, folder := &loaded{name: "model"}, ""
+	if m.Path != "" {
+		l.name, folder = m.Path, filepath.Dir(m.Path)
 	}
 	if l.graph, err = importer.Import(data, importer.Options{Dir: folder}); err != nil {
 		return nil, fmt.Errorf("%s: %w", l.name, err)

@@ -10,8 +10,8 @@ import (
 
 // Options say what to compress and how. Teacher is needed; the zero value of everything else is good.
 type Options struct {
-	Teacher Model
-	Student Model // a student of your own; not given: one is generated from the teacher
+	Teacher Model `json:"-"`
+	Student Model `json:"-"` // a student of your own; not given: one is generated from the teacher
 
 	Output    string // file that the student is written to; "" gives it as [Result.Model] only
 	Overwrite bool   // an existing Output is replaced
@@ -25,9 +25,9 @@ type Options struct {
 	Data  Data
 	Train distill.Options
 
-	Engine        engine.Engine // default: the embedded engine
+	Engine        engine.Engine `json:"-"` // default: the embedded engine
 	EngineOptions engine.Options
-	Verifier      ModelRunner // runs the exported student to check it; default: Engine where it can, else the embedded engine
+	Verifier      ModelRunner `json:"-"` // runs the exported student to check it; default: Engine where it can, else the embedded engine
 
 	Checkpoint string  // folder for checkpoints
 	Resume     bool    // go on from the checkpoint in that folder
@@ -35,8 +35,8 @@ type Options struct {
 	Memory     int64   // bytes that a training step may take, see [ErrMemory]; default: what the processor has free, where that is known
 	Force      bool    // train also where the teacher is near chance on the data, or a step needs more than Memory
 
-	Progress func(distill.Progress) // may be nil; called from one goroutine
-	Logger   *slog.Logger           // may be nil
+	Progress func(distill.Progress) `json:"-"` // may be nil; called from one goroutine
+	Logger   *slog.Logger           `json:"-"` // may be nil
 }
 
 // Data says what to train and test on: Path, or datasets of your own, or neither for synthetic inputs.
@@ -44,7 +44,7 @@ type Data struct {
 	Path string // see [dataset.Open]
 	Open dataset.Options
 
-	Train, Test dataset.Dataset // used where Path is empty; Test may be nil
+	Train, Test dataset.Dataset `json:"-"` // used where Path is empty; Test may be nil
 
 	Preprocess dataset.Preprocess
 	Student    *dataset.Preprocess // of a student that expects another preprocessing than the teacher

@@ -23,6 +23,7 @@ type Result struct {
 
 	Seconds         float64 `json:"seconds,omitempty"` // of training, validations included
 	ImagesPerSecond float64 `json:"images_per_second,omitempty"`
+	StepTime        float64 `json:"step_ms,omitempty"` // the median of a training step
 
 	Pairs     []Pair          `json:"pairs"`
 	Losses    []distill.Term  `json:"losses,omitempty"`
@@ -37,6 +38,7 @@ type Result struct {
 	Verified *Verification `json:"verified,omitempty"` // of the exported bytes
 
 	Before *distill.Metrics `json:"before,omitempty"` // of the student before training, on the validation part
+	Best   *distill.Metrics `json:"best,omitempty"`   // of the exported state, on the validation part
 
 	Model     []byte `json:"-"` // the student as ONNX
 	Alignment string `json:"-"` // the alignment as a table of text

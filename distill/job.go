@@ -172,6 +172,7 @@ type Result struct {
 	Steps, Batch    int
 	Seconds         float64 // of training, all runs of it together, validations included
 	ImagesPerSecond float64 // trained samples over Seconds
+	StepTime        float64 // ms, the median of the steps since the start or the last resumption; 0 where there was none
 	History         []Point
 	Losses          []Term
 }

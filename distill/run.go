@@ -36,7 +36,8 @@ type run struct {
 	at      checkpoint // where it is; State is filled in when it is written
 	started time.Time
 	written time.Time
-	before  float64 // seconds of earlier parts of the run
+	before  float64         // seconds of earlier parts of the run
+	each    []time.Duration // of each step of this part
 }
 
 // start prepares everything that comes before the first step, or goes on from a checkpoint.
@@ -217,10 +218,12 @@ func (r *run) advance(ctx context.Context, batch map[string]*graph.Tensor) error
 	if steps == 0 {
 		steps = 1000 // while the number of steps is being timed, all of them warm up
 	}
+	start := time.Now()
 	losses, err := r.step(ctx, batch, r.o.Schedule.At(r.at.Step, steps), r.o.weightsAt(r.at.Step, steps), r.at.Step)
 	if err != nil {
 		return err
 	}
+	r.each = append(r.each, time.Since(start))
 	for term, loss := range losses {
 		r.at.Sums[term] += loss
 	}
@@ -290,6 +293,10 @@ func (r *run) result() (*Result, error) {
 	}
 	res := &Result{Student: student, Task: task, Teacher: r.at.Teacher, Before: r.at.Before, Best: r.at.BestMetrics, BestStep: r.at.BestStep,
 		Steps: r.at.Step, Batch: r.at.Batch, Seconds: r.at.Seconds, History: r.at.History, Losses: r.terms}
+	if n := len(r.each); n > 0 {
+		slices.Sort(r.each)
+		res.StepTime = float64(r.each[n/2]) / float64(time.Millisecond)
+	}
 	if res.Seconds > 0 {
 		res.ImagesPerSecond = float64(res.Steps*res.Batch) / res.Seconds
 	}

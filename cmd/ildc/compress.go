@@ -13,17 +13,11 @@ import (
 
 func compressCommand() *cobra.Command {
 	var (
-		data       dataFlags
-		student    studentFlags
-		engine     engineFlags
-		memory     memoryFlag
-		train      trainFlags
-		o          ildc.Options
-		seed       uint64
-		resume     string
-		progressAs string
-		asJSON     bool
-		verbose    bool
+		run    runFlags
+		o      ildc.Options
+		seed   uint64
+		resume string
+		asJSON bool
 	)
 	c := &cobra.Command{
 		Use:   "compress TEACHER.onnx",
@@ -32,28 +26,7 @@ func compressCommand() *cobra.Command {
   ildc compress mnist.onnx --data mnist --preset unit --budget params=0.25x --epochs 5 --json`,
 		Args: exactly("TEACHER.onnx"),
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			o.Teacher = model(c, args[0])
-			if err := student.apply(&o); err != nil {
-				return err
-			}
-			if o.Data, err = data.parse(seed, false); err != nil {
-				return err
-			}
-			if o.Train, err = train.parse(seed); err != nil {
-				return err
-			}
-			announce := say(c)
-			if progressAs == "json" {
-				announce = jsonMessage(c.ErrOrStderr())
-			}
-			if o.Engine, o.EngineOptions, err = engine.open(announce); err != nil {
-				return err
-			}
-			o.Verifier = engine.verifier(o.Engine)
-			if o.Memory, err = memory.parse(); err != nil {
-				return err
-			}
-			if o.Progress, err = progress(c.ErrOrStderr(), progressAs); err != nil {
+			if err := run.apply(c, &o, args[0], seed); err != nil {
 				return err
 			}
 			if resume != "" {
@@ -62,7 +35,6 @@ func compressCommand() *cobra.Command {
 				}
 				o.Checkpoint, o.Resume = resume, true
 			}
-			o.Logger = logger(c.ErrOrStderr(), verbose)
 			toStdout := o.Output == "-"
 			switch {
 			case toStdout && asJSON:
@@ -88,19 +60,12 @@ func compressCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVarP(&o.Output, "output", "o", "", "student's file; - is stdout (default TEACHER.student.onnx)")
 	f.BoolVar(&o.Overwrite, "overwrite", false, "replace an existing output")
-	student.register(f)
-	data.register(f, true)
-	train.register(f)
-	engine.register(f)
-	memory.register(f)
+	run.register(c)
 	f.Uint64Var(&seed, "seed", 0, "of everything random; the same seed gives the same bytes")
 	f.StringVar(&o.Checkpoint, "checkpoint", "", "folder for checkpoints")
 	f.StringVar(&resume, "resume", "", "folder of checkpoints to go on from")
 	f.Float64Var(&o.MinScore, "min-accuracy", 0, "least test accuracy, 0 to 1 (agreement with the teacher, where there are no labels)")
-	f.BoolVar(&o.Force, "force", false, "train also where the teacher is near chance on the data, or a step needs more memory than there is")
-	f.StringVar(&progressAs, "progress", "auto", "auto, plain, json or none")
 	f.BoolVar(&asJSON, "json", false, "print the result as one JSON object")
-	f.BoolVarP(&verbose, "verbose", "v", false, "log what is done")
 	return c
 }
 

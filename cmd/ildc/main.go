@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	for _, c := range []func() *cobra.Command{compressCommand, planCommand, matchCommand, inspectCommand, surveyCommand, evalCommand, goldenCommand, runtimeCommand, versionCommand} {
+	for _, c := range []func() *cobra.Command{compressCommand, studyCommand, planCommand, matchCommand, inspectCommand, surveyCommand, evalCommand, goldenCommand, runtimeCommand, versionCommand} {
 		root.AddCommand(c())
 	}
 	root.AddCommand(benchCommand(args))

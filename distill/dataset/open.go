@@ -22,7 +22,7 @@ type Options struct {
 	Seed          uint64             // of that split
 	MaxBytes      int64              // what samples may take in memory; 0 means DefaultMaxBytes. Larger image folders are decoded on demand, larger arrays refused
 	Workers       int                // goroutines that decode images; 0: one per core
-	Progress      func(done, of int) // is told how many images of a set are decoded, from one goroutine at a time
+	Progress      func(done, of int) `json:"-"` // is told how many images of a set are decoded, from one goroutine at a time
 }
 
 // What the zero Options mean.

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/ildc/ildc"
+)
+
+// runFlags say what a training run is: those that compress and study share.
+type runFlags struct {
+	data       dataFlags
+	student    studentFlags
+	engine     engineFlags
+	memory     memoryFlag
+	train      trainFlags
+	force      bool
+	progressAs string
+	verbose    bool
+}
+
+func (r *runFlags) register(c *cobra.Command) {
+	f := c.Flags()
+	r.student.register(f)
+	r.data.register(f, true)
+	r.train.register(f)
+	r.engine.register(f)
+	r.memory.register(f)
+	f.BoolVar(&r.force, "force", false, "train also where the teacher is near chance on the data, or a step needs more memory than there is")
+	f.StringVar(&r.progressAs, "progress", "auto", "auto, plain, json or none")
+	f.BoolVarP(&r.verbose, "verbose", "v", false, "log what is done")
+}
+
+// apply turns the flags into options, and opens the engine.
+func (r *runFlags) apply(c *cobra.Command, o *ildc.Options, teacher string, seed uint64) (err error) {
+	o.Teacher = model(c, teacher)
+	if err := r.student.apply(o); err != nil {
+		return err
+	}
+	if o.Data, err = r.data.parse(seed, false); err != nil {
+		return err
+	}
+	if o.Train, err = r.train.parse(seed); err != nil {
+		return err
+	}
+	if o.Engine, o.EngineOptions, err = r.engine.open(r.announce(c)); err != nil {
+		return err
+	}
+	o.Verifier = r.engine.verifier(o.Engine)
+	if o.Memory, err = r.memory.parse(); err != nil {
+		return err
+	}
+	if o.Progress, err = progress(c.ErrOrStderr(), r.progressAs); err != nil {
+		return err
+	}
+	o.Force = r.force
+	o.Logger = logger(c.ErrOrStderr(), r.verbose)
+	return nil
+}
+
+// announce gives a function that tells the user something on stderr, in the form that progress has there.
+func (r *runFlags) announce(c *cobra.Command) func(string) {
+	if r.progressAs == "json" {
+		return jsonMessage(c.ErrOrStderr())
+	}
+	return say(c)
+}

@@ -1,0 +1,146 @@
+package ildc_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ildc/ildc"
+	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/distill/dataset"
+)
+
+// digitsStudy trains little, on a tenth of the digits.
+func digitsStudy(t *testing.T) ildc.StudyOptions {
+	t.Helper()
+	files, err := dataset.Open(context.Background(), "testdata/digits/data", dataset.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, few, err := dataset.Split(files.Train, 0.1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ildc.StudyOptions{
+		Options: ildc.Options{
+			Teacher: ildc.File("testdata/digits/teacher.onnx"),
+			Data:    ildc.Data{Train: few, Test: few, Preprocess: dataset.Preprocess{Scale: 0.0625}},
+			Train:   distill.Options{Steps: 8, Batch: 16},
+		},
+		Arms: []string{"scratch", "kd", "kd+hint", "default"}, Seeds: 2, Folder: t.TempDir(),
+	}
+}
+
+// A study that is interrupted goes on from its folder and ends in the same results; runs that are there are not run again.
+func TestStudyGoesOn(t *testing.T) {
+	o := digitsStudy(t)
+	var whole []string
+	o.Started = func(number, runs int, arm string, seed uint64) { whole = append(whole, arm) }
+	want, err := ildc.RunStudy(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	distinct := 8
+	if d := distill.DefaultLosses(); d["hint"] == 1 && len(d) == 3 { // the default mix is kd+hint: one run serves both arms
+		distinct = 6
+	}
+	if len(whole) != distinct {
+		t.Errorf("runs %v, want %d", whole, distinct)
+	}
+
+	o.Folder = t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	o.Progress = func(p distill.Progress) {
+		if p.Step == 4 && len(whole) > distinct+2 {
+			cancel()
+		}
+	}
+	if _, err := ildc.RunStudy(ctx, o); !errors.Is(err, ildc.ErrInterrupted) {
+		t.Fatalf("the interrupted study gives %v", err)
+	}
+	before := len(whole)
+	got, err := ildc.RunStudy(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := len(whole) - before; again != distinct-2 {
+		t.Errorf("%d runs after the interruption, want %d", again, distinct-2)
+	}
+	for i, a := range want.Arms {
+		if b := got.Arms[i]; a.Name != b.Name || a.Score != b.Score || a.Validation != b.Validation {
+			t.Errorf("arm %s: %v, and %v after an interruption", a.Name, a, b)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(o.Folder, "*.checkpoint")); len(left) > 0 {
+		t.Errorf("checkpoints are left: %v", left)
+	}
+}
+
+func TestStudyCompares(t *testing.T) {
+	o := digitsStudy(t)
+	s, err := ildc.RunStudy(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Baseline != "kd" || s.Metric != "accuracy" || s.Measured != "test" || len(s.Arms) != 4 {
+		t.Fatalf("baseline %q, metric %q on %q, %d arms", s.Baseline, s.Metric, s.Measured, len(s.Arms))
+	}
+	kd, scratch := s.Arms[1], s.Arms[0]
+	if kd.Difference != nil || scratch.Difference == nil {
+		t.Fatal("differences are those from the baseline, which has none")
+	}
+	score := func(a ildc.ArmStudy, seed int) float64 { return *a.Runs[seed].Student.Metrics.Accuracy }
+	d0, d1 := score(scratch, 0)-score(kd, 0), score(scratch, 1)-score(kd, 1)
+	mean := (d0 + d1) / 2
+	deviation := math.Abs(d0-d1) / math.Sqrt2 // of two, by n−1
+	if math.Abs(scratch.Difference.Mean-mean) > 1e-12 || math.Abs(scratch.Difference.Deviation-deviation) > 1e-12 {
+		t.Errorf("difference %v, want %g ± %g", *scratch.Difference, mean, deviation)
+	}
+	if mean >= 0 {
+		t.Errorf("8 steps from random weights are as good as from the teacher's: %+.3f", mean)
+	}
+	for _, want := range []string{"scratch", "kd+hint", "overhead", "after so many steps"} {
+		if !strings.Contains(s.Summary(), want) {
+			t.Errorf("the summary has no %q:\n%s", want, s.Summary())
+		}
+	}
+}
+
+// Another setting is another run, and a damaged result is told of.
+func TestStudyKeepsRunsApart(t *testing.T) {
+	o := digitsStudy(t)
+	o.Arms, o.Seeds = []string{"kd"}, 1
+	for _, rate := range []float64{0.01, 0.02} {
+		o.Train.LearnRate = rate
+		if _, err := ildc.RunStudy(context.Background(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, _ := filepath.Glob(filepath.Join(o.Folder, "*.json"))
+	if len(files) != 2 {
+		t.Fatalf("the folder has %v, want a file for each learning rate", files)
+	}
+	for _, f := range files {
+		if err := os.WriteFile(f, []byte("{"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ildc.RunStudy(context.Background(), o); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("a damaged result gives %v", err)
+	}
+}
+
+func TestStudyArmsAreChecked(t *testing.T) {
+	o := digitsStudy(t)
+	o.Arms = []string{"kd", "kd", "magic", "kd+hint=-1"}
+	_, err := ildc.RunStudy(context.Background(), o)
+	for _, want := range []string{"twice", `"magic"`, "-1"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error has no %s: %v", want, err)
+		}
+	}
+}
