@@ -183,10 +183,38 @@ func (o Options) key() (string, error) {
 	}
 	e := engineOf(o.Engine)
 	fmt.Fprintln(h, e.Name(), e.Version())
-	if err := json.NewEncoder(h).Encode(o); err != nil {
+	settings, err := json.Marshal(o)
+	if err != nil {
+		return "", fmt.Errorf("ildc: study: %w", err)
+	}
+	var fields any
+	if err := json.Unmarshal(settings, &fields); err != nil {
+		return "", fmt.Errorf("ildc: study: %w", err)
+	}
+	if err := json.NewEncoder(h).Encode(given(fields)); err != nil {
 		return "", fmt.Errorf("ildc: study: %w", err)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil)[:8]), nil
+}
+
+// given drops what is zero, so that a setting that is left alone counts as one that an earlier version did not have.
+func given(fields any) any {
+	object, ok := fields.(map[string]any)
+	if !ok {
+		return fields
+	}
+	for name, v := range object {
+		switch v = given(v); v {
+		case nil, false, 0.0, "":
+			delete(object, name)
+		default:
+			object[name] = v
+		}
+	}
+	if len(object) == 0 {
+		return nil
+	}
+	return object
 }
 
 // writeJSON writes a file in one move.
