@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -99,11 +100,18 @@ func TrainingStep(native []string, n, size, width int) (*engine.Step, map[string
 	return s, map[string]*graph.Tensor{"x": normal(n, 3, size, size), "labels": hot, "rate": scalar(0.05)}, nil
 }
 
-// trainingStep compares three steps, with the state carried from one to the next, with the reference.
+// trainingStep compares three steps, with the state carried from one to the next, with the reference; for few channels, and for enough of
+// channels and samples that engines with faster ways for many take them.
 func trainingStep(t *testing.T, e engine.Engine) {
-	step, feeds := trainingGraph(t, e.Native(), 6, 8, 4)
+	for _, c := range []struct{ n, size, width int }{{6, 8, 4}, {16, 8, 10}, {16, 6, 16}} {
+		t.Run(fmt.Sprintf("batch %d, %d channels", c.n, c.width), func(t *testing.T) { compareSteps(t, e, c.n, c.size, c.width) })
+	}
+}
+
+func compareSteps(t *testing.T, e engine.Engine, n, size, width int) {
+	step, feeds := trainingGraph(t, e.Native(), n, size, width)
 	p := compile(t, e, step, engine.Options{})
-	whole, _ := trainingGraph(t, Reference{}.Native(), 6, 8, 4)
+	whole, _ := trainingGraph(t, Reference{}.Native(), n, size, width)
 	oracle := compile(t, Reference{}, whole, engine.Options{})
 	// Float32 rounding of 1e-7 is amplified by three normalisations and three updates.
 	const tolerance = 2e-4

@@ -17,18 +17,29 @@ const (
 
 // layout is what is known of the blocked layout.
 type layout struct {
-	block     int  // B, 0 where there is none
-	perSample bool // convolutions may have groups of one channel in, and any number out
+	block int // B, 0 where there is none
 }
 
 // ordinary is no blocked layout.
 var ordinary layout
 
-// blocked is what rules do in blocked layout.
+// blocked is what rules do in blocked layout. Channels that fill up a block are zeros in every map, forward and backward.
 type blocked struct {
 	layout
-	// What rules share: values in blocks, and values in blocks as one sample of N·C channels.
-	entered, folded map[*graph.Value]*graph.Value
+	// What rules share, by the ordinary value: maps in blocks, maps in blocks as one sample of N·C channels, and [C] filled up to blocks.
+	entered, folded, filled map[*graph.Value]*graph.Value
+	// left has the ordinary form of what is computed in blocks. It takes a pass, which is left out where nothing reads it.
+	left map[*graph.Value]*graph.Value
+}
+
+func newBlocked(l layout) *blocked {
+	values := func() map[*graph.Value]*graph.Value { return map[*graph.Value]*graph.Value{} }
+	return &blocked{l, values(), values(), values(), values()}
+}
+
+// native says whether a map is computed in blocks.
+func (l *blocked) native(v *graph.Value) bool {
+	return l != nil && l.entered[v] != nil && l.left[l.entered[v]] == v
 }
 
 // declare appends an op that the op table does not have, with an output of the given extents.
@@ -69,10 +80,34 @@ func (l *blocked) pick(b *graph.Builder, v *graph.Value) *graph.Value {
 	return reshape(b, product, d[0], blocks*l.block, d[2], d[3])
 }
 
-// leave reorders blocks into [N,channels,H,W].
+// leave reorders blocks into [N,channels,H,W]. Rules that can read blocks take them as they are.
 func (l *blocked) leave(b *graph.Builder, v *graph.Value, channels int) *graph.Value {
 	d := v.Shape.Sizes()
-	return declare(b, reorderOutput, graph.Attrs{"channels": int64(channels), "channels_last": int64(0)}, []int{d[0], channels, d[2], d[3]}, v)
+	out := declare(b, reorderOutput, graph.Attrs{"channels": int64(channels), "channels_last": int64(0)}, []int{d[0], channels, d[2], d[3]}, v)
+	l.entered[out], l.left[v] = v, out
+	return out
+}
+
+// fill fills [C] up to blocks with zeros.
+func (l *blocked) fill(b *graph.Builder, v *graph.Value) *graph.Value {
+	more := up(v.Shape[0].Size, l.block) - v.Shape[0].Size
+	if more == 0 {
+		return v
+	}
+	if l.filled[v] == nil {
+		l.filled[v] = b.Op("Pad", nil, v, b.Ints(0, int64(more)))
+	}
+	return l.filled[v]
+}
+
+// trim is the way back to [C].
+func (l *blocked) trim(b *graph.Builder, v *graph.Value, channels int) *graph.Value {
+	if v.Shape[0].Size == channels {
+		return v
+	}
+	out := b.Op("Slice", nil, v, b.Ints(0), b.Ints(int64(channels)), b.Ints(0))
+	l.filled[out] = v
+	return out
 }
 
 // fold enters [N,C,H,W] as [1,N·C,H,W].
@@ -92,19 +127,24 @@ func (l *blocked) unfold(b *graph.Builder, v *graph.Value, batch int) *graph.Val
 	return reshape(b, l.leave(b, v, d[1]), batch, d[1]/batch, d[2], d[3])
 }
 
-// conv convolves in blocked layout; bias may be nil. win.Out is not looked at.
-func (l *blocked) conv(b *graph.Builder, x, w, bias *graph.Value, group int, win op.Window) *graph.Value {
+// conv convolves in blocked layout; bias may be nil. win.Out is not looked at. What is given as plus is added to the result.
+func (l *blocked) conv(b *graph.Builder, x, w, bias *graph.Value, group int, win op.Window, plus ...*graph.Value) *graph.Value {
 	d := x.Shape.Sizes()
 	out := []int{d[0], w.Shape[0].Size}
 	for i, kernel := range win.Kernel {
 		out = append(out, (d[2+i]+win.Begin[i]+win.End[i]-(kernel-1)*win.Dilations[i]-1)/win.Strides[i]+1)
 	}
-	in := []*graph.Value{x, w}
-	if bias != nil {
-		in = append(in, bias)
+	in := append([]*graph.Value{x, w, bias}, plus...)
+	if bias == nil && len(plus) == 0 {
+		in = in[:2]
 	}
 	return declare(b, blockedConv, graph.Attrs{"group": int64(group), "kernel_shape": int64s(win.Kernel), "strides": int64s(win.Strides),
 		"dilations": int64s(win.Dilations), "pads": append(int64s(win.Begin), int64s(win.End)...), "auto_pad": "NOTSET"}, out, in...)
+}
+
+// square is a window of one extent on both axes.
+func square(kernel, stride int) op.Window {
+	return op.Window{Kernel: []int{kernel, kernel}, Strides: []int{stride, stride}, Dilations: []int{1, 1}, Begin: []int{0, 0}, End: []int{0, 0}}
 }
 
 // up rounds n up to a multiple.

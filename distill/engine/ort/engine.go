@@ -34,7 +34,7 @@ func (*Engine) Name() string { return "ort" }
 func (e *Engine) Release() string { return e.release }
 
 // revision changes with every change of rewrites that changes results.
-const revision = 1
+const revision = 2
 
 // Version implements [engine.Engine].
 func (e *Engine) Version() string {

@@ -73,6 +73,7 @@ func sessionGraph(g *graph.Graph, signature *engine.Signature, state []engine.Ca
 			n.Name = fmt.Sprintf("%s #%d", n.Name, named[n.Name])
 		}
 	}
+	runInOrder(g)
 	return g, b.Err()
 }
 

@@ -13,17 +13,29 @@ import (
 var rewrites = map[string][]rule{
 	"ildc.ConvGradWeight": {
 		(*rewriter).depthwiseGradWeight,   // a depthwise convolution with dY, samples folded into channels
-		(*rewriter).denseGradWeight,       // a convolution per sample with dY, in blocked layout
+		(*rewriter).denseGradWeight,       // a convolution with dY in blocked layout, samples in the place of channels
 		(*rewriter).convGradWeightByShift, // shifts as matrix products
 	},
 	"ildc.ConvGradInput": {
 		(*rewriter).depthwiseGradInput, // samples folded into channels
 		(*rewriter).denseGradInput,     // in blocked layout
 	},
-	"ildc.BatchNormTrain": {(*rewriter).batchNormTrain}, // variance without centring, where the convolution before centres
-	"ildc.BatchNormGrad":  {(*rewriter).batchNormGrad},
-	"ildc.MaskGrad":       {(*rewriter).maskGrad},  // a mask to multiply with
-	"ReduceSumSquare":     {(*rewriter).sumSquare}, // squares first
+	"ildc.BatchNormTrain": {
+		(*rewriter).blockedBatchNormTrain, // sums and scaling as depthwise convolutions in blocked layout
+		(*rewriter).batchNormTrain,        // variance without centring, where the convolution before centres
+	},
+	"ildc.BatchNormGrad": {(*rewriter).blockedBatchNormGrad, (*rewriter).batchNormGrad},
+	"ildc.MaskGrad":      {(*rewriter).maskGrad},   // a mask to multiply with
+	"ReduceSumSquare":    {(*rewriter).sumSquare},  // squares first
+	"ReduceSum":          {(*rewriter).blockedSum}, // without leaving blocks, as those that follow
+	"Relu":               {(*rewriter).blockedRelu, (*rewriter).blockedElementwise},
+	"LeakyRelu":          {(*rewriter).blockedElementwise},
+	"Tanh":               {(*rewriter).blockedElementwise},
+	"Neg":                {(*rewriter).blockedElementwise},
+	"Identity":           {(*rewriter).blockedElementwise},
+	"Add":                {(*rewriter).blockedAdd, (*rewriter).blockedElementwise},
+	"Sub":                {(*rewriter).blockedElementwise},
+	"Mul":                {(*rewriter).blockedElementwise},
 	"Conv": {
 		(*rewriter).depthwiseConv, // samples folded into channels
 		(*rewriter).denseConv,     // in blocked layout
@@ -37,6 +49,7 @@ type rule func(r *rewriter, b *graph.Builder, n *graph.Node) []*graph.Value
 // rewriter is what rules know of the whole step and of the machine.
 type rewriter struct {
 	centred map[string]string // convolutions' outputs to the inputs that hold the running means of the batch norm behind
+	uses    map[string]int    // how often nodes read a value
 	blocked *blocked          // nil where the device has no blocked layout
 }
 
@@ -53,9 +66,15 @@ func natives() []string {
 
 // rewrite copies a step's graph into standard ops, in the form in which ONNX Runtime runs it fastest with a layout.
 func rewrite(g *graph.Graph, l layout) (*graph.Graph, error) {
-	r := &rewriter{centred: centrable(g)}
+	r := &rewriter{centred: centrable(g), uses: map[string]int{}}
+	for v, by := range g.Consumers() {
+		r.uses[v.Name] = len(by)
+	}
+	for _, v := range g.Outputs {
+		r.uses[v.Name]++
+	}
 	if l.block > 0 {
-		r.blocked = &blocked{layout: l, entered: map[*graph.Value]*graph.Value{}, folded: map[*graph.Value]*graph.Value{}}
+		r.blocked = newBlocked(l)
 	}
 	g, err := pass.Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
 		for _, f := range rewrites[n.OpName()] {

@@ -18,39 +18,30 @@ const (
 )
 
 // gains says whether a convolution of x [N,C,H,W] to y [N,O,Ho,Wo] is faster in blocked layout, where x may be there already. Fewer channels
-// than a block has are read as they are.
+// than a block has are read as they are. What reads y is taken to read blocks.
 func (l *blocked) gains(x, y []int, taps int, entered bool) bool {
 	in, out := up(x[1], l.block), up(y[1], l.block)
-	if x[1] < l.block {
+	if x[1] < l.block && !entered {
 		in, entered = x[1], true
 	}
-	pixels := y[0] * y[2] * y[3]
-	ordinary := ordinaryMAC * float64(pixels*taps*x[1]*y[1])
-	if taps > 1 {
-		ordinary += unfolding * float64(pixels*taps*x[1])
-	}
-	blocked := blockedMAC*float64(pixels*taps*in*out) + reordering*float64(pixels*out)
-	if !entered {
-		blocked += reordering * float64(x[0]*x[2]*x[3]*in)
-	}
-	return blocked < ordinary
+	return float64(in*out) <= 2.5*float64(x[1]*y[1])
 }
 
 // input is what a convolution reads x [N,C,H,W] from.
 func (l *blocked) input(b *graph.Builder, x *graph.Value) *graph.Value {
-	if x.Shape[1].Size < l.block {
+	if x.Shape[1].Size < l.block && l.entered[x] == nil {
 		return x
 	}
 	return l.channels(b, x)
 }
 
-// weights reorders [O,C,kh,kw] as blocked convolutions read them: [O/B,C/B,kh,kw,B of C,B of O], or [O/B,C,kh,kw,B of O] where C does not
-// fill a block.
-func (l *blocked) weights(b *graph.Builder, w *graph.Value) *graph.Value {
+// weights reorders [O,C,kh,kw] as blocked convolutions read them, for an input of so many channels: [O/B,C/B,kh,kw,B of C,B of O], or
+// [O/B,C,kh,kw,B of O] where the input is not in blocks.
+func (l *blocked) weights(b *graph.Builder, w *graph.Value, in int) *graph.Value {
 	d := w.Shape.Sizes()
-	out, in, share := up(d[0], l.block), up(d[1], l.block), l.block
-	if d[1] < l.block {
-		in, share = d[1], 1
+	out, share := up(d[0], l.block), l.block
+	if in < l.block {
+		share = 1
 	}
 	if out > d[0] || in > d[1] {
 		w = b.Op("Pad", nil, w, b.Ints(0, 0, 0, 0, int64(out-d[0]), int64(in-d[1]), 0, 0))
@@ -72,10 +63,11 @@ func (r *rewriter) denseConv(b *graph.Builder, n *graph.Node) []*graph.Value {
 		return nil
 	}
 	bias := r.bias(b, n)
-	if pad := up(d[0], r.blocked.block) - d[0]; bias != nil && pad > 0 {
-		bias = b.Op("Pad", nil, bias, b.Ints(0, int64(pad)))
+	if bias != nil {
+		bias = r.blocked.fill(b, bias)
 	}
-	c := r.blocked.conv(b, r.blocked.input(b, x), r.blocked.weights(b, w), bias, 1, win)
+	in := r.blocked.input(b, x)
+	c := r.blocked.conv(b, in, r.blocked.weights(b, w, in.Shape[1].Size), bias, 1, win)
 	return []*graph.Value{r.blocked.leave(b, c, d[0])}
 }
 
@@ -99,7 +91,8 @@ func (r *rewriter) denseGradInput(b *graph.Builder, n *graph.Node) []*graph.Valu
 		}
 	}
 	w = b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0, 2, 3}}, reversed(b, w))
-	c := r.blocked.conv(b, r.blocked.input(b, dy), r.blocked.weights(b, w), nil, 1, full)
+	in := r.blocked.input(b, dy)
+	c := r.blocked.conv(b, in, r.blocked.weights(b, w, in.Shape[1].Size), nil, 1, full)
 	return []*graph.Value{r.blocked.leave(b, c, x[1])}
 }
 
