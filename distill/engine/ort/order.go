@@ -26,6 +26,9 @@ func runInOrder(g *graph.Graph) {
 	position := map[*graph.Node]int{}
 	for i, n := range g.Nodes {
 		position[n] = i
+		if n.OpName() == "Reshape" && n.Inputs[0].Producer != nil {
+			position[n] = position[n.Inputs[0].Producer] // a view, which is there as soon as what it shows
+		}
 		each(n, func(p *graph.Node) { readers[p]++ })
 	}
 	ready := &earliest{position: position}

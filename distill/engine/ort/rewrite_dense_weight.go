@@ -67,5 +67,16 @@ func (l *blocked) pixelMajor(b *graph.Builder, x *graph.Value, w op.Window) (*gr
 		x = l.conv(b, x, reshape(b, l.ones(b, x), x.Shape[1].Size, 1, 1, 1), nil, x.Shape[1].Size, copied)
 	}
 	d := x.Shape.Sizes()
+	if channels == l.block {
+		return reshape(b, x, batch, d[2], d[3], channels), w
+	}
+	if d[1] == l.block { // drops what fills up the block; reorderOutput takes one thread for this
+		kept := graph.NewTensor(graph.Float32, l.block, channels)
+		for c := range channels {
+			kept.Float32s()[c*channels+c] = 1
+		}
+		x = b.Op("MatMul", nil, reshape(b, x, batch*d[2]*d[3], l.block), b.Const("kept", kept))
+		return reshape(b, x, batch, d[2], d[3], channels), w
+	}
 	return declare(b, reorderOutput, graph.Attrs{"channels": int64(channels), "channels_last": int64(1)}, []int{batch, d[2], d[3], channels}, x), w
 }
