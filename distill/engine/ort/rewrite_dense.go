@@ -8,23 +8,18 @@ import (
 // Dense convolutions run about twice as fast in blocked layout, per multiply-add; but they multiply zeros where channels do not fill
 // their blocks, and maps are reordered on the way in and out.
 
-// What was measured on two cores with AVX-512, in nanoseconds: a multiply-add of an ordinary convolution, and of a blocked one; an element that is
-// unfolded from a window before it is multiplied, which ordinary convolutions do; an element that is reordered.
-const (
-	ordinaryMAC = 1. / 85
-	blockedMAC  = 1. / 105
-	unfolding   = 1. / 10
-	reordering  = 1. / 5
-)
+// mostFilling is how many multiply-adds a blocked convolution may do for each that is asked for: those of full blocks are about twice as fast, and the
+// passes between convolutions are fewer.
+const mostFilling = 2.5
 
-// gains says whether a convolution of x [N,C,H,W] to y [N,O,Ho,Wo] is faster in blocked layout, where x may be there already. Fewer channels
-// than a block has are read as they are. What reads y is taken to read blocks.
-func (l *blocked) gains(x, y []int, taps int, entered bool) bool {
+// gains says whether a convolution of x [N,C,H,W] to y [N,O,Ho,Wo] is done in blocked layout, where x may be there already. Fewer channels than a
+// block has are read as they are.
+func (l *blocked) gains(x, y []int, entered bool) bool {
 	in, out := up(x[1], l.block), up(y[1], l.block)
 	if x[1] < l.block && !entered {
-		in, entered = x[1], true
+		in = x[1]
 	}
-	return float64(in*out) <= 2.5*float64(x[1]*y[1])
+	return float64(in*out) <= mostFilling*float64(x[1]*y[1])
 }
 
 // input is what a convolution reads x [N,C,H,W] from.
@@ -59,7 +54,7 @@ func (r *rewriter) denseConv(b *graph.Builder, n *graph.Node) []*graph.Value {
 	}
 	d := w.Shape.Sizes()
 	win, err := op.WindowOf(n, x.Shape[2:].Sizes(), d[2:])
-	if err != nil || !r.blocked.gains(x.Shape.Sizes(), y.Shape.Sizes(), d[2]*d[3], r.blocked.entered[x] != nil) {
+	if err != nil || !r.blocked.gains(x.Shape.Sizes(), y.Shape.Sizes(), r.blocked.entered[x] != nil) {
 		return nil
 	}
 	bias := r.bias(b, n)
@@ -71,7 +66,7 @@ func (r *rewriter) denseConv(b *graph.Builder, n *graph.Node) []*graph.Value {
 	return []*graph.Value{r.blocked.leave(b, c, d[0])}
 }
 
-// denseGradInput convolves dY with the weights reversed, of one group and with stride 1.
+// denseGradInput convolves dY with the weights reversed, of one group; where there are strides, once for each phase of them.
 func (r *rewriter) denseGradInput(b *graph.Builder, n *graph.Node) []*graph.Value {
 	dy, w, x := n.Inputs[0], n.Inputs[1], ints(n.Ints("shape"))
 	if r.blocked == nil || len(x) != 4 || dy.DType != graph.Float32 || n.Int("group", 1) != 1 {
@@ -79,14 +74,17 @@ func (r *rewriter) denseGradInput(b *graph.Builder, n *graph.Node) []*graph.Valu
 	}
 	d := w.Shape.Sizes()
 	win, err := op.WindowOf(n, x[2:], d[2:])
-	if err != nil || !r.blocked.gains(dy.Shape.Sizes(), x, d[2]*d[3], r.blocked.entered[dy] != nil) {
+	if err != nil || !r.blocked.gains(dy.Shape.Sizes(), x, r.blocked.entered[dy] != nil) {
 		return nil
+	}
+	if win.Strides[0] > 1 || win.Strides[1] > 1 {
+		return r.blocked.gradInputByPhase(b, dy, w, x, win)
 	}
 	full := op.Window{In: win.Out, Out: win.In, Kernel: win.Kernel, Strides: []int{1, 1}, Dilations: win.Dilations, Begin: make([]int, 2), End: make([]int, 2)}
 	for i := range full.Begin {
 		span := (win.Kernel[i] - 1) * win.Dilations[i]
 		full.Begin[i], full.End[i] = span-win.Begin[i], span-win.End[i]
-		if win.Strides[i] != 1 || full.Begin[i] < 0 || full.End[i] < 0 {
+		if full.Begin[i] < 0 || full.End[i] < 0 {
 			return nil
 		}
 	}
