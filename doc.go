@@ -12,5 +12,7 @@
 //	})
 //
 // Calls are independent of each other: several may run at once in one process. Errors are told apart with
-// errors.Is and errors.As: [ErrDeclined], [ErrInterrupted], [ErrTeacherNearChance], [models.ErrInfeasible].
+// errors.Is and errors.As: [ErrDeclined], [ErrInterrupted], [ErrTeacherNearChance], [ErrMemory], [ErrVerification],
+// [models.ErrInfeasible]; those of [OpenEngine]: [ErrNoSuchEngine], [ErrNoSuchDevice], library.ErrNotFound,
+// ort.ErrUnavailable, and engine.ErrUnsupported where a device cannot be had.
 package ildc

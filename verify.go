@@ -15,7 +15,7 @@ import (
 
 // ModelRunner runs an ONNX model as its bytes are, such as *ort.Engine.
 type ModelRunner interface {
-	// Version names what runs it, for example "onnxruntime 1.30.0, cpu".
+	// Version names what runs it, for example "onnxruntime 1.30.0, revision 1, amd64 with blocks of 16".
 	Version() string
 	// RunModel takes all inputs by their names, and gives the outputs that are named.
 	RunModel(ctx context.Context, model []byte, in map[string]*graph.Tensor, outputs ...string) (map[string]*graph.Tensor, error)

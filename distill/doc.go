@@ -7,8 +7,8 @@
 //		Train: train, Validation: validation, Bindings: []*dataset.Binding{binding}}
 //	result, err := job.Run(ctx)
 //
-// The objective is a weighted sum of terms: losses on outputs ([OutputLosses]: kd, ce) and losses on aligned pairs of feature maps
-// ([FeatureLosses]: hint, at). A loss is a file; it emits its transforms as ops and gets its gradient from graph/pass.
+// The objective is a weighted sum of terms: losses on outputs ([OutputLosses]: kd, dkd, dist, ce) and losses on aligned pairs of feature
+// maps ([FeatureLosses]: hint, at, fsp, ab, sp). A loss is a file; it emits its transforms as ops and gets its gradient from graph/pass.
 //
 // Shapes: feature maps are [N,C,H,W] (or [N,C,L]), sequences [N,T,C], vectors [N,C]; logits [N,K].
 package distill

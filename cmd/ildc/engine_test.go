@@ -16,15 +16,9 @@ import (
 	"time"
 
 	"github.com/ildc/ildc"
+	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/distill/engine/ort"
 )
-
-// withORT skips a test where there is no ONNX Runtime.
-func withORT(t *testing.T) {
-	t.Helper()
-	if _, _, err := ildc.OpenEngine(ildc.EngineChoice{Name: "ort"}); err != nil {
-		t.Skip(err)
-	}
-}
 
 // oldRuntime is a shared library that says it is an ONNX Runtime of long ago, which has none of the interfaces that are asked for.
 func oldRuntime(t *testing.T) string {
@@ -45,6 +39,24 @@ func oldRuntime(t *testing.T) string {
 	return library
 }
 
+// unreadable is a file that is there and cannot be read: one that is not allowed to be or, since root may read all, one whose device refuses.
+// It is "" where there is neither.
+func unreadable(t *testing.T) string {
+	t.Helper()
+	secret := write(t, "unreadable.so", []byte("hello"))
+	if err := os.Chmod(secret, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{secret, "/sys/class/net/lo/speed"} {
+		if _, err := os.Stat(path); err == nil {
+			if _, err := os.ReadFile(path); err != nil {
+				return path
+			}
+		}
+	}
+	return ""
+}
+
 func TestUnusableLibrary(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "nowhere.so")
 	text := write(t, "text.so", []byte("hello"))
@@ -55,6 +67,9 @@ func TestUnusableLibrary(t *testing.T) {
 	truncated := write(t, "truncated.so", read(t, program)[:100_000])
 	cases := []struct{ name, library, says string }{
 		{"missing", missing, missing}, {"no library", text, text}, {"truncated", truncated, truncated}, {"a folder", t.TempDir(), ""},
+	}
+	if path := unreadable(t); path != "" {
+		cases = append(cases, struct{ name, library, says string }{"unreadable", path, path})
 	}
 	if runtime.GOOS == "linux" {
 		cases = append(cases, struct{ name, library, says string }{"of another version", oldRuntime(t), "1.24"})
@@ -102,6 +117,39 @@ func TestEngineFlags(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A device that the library or the machine lacks is what is told, and of no op that it would have to run.
+func TestDeviceThatIsNotThere(t *testing.T) {
+	withORT(t)
+	e, _, err := ildc.OpenEngine(ildc.EngineChoice{Name: "ort"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	tried := 0
+	for _, device := range []string{"cuda", "cuda:1", "webgpu:1", "coreml"} { // no machine has them all
+		if e.(*ort.Engine).CheckDevice(engine.Options{Device: device}) == nil {
+			continue
+		}
+		tried++
+		for _, line := range [][]string{
+			{"bench", digits},
+			{"eval", digits, "--data", digitsData},
+			{"golden", "record", digits, filepath.Join(dir, "cases")},
+			compressArgs(filepath.Join(dir, "student.onnx")),
+		} {
+			for _, name := range []string{"auto", "ort"} {
+				r := command("", append(line, "--engine", name, "--device", device)...)
+				if r.code != exitFailed || !strings.Contains(r.errors, `device "`+device+`"`) || !strings.Contains(r.errors, "`ildc runtime`") || strings.Contains(r.errors, "node") {
+					t.Errorf("%s on %s of engine %s: exit code %d: %s", line[0], device, name, r.code, r.errors)
+				}
+			}
+		}
+	}
+	if left, err := os.ReadDir(dir); tried == 0 || len(left) > 0 || err != nil {
+		t.Errorf("%d devices tried; left behind: %v, %v", tried, left, err)
 	}
 }
 

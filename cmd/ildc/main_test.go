@@ -12,6 +12,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ildc/ildc"
+	"github.com/ildc/ildc/distill/engine/ort"
+	"github.com/ildc/ildc/distill/engine/ort/library"
 )
 
 const (
@@ -46,6 +50,29 @@ func command(stdin string, args ...string) result {
 func compressArgs(output string, more ...string) []string {
 	return append([]string{"compress", digits, "--data", digitsData, "--scale", "1/16", "--steps", "12", "--eval-every", "6", "--progress", "none", "-o", output}, more...)
 }
+
+// eachEngine runs a test on every engine, by its name; on one that this machine does not have it is skipped.
+func eachEngine(t *testing.T, f func(t *testing.T, engine string)) {
+	for _, name := range []string{"embedded", "ort"} {
+		t.Run(name, func(t *testing.T) {
+			if name == "ort" {
+				withORT(t)
+			}
+			f(t, name)
+		})
+	}
+}
+
+// withORT skips a test where there is no ONNX Runtime.
+func withORT(t *testing.T) {
+	t.Helper()
+	if _, _, err := ildc.OpenEngine(ildc.EngineChoice{Name: "ort"}); err != nil {
+		t.Skip(err)
+	}
+}
+
+// versions begin what the engines call their versions.
+var versions = map[string]string{"embedded": "embedded ", "ort": "onnxruntime 1."}
 
 func write(t *testing.T, name string, data []byte) string {
 	t.Helper()
@@ -111,9 +138,11 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestCompress(t *testing.T) {
+func TestCompress(t *testing.T) { eachEngine(t, compressOn) }
+
+func compressOn(t *testing.T, engine string) {
 	output := filepath.Join(t.TempDir(), "student.onnx")
-	r := command("", compressArgs(output, "--json")...)
+	r := command("", compressArgs(output, "--engine", engine, "--json")...)
 	if r.code != exitDone {
 		t.Fatalf("exit code %d: %s", r.code, r.errors)
 	}
@@ -135,17 +164,17 @@ func TestCompress(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := got.Student
-	if got.Schema != 1 || !got.Met || !got.Budget.Met || got.Steps != 12 || len(got.Pairs) == 0 || len(got.Losses) == 0 || got.Engine == "" || got.Images <= 0 {
+	if got.Schema != 1 || !got.Met || !got.Budget.Met || got.Steps != 12 || len(got.Pairs) == 0 || len(got.Losses) == 0 || !strings.HasPrefix(got.Engine, versions[engine]) || got.Images <= 0 {
 		t.Errorf("got %+v", got)
 	}
 	if s.MACs*2 > got.Teacher.MACs || s.Params >= got.Teacher.Params || s.Bytes != int64(len(read(t, output))) || s.Metrics.Accuracy < 0.9 {
 		t.Errorf("student %+v of teacher %+v", s, got.Teacher)
 	}
-	if r := command("", compressArgs(output)...); r.code != exitFailed || !strings.Contains(r.errors, "exists") {
+	if r := command("", compressArgs(output, "--engine", engine)...); r.code != exitFailed || !strings.Contains(r.errors, "exists") {
 		t.Errorf("an existing output: exit code %d: %s", r.code, r.errors)
 	}
 	before := read(t, output)
-	if r := command("", compressArgs(output, "--overwrite")...); r.code != exitDone || !strings.Contains(r.out, "test accuracy") {
+	if r := command("", compressArgs(output, "--engine", engine, "--overwrite")...); r.code != exitDone || !strings.Contains(r.out, "test accuracy") {
 		t.Errorf("with --overwrite: exit code %d: %s", r.code, r.errors)
 	}
 	if !bytes.Equal(before, read(t, output)) {
@@ -154,6 +183,26 @@ func TestCompress(t *testing.T) {
 	left, err := os.ReadDir(filepath.Dir(output))
 	if err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// The versions are those that determinism is scoped to, of the engines that there are.
+func TestVersion(t *testing.T) {
+	r := command("", "version")
+	for _, name := range []string{"embedded", "ort"} {
+		want := "\nengine " + name + ": "
+		if e, _, err := ildc.OpenEngine(ildc.EngineChoice{Name: name}); err == nil {
+			want += e.Version() + "\n"
+		}
+		if r.code != exitDone || !strings.Contains(r.out, want) {
+			t.Errorf("exit code %d, want %q: %s%s", r.code, want, r.out, r.errors)
+		}
+	}
+	without := process(t, "version") // in a process that has loaded none
+	without.Env = append(without.Env, library.Environment+"=nowhere.so")
+	out, err := without.Output()
+	if why := string(out); err != nil || !strings.Contains(why, "\nengine ort: ") || strings.Contains(why, "nowhere.so") != (ort.Loadable() == nil) {
+		t.Errorf("without ONNX Runtime: %v: %s", err, why)
 	}
 }
 
@@ -203,15 +252,26 @@ func process(t *testing.T, args ...string) *exec.Cmd {
 }
 
 // A run that is killed, or interrupted, and resumed gives the bytes of one that was not.
-func TestKilledAndResumed(t *testing.T) {
+func TestKilledAndResumed(t *testing.T) { eachEngine(t, killedAndResumedOn) }
+
+func killedAndResumedOn(t *testing.T, engine string) {
 	dir := t.TempDir()
 	whole, output, checkpoint := filepath.Join(dir, "whole.onnx"), filepath.Join(dir, "resumed.onnx"), filepath.Join(dir, "checkpoint")
 	long := func(output string, more ...string) []string {
-		return append(compressArgs(output, "--steps", "60", "--checkpoint-every", "5"), more...)
+		return append(compressArgs(output, "--engine", engine, "--steps", "60", "--checkpoint-every", "5", "--json"), more...)
 	}
-	if out, err := process(t, long(whole)...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	finish := func(args ...string) {
+		t.Helper()
+		c := process(t, args...)
+		var log bytes.Buffer
+		c.Stderr = &log
+		out, err := c.Output()
+		var got struct{ Engine string }
+		if err != nil || json.Unmarshal(out, &got) != nil || !strings.HasPrefix(got.Engine, versions[engine]) {
+			t.Fatalf("%v: on engine %q: %s%s", err, got.Engine, out, log.String())
+		}
 	}
+	finish(long(whole)...)
 	signals := []os.Signal{syscall.SIGKILL}
 	if runtime.GOOS != "windows" {
 		signals = append(signals, os.Interrupt)
@@ -239,9 +299,7 @@ func TestKilledAndResumed(t *testing.T) {
 		if _, err := os.Stat(output); err == nil {
 			t.Fatalf("%v: the run had ended already", signal)
 		}
-		if out, err := process(t, long(output, "--resume", checkpoint)...).CombinedOutput(); err != nil {
-			t.Fatalf("%v: resumed: %v: %s", signal, err, out)
-		}
+		finish(long(output, "--resume", checkpoint)...)
 		if !bytes.Equal(read(t, whole), read(t, output)) {
 			t.Errorf("%v: the resumed run gives other bytes", signal)
 		}

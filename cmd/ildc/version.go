@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill/engine/embedded"
 )
 
@@ -20,8 +22,16 @@ func versionCommand() *cobra.Command {
 			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 				version = info.Main.Version
 			}
-			e := embedded.New()
-			_, err := fmt.Fprintf(c.OutOrStdout(), "ildc %s, %s %s/%s\nengine %s: %s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, e.Name(), e.Version())
+			fast, why, err := ildc.OpenEngine(ildc.EngineChoice{})
+			if err != nil {
+				return err
+			}
+			ort := fast.Version()
+			if fast.Name() != "ort" {
+				ort = strings.TrimPrefix(why, "engine embedded: ")
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "ildc %s, %s %s/%s\nengine embedded: %s\nengine ort: %s\n",
+				version, runtime.Version(), runtime.GOOS, runtime.GOARCH, embedded.New().Version(), ort)
 			return err
 		},
 	}

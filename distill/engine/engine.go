@@ -14,7 +14,7 @@ var ErrUnsupported = errors.New("the engine cannot run it")
 type Engine interface {
 	// Name is the engine's name on the command line: "embedded", "ort".
 	Name() string
-	// Version is what determinism is scoped to, for example "onnxruntime 1.30.0, cpu".
+	// Version is what determinism is scoped to, beside Options: for example "onnxruntime 1.30.0, revision 1, amd64 with blocks of 16".
 	Version() string
 	// Native names the macro ops that the engine runs itself; the caller lowers the others before Compile.
 	Native() []string
@@ -41,7 +41,9 @@ type Options struct {
 	Threads       int               // 0: one per core
 	Device        string            // "" and "cpu" are the CPU; "cuda:1" is the second of its kind
 	DeviceOptions map[string]string // what the device's own driver is told, by its own names
-	Deterministic bool              // the same inputs give the same bytes, also where another way were faster
+	// Deterministic is that the same inputs give the same bytes, also where another way were faster. The CPU does that. Other devices get
+	// what settings they have for it, which may be none, and promise nothing.
+	Deterministic bool
 }
 
 // Program is a compiled step with its state. It is not safe for concurrent use; several programs are.

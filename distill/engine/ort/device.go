@@ -3,6 +3,7 @@
 package ort
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,8 @@ import (
 	onnxruntime "github.com/yalue/onnxruntime_go"
 
 	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
 )
 
 // provider is one of ONNX Runtime's execution providers.
@@ -20,7 +23,8 @@ type provider struct {
 	device string // the name on the command line
 	// add puts it before the CPU in a session's list. index is "" or which device of its kind.
 	add func(o *onnxruntime.SessionOptions, index string, options map[string]string) error
-	// deterministic are the options under which the same inputs give the same bytes; nil where no options promise that.
+	// deterministic are the options that keep the choice of an algorithm from depending on timings; nil where a device has no such
+	// options, and [engine.Options].Deterministic changes nothing.
 	deterministic map[string]string
 }
 
@@ -30,11 +34,15 @@ var providers = []provider{
 	{device: "cuda", add: addCUDA, deterministic: map[string]string{"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}},
 	{device: "tensorrt", add: addTensorRT},
 	{device: "webgpu", add: func(o *onnxruntime.SessionOptions, index string, options map[string]string) error {
-		return o.AppendExecutionProvider("WebGPU", with(options, "deviceId", index))
+		// The provider's option deviceId names no adapter, but a context that the host process has made.
+		if err := checkFirst(index); err != nil {
+			return err
+		}
+		return o.AppendExecutionProvider("WebGPU", options)
 	}},
 	{device: "coreml", add: func(o *onnxruntime.SessionOptions, index string, options map[string]string) error {
-		if index != "" {
-			return errors.New("it has no devices to choose from")
+		if err := checkFirst(index); err != nil {
+			return err
 		}
 		return o.AppendExecutionProviderCoreMLV2(options)
 	}},
@@ -56,6 +64,14 @@ var providers = []provider{
 func addCPU(_ *onnxruntime.SessionOptions, index string, options map[string]string) error {
 	if index != "" || len(options) > 0 {
 		return errors.New("it has one device, which takes no options")
+	}
+	return nil
+}
+
+// checkFirst refuses all but the first device of a kind, for providers that take one themselves.
+func checkFirst(index string) error {
+	if n, _ := strconv.Atoi(index); n > 0 {
+		return errors.New("which one of several is taken cannot be chosen: leave the number out")
 	}
 	return nil
 }
@@ -116,12 +132,12 @@ func (*Engine) Providers() []string {
 
 // addDevice makes a session run on the device that the options name.
 func addDevice(s *onnxruntime.SessionOptions, o engine.Options) error {
-	name, index, _ := strings.Cut(o.Device, ":")
+	name, index, indexed := strings.Cut(o.Device, ":")
 	if name == "" {
 		name = "cpu"
 	}
-	if _, err := strconv.ParseUint(index, 10, 16); err != nil && strings.Contains(o.Device, ":") {
-		return fmt.Errorf("device %q: want a number after the colon", o.Device)
+	if _, err := strconv.ParseUint(index, 10, 16); err != nil && indexed {
+		return errors.New("want a number after the colon")
 	}
 	i := slices.IndexFunc(providers, func(p provider) bool { return p.device == name })
 	if i < 0 {
@@ -129,7 +145,7 @@ func addDevice(s *onnxruntime.SessionOptions, o engine.Options) error {
 		for _, p := range providers {
 			names = append(names, p.device)
 		}
-		return fmt.Errorf("device %q: %w; the devices are %s", o.Device, engine.ErrUnsupported, strings.Join(names, ", "))
+		return fmt.Errorf("the devices are %s", strings.Join(names, ", "))
 	}
 	options := o.DeviceOptions
 	if o.Deterministic {
@@ -137,20 +153,29 @@ func addDevice(s *onnxruntime.SessionOptions, o engine.Options) error {
 			options = with(options, name, value)
 		}
 	}
-	if err := providers[i].add(s, index, options); err != nil {
-		return fmt.Errorf("device %q: %w by this library: %w (`ildc runtime` lists what it has)", o.Device, engine.ErrUnsupported, err)
+	return providers[i].add(s, index, options)
+}
+
+// tryDevice says why the smallest of sessions cannot be made on the device that the options name; nil where it can. It is made, since many
+// a library has the provider of a device that the machine lacks.
+func tryDevice(o engine.Options) error {
+	g := graph.New("device")
+	g.Opsets[""] = op.Opset
+	b := op.NewBuilder(g)
+	b.Output(b.Op("Identity", nil, b.Input("x", graph.Float32, graph.Dims(1))))
+	if err := b.Err(); err != nil {
+		return err
 	}
-	return nil
+	s, err := newSession(g, o)
+	if err != nil {
+		return fmt.Errorf("device %q: %w here: %w (`ildc runtime` lists what the library has)", cmp.Or(o.Device, "cpu"), engine.ErrUnsupported, err)
+	}
+	return s.Destroy()
 }
 
 // CheckDevice says why no session can be made on the device that the options name; nil where one can.
 func (*Engine) CheckDevice(o engine.Options) error {
-	s, err := onnxruntime.NewSessionOptions()
-	if err != nil {
-		return fmt.Errorf("ort: %w", err)
-	}
-	defer s.Destroy()
-	if err := addDevice(s, o); err != nil {
+	if err := tryDevice(o); err != nil {
 		return fmt.Errorf("ort: %w", err)
 	}
 	return nil

@@ -29,10 +29,8 @@ var environment = struct {
 func load(path string) error {
 	environment.Lock()
 	defer environment.Unlock()
-	if onnxruntime.IsInitialized() {
-		if environment.library != "" && path != "" && environment.library != path {
-			return fmt.Errorf("%w: a process can load one library, and has loaded %s", ErrUnavailable, environment.library)
-		}
+	loaded := onnxruntime.IsInitialized()
+	if loaded && (path == "" || environment.library == "" || environment.library == path) {
 		return nil
 	}
 	if path == "" {
@@ -40,6 +38,9 @@ func load(path string) error {
 	}
 	if err := library.Check(path); err != nil { // loading a truncated one would end the process
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if loaded {
+		return fmt.Errorf("%w: %s: a process can load one library, and has loaded %s", ErrUnavailable, path, environment.library)
 	}
 	onnxruntime.SetSharedLibraryPath(path)
 	// Failures come back as errors; what is logged beside them would only clutter the terminal.

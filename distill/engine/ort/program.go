@@ -36,15 +36,8 @@ type carry struct {
 }
 
 func (e *Engine) newProgram(ctx context.Context, s *engine.Step, signature *engine.Signature, o engine.Options) (_ *program, err error) {
-	layout := e.layout
-	if !onCPU(o) {
-		layout = ordinary
-	}
-	g, err := rewrite(s.Graph, layout)
+	g, err := e.rewritten(s, signature, o)
 	if err != nil {
-		return nil, err
-	}
-	if g, err = sessionGraph(g, signature, s.State); err != nil {
 		return nil, err
 	}
 	p := &program{signature: signature}
@@ -60,6 +53,20 @@ func (e *Engine) newProgram(ctx context.Context, s *engine.Step, signature *engi
 		return nil, explain(ctx, g, o, err)
 	}
 	return p, p.allocate(g, s.State)
+}
+
+// rewritten is a step in the form in which the device runs it fastest. Blocked layout, and the ops of other domains that go with it, are
+// the CPU's: other devices get standard ops.
+func (e *Engine) rewritten(s *engine.Step, signature *engine.Signature, o engine.Options) (*graph.Graph, error) {
+	layout := e.layout
+	if !onCPU(o) {
+		layout = ordinary
+	}
+	g, err := rewrite(s.Graph, layout)
+	if err != nil {
+		return nil, err
+	}
+	return sessionGraph(g, signature, s.State)
 }
 
 // allocate makes the tensors that runs read and write, in the order of [sessionGraph].
