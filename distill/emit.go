@@ -37,8 +37,11 @@ func (e *Emitter) meanSquare(a, b *graph.Value) *graph.Value {
 func (e *Emitter) fold(reduce string, v *graph.Value) *graph.Value {
 	keep := graph.Attrs{"keepdims": int64(1)}
 	if len(v.Shape) > 1 {
-		v = e.Op("Reshape", nil, v, e.Ints(int64(v.Shape[0].Size), -1))
-		v = e.Op(reduce, keep, v, e.Ints(1))
+		var axes []int64
+		for axis := range v.Shape[1:] {
+			axes = append(axes, int64(1+axis))
+		}
+		v = e.Op(reduce, keep, v, e.Ints(axes...))
 		reduce = "ReduceSum"
 	}
 	return e.Op(reduce, keep, e.Op("Reshape", nil, v, e.Ints(-1)), e.Ints(0))

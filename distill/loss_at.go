@@ -24,7 +24,7 @@ func at() FeatureLoss {
 
 // attention is the normalised attention map of v, [N,positions].
 func attention(e *Emitter, v *graph.Value, channel int) *graph.Value {
-	q := e.Op("ReduceMean", graph.Attrs{"keepdims": int64(0)}, e.mul(v, v), e.Ints(int64(channel)))
-	q = e.Op("Reshape", nil, q, e.Ints(int64(v.Shape[0].Size), -1))
+	q := e.Op("ReduceSumSquare", graph.Attrs{"keepdims": int64(0)}, v, e.Ints(int64(channel)))
+	q = e.Op("Reshape", nil, e.scale(q, 1/float64(v.Shape[channel].Size)), e.Ints(int64(v.Shape[0].Size), -1))
 	return e.unit(q, 1)
 }

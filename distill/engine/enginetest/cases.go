@@ -107,6 +107,7 @@ func convCases() (all []opCase) {
 		{"wide, stride", []int{2, 4, 32, 36}, []int{20, 4, 5, 3}, []int{2, 20, 16, 18}, a{"pads": ints(2, 1, 2, 1), "strides": ints(2, 2)}},
 		{"many channels", []int{3, 18, 6, 5}, []int{17, 18, 3, 3}, []int{3, 17, 6, 5}, a{"pads": ints(1, 1, 1, 1)}},
 		{"many channels, stride", []int{16, 16, 8, 10}, []int{32, 16, 3, 3}, []int{16, 32, 4, 5}, a{"pads": ints(1, 1, 1, 1), "strides": ints(2, 2)}},
+		{"many channels, 1x1", []int{16, 16, 4, 5}, []int{18, 16, 1, 1}, []int{16, 18, 4, 5}, a{}},
 		{"many channels, 1x1 stride", []int{16, 16, 8, 6}, []int{16, 16, 1, 1}, []int{16, 16, 4, 3}, a{"strides": ints(2, 2)}},
 		{"many channels, strides, asymmetric", []int{16, 17, 9, 12}, []int{16, 17, 5, 2}, []int{16, 16, 3, 6}, a{"pads": ints(2, 0, 1, 0), "strides": ints(3, 2)}},
 		{"one axis, wide", []int{2, 3, 40}, []int{4, 3, 3}, []int{2, 4, 40}, a{"pads": ints(1, 1)}},

@@ -19,7 +19,7 @@ import (
 func Run(t *testing.T, newEngine func() engine.Engine) {
 	t.Run("every op has a case", everyOpHasACase)
 	for name, f := range map[string]func(*testing.T, engine.Engine){
-		"ops": ops, "training step": trainingStep, "state": state, "inputs": inputs, "cancel": cancel, "deterministic": deterministic,
+		"ops": ops, "chains": chains, "training step": trainingStep, "state": state, "inputs": inputs, "cancel": cancel, "deterministic": deterministic,
 		"threads": threads, "concurrent programs": concurrent, "unsupported": unsupported, "tensors are the caller's": owned,
 		"memory is not shared too early": sharing, "swapped state": swapped, "close": closing,
 	} {

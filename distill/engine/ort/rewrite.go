@@ -25,17 +25,20 @@ var rewrites = map[string][]rule{
 		(*rewriter).batchNormTrain,        // variance without centring, where the convolution before centres
 	},
 	"ildc.BatchNormGrad": {(*rewriter).blockedBatchNormGrad, (*rewriter).batchNormGrad},
-	"ildc.MaskGrad":      {(*rewriter).maskGrad},   // a mask to multiply with
-	"ReduceSumSquare":    {(*rewriter).sumSquare},  // squares first
-	"ReduceSum":          {(*rewriter).blockedSum}, // without leaving blocks, as those that follow
-	"Relu":               {(*rewriter).blockedRelu, (*rewriter).blockedElementwise},
-	"LeakyRelu":          {(*rewriter).blockedElementwise},
-	"Tanh":               {(*rewriter).blockedElementwise},
-	"Neg":                {(*rewriter).blockedElementwise},
-	"Identity":           {(*rewriter).blockedElementwise},
-	"Add":                {(*rewriter).blockedAdd, (*rewriter).blockedElementwise},
-	"Sub":                {(*rewriter).blockedElementwise},
-	"Mul":                {(*rewriter).blockedElementwise},
+	"ildc.MaskGrad":      {(*rewriter).maskGrad}, // a mask to multiply with
+	"ReduceSumSquare": {
+		(*rewriter).blockedSumSquare, // without leaving blocks, as those that follow
+		(*rewriter).sumSquare,        // squares first
+	},
+	"ReduceSum": {(*rewriter).blockedSum},
+	"Relu":      {(*rewriter).blockedRelu, (*rewriter).blockedElementwise},
+	"LeakyRelu": {(*rewriter).blockedElementwise},
+	"Tanh":      {(*rewriter).blockedElementwise},
+	"Neg":       {(*rewriter).blockedElementwise},
+	"Identity":  {(*rewriter).blockedElementwise},
+	"Add":       {(*rewriter).blockedAdd, (*rewriter).blockedElementwise},
+	"Sub":       {(*rewriter).blockedElementwise},
+	"Mul":       {(*rewriter).blockedElementwise},
 	"Conv": {
 		(*rewriter).depthwiseConv, // samples folded into channels
 		(*rewriter).denseConv,     // in blocked layout

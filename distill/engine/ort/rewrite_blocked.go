@@ -23,22 +23,37 @@ func (l *blocked) around(b *graph.Builder, values ...*graph.Value) (at, back fun
 	return same, same
 }
 
-// blockedElementwise takes ops that work element by element and take zeros to zero, on maps of one shape and, for products, numbers.
+// blockedElementwise takes ops that work element by element and take zeros to zero, on maps of one shape and, for products, a number, or one for
+// each sample or position.
 func (r *rewriter) blockedElementwise(b *graph.Builder, n *graph.Node) []*graph.Value {
 	if !slices.ContainsFunc(n.Inputs, r.blocked.native) {
 		return nil
 	}
-	y := n.Outputs[0].Shape
-	in := slices.Clone(n.Inputs)
+	y, l := n.Outputs[0].Shape, r.blocked
+	in, positions := slices.Clone(n.Inputs), false
 	for i, v := range in {
-		switch {
-		case v.Shape.Equal(y):
-			in[i] = r.blocked.channels(b, v)
-		case n.Op != "Mul" || v.Shape.Elements() != 1:
+		switch d := v.Shape; {
+		case d.Equal(y):
+			in[i] = l.channels(b, v)
+		case n.Op != "Mul":
+			return nil
+		case d.Elements() == 1 || len(d) == 4 && d.Elements() == d[0].Size:
+		case d.Equal(graph.Shape{y[0], graph.D(1), y[2], y[3]}):
+			in[i], positions = reshape(b, v, y[0].Size, 1, y[2:].Elements(), 1), true
+		default:
 			return nil
 		}
 	}
-	return []*graph.Value{r.blocked.leave(b, b.Op(n.Op, n.Attrs, in...), y[1].Size)}
+	filled := up(y[1].Size, l.block)
+	if positions {
+		for i, v := range in {
+			if v.Shape.Elements() > y[0].Size*y[2:].Elements() {
+				in[i] = reshape(b, v, y[0].Size, filled/l.block, y[2:].Elements(), l.block)
+			}
+		}
+	}
+	out := reshape(b, b.Op(n.Op, n.Attrs, in...), y[0].Size, filled, y[2].Size, y[3].Size)
+	return []*graph.Value{l.leave(b, out, y[1].Size)}
 }
 
 // blockedAdd is part of the convolution that gives one of the terms, which adds to the other in place, where nothing else reads either.
@@ -102,14 +117,47 @@ func fused(b *graph.Builder, c, plus *graph.Value, activation string) *graph.Val
 
 // blockedSum sums over all but the channels.
 func (r *rewriter) blockedSum(b *graph.Builder, n *graph.Node) []*graph.Value {
-	x, axes := n.Inputs[0], n.Input(1)
-	if !r.blocked.native(x) || axes == nil || axes.Const == nil || n.Int("keepdims", 1) != 0 {
+	x := n.Inputs[0]
+	if !r.blocked.native(x) || !reduces(n, 0, 2, 3) {
 		return nil
 	}
-	if a := axes.Const.Int64s(); len(a) != 3 || a[0] != 0 || a[1] != 2 || a[2] != 3 {
+	sum := r.blocked.trim(b, r.blocked.sum(b, r.blocked.entered[x]), x.Shape[1].Size)
+	return []*graph.Value{reshape(b, sum, n.Outputs[0].Shape.Sizes()...)}
+}
+
+// blockedSumSquare sums over samples, or over the channels of each position.
+func (r *rewriter) blockedSumSquare(b *graph.Builder, n *graph.Node) []*graph.Value {
+	if r.blocked == nil || r.blocked.entered[n.Inputs[0]] == nil {
 		return nil
 	}
-	return []*graph.Value{r.blocked.trim(b, r.blocked.sum(b, r.blocked.entered[x]), x.Shape[1].Size)}
+	v := r.blocked.entered[n.Inputs[0]]
+	var sum *graph.Value
+	switch {
+	case reduces(n, 1, 2, 3):
+		sum = b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, r.blocked.dots(b, v, v), b.Ints(1))
+	case reduces(n, 1):
+		sum = r.blocked.acrossChannels(b, b.Op("Mul", nil, v, v))
+	default:
+		return nil
+	}
+	return []*graph.Value{reshape(b, sum, n.Outputs[0].Shape.Sizes()...)}
+}
+
+// reduces says whether a reduction is over these axes.
+func reduces(n *graph.Node, axes ...int64) bool {
+	v := n.Input(1)
+	return v != nil && v.Const != nil && slices.Equal(v.Const.Int64s(), axes)
+}
+
+// acrossChannels sums a map in blocks over its channels: [N,1,H·W,1].
+func (l *blocked) acrossChannels(b *graph.Builder, v *graph.Value) *graph.Value {
+	d := v.Shape.Sizes()
+	blocks := d[1] / l.block
+	sum := b.Op("ReduceSum", nil, reshape(b, v, d[0], blocks, d[2]*d[3], l.block), b.Ints(3))
+	if blocks > 1 {
+		sum = b.Op("ReduceSum", nil, sum, b.Ints(1))
+	}
+	return sum
 }
 
 // perSample averages a map in blocks over its positions: [N,C].
@@ -129,14 +177,19 @@ func (l *blocked) sum(b *graph.Builder, v *graph.Value) *graph.Value {
 	return b.Op("Mul", nil, sum, b.Scalar(graph.Float32, float64(v.Shape[2:].Elements())))
 }
 
-// dot sums the products of two maps in blocks over all but the channels, [C]: one map as the kernel of a depthwise convolution of the other, of which
+// dots sums the products of two maps in blocks over their positions, [N,C]: one map as the kernel of a depthwise convolution of the other, of which
 // one position results.
-func (l *blocked) dot(b *graph.Builder, u, v *graph.Value) *graph.Value {
+func (l *blocked) dots(b *graph.Builder, u, v *graph.Value) *graph.Value {
 	d := u.Shape.Sizes()
 	win := square(1, 1)
 	win.Kernel = d[2:]
-	dot := l.conv(b, reshape(b, u, 1, d[0]*d[1], d[2], d[3]), reshape(b, v, d[0]*d[1], 1, d[2], d[3]), nil, d[0]*d[1], win)
-	return b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, reshape(b, dot, d[0], d[1]), b.Ints(0))
+	dots := l.conv(b, reshape(b, u, 1, d[0]*d[1], d[2], d[3]), reshape(b, v, d[0]*d[1], 1, d[2], d[3]), nil, d[0]*d[1], win)
+	return reshape(b, dots, d[0], d[1])
+}
+
+// dot sums the products of two maps in blocks over all but the channels: [C].
+func (l *blocked) dot(b *graph.Builder, u, v *graph.Value) *graph.Value {
+	return b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, l.dots(b, u, v), b.Ints(0))
 }
 
 // ones scales a map in blocks by 1: [C].

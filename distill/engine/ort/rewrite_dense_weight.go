@@ -1,6 +1,8 @@
 package ort
 
 import (
+	"slices"
+
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 )
@@ -23,6 +25,9 @@ func (r *rewriter) denseGradWeight(b *graph.Builder, n *graph.Node) []*graph.Val
 	if w.Dilations[0] != 1 || w.Dilations[1] != 1 {
 		return nil
 	}
+	if w.Kernel[0]*w.Kernel[1]*w.Strides[0]*w.Strides[1] == 1 && slices.Equal(w.In, w.Out) && up(dw[0], l.block)*up(dw[1], l.block) <= fewBlocks*l.block*l.block {
+		return []*graph.Value{l.pointwiseGradWeight(b, dy, x, dw)}
+	}
 	batch, in, out := x.Shape[0].Size, dw[1], up(dw[0], l.block)
 	x, w = l.pixelMajor(b, x, w)
 	width := x.Shape[2].Size // with padding
@@ -42,6 +47,25 @@ func (r *rewriter) denseGradWeight(b *graph.Builder, n *graph.Node) []*graph.Val
 		sum = b.Op("Slice", nil, sum, b.Ints(0, 0, 0), b.Ints(int64(dw[0]), int64(dw[2]), int64(dw[3])), b.Ints(0, 2, 3))
 	}
 	return []*graph.Value{reshape(b, sum, dw...)}
+}
+
+// fewBlocks is how many pairs of blocks a product each is fastest for.
+const fewBlocks = 4
+
+// pointwiseGradWeight is, for a 1x1 kernel, the products of every block of dY with every block of X, [B of O, B of C], summed over the samples.
+func (l *blocked) pointwiseGradWeight(b *graph.Builder, dy, x *graph.Value, dw []int) *graph.Value {
+	batch, pixels := x.Shape[0].Size, x.Shape[2:].Elements()
+	out, in := up(dw[0], l.block), up(dw[1], l.block)
+	o, c := out/l.block, in/l.block
+	products := declare(b, "com.microsoft.FusedMatMul", graph.Attrs{"transA": int64(1)}, []int{batch, o, c, l.block, l.block},
+		reshape(b, l.channels(b, dy), batch, o, 1, pixels, l.block), reshape(b, l.channels(b, x), batch, 1, c, pixels, l.block))
+	sum := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, reshape(b, products, batch, out*in), b.Ints(0))
+	sum = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1, 3}}, reshape(b, sum, o, c, l.block, l.block))
+	sum = reshape(b, sum, out, in)
+	if out > dw[0] || in > dw[1] {
+		sum = b.Op("Slice", nil, sum, b.Ints(0, 0), b.Ints(int64(dw[0]), int64(dw[1])), b.Ints(0, 1))
+	}
+	return reshape(b, sum, dw...)
 }
 
 // pixelMajor gives X as [N,H,W,C], W with the columns of padding that the window reaches, and the window on it.
