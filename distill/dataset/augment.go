@@ -9,14 +9,18 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Augment varies training images at random. Other features stay as they are. The zero value varies nothing.
+// Augment varies training images at random; Mixup varies batches, of any inputs that are not integers. The zero value varies nothing.
 type Augment struct {
 	FlipX bool // mirrored left to right with probability ½
 	FlipY bool // mirrored top to bottom with probability ½
 	Pad   int  // shifted by up to Pad pixels along each axis: padded with zeros on every side and cropped to the former size
+
+	// Mixup is α of a Beta(α,α) distribution that a part λ is drawn from for each batch: a sample becomes λ times itself and 1−λ times another one of the
+	// batch, and so do its labels (Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization", section 2). 0: none.
+	Mixup float64
 }
 
-// ParseAugment reads words separated by commas: "flip" or "flip-x", "flip-y", "crop=4" (the Pad); "none" or nothing for no augmentation.
+// ParseAugment reads words separated by commas: "flip" or "flip-x", "flip-y", "crop=4" (the Pad), "mixup=0.2"; "none" or nothing for no augmentation.
 func ParseAugment(text string) (Augment, error) {
 	var a Augment
 	if text == "" || text == "none" {
@@ -35,8 +39,14 @@ func ParseAugment(text string) (Augment, error) {
 				return Augment{}, fmt.Errorf("dataset: augmentation %q: want a number of pixels", word)
 			}
 			a.Pad = int(pad)
+		case "mixup":
+			alpha, err := strconv.ParseFloat(value, 64)
+			if err != nil || !(alpha > 0 && alpha <= 100) {
+				return Augment{}, fmt.Errorf("dataset: augmentation %q: want a number above 0, as mixup=0.2", word)
+			}
+			a.Mixup = alpha
 		default:
-			return Augment{}, fmt.Errorf("dataset: augmentation %q: want flip, flip-y, crop=PIXELS or none", word)
+			return Augment{}, fmt.Errorf("dataset: augmentation %q: want flip, flip-y, crop=PIXELS, mixup=ALPHA or none", word)
 		}
 	}
 	return a, nil
@@ -53,6 +63,9 @@ func (a Augment) String() string {
 	}
 	if a.Pad > 0 {
 		words = append(words, "crop="+strconv.Itoa(a.Pad))
+	}
+	if a.Mixup > 0 {
+		words = append(words, "mixup="+strconv.FormatFloat(a.Mixup, 'g', -1, 64))
 	}
 	if words == nil {
 		return "none"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"runtime"
 	"sync"
 
@@ -74,6 +75,9 @@ func NewLoader(ds Dataset, o LoaderOptions) (*Loader, error) {
 	}
 	if o.Augment.Pad < 0 {
 		bad("crops padded by %d pixels", o.Augment.Pad)
+	}
+	if !(o.Augment.Mixup >= 0) || math.IsInf(o.Augment.Mixup, 0) {
+		bad("mixup of %g", o.Augment.Mixup)
 	}
 	names := map[string]bool{o.OneHot: o.OneHot != ""}
 	for _, b := range o.Bindings {
@@ -219,6 +223,9 @@ func (l *Loader) batch(ctx context.Context, step int) (*Batch, error) {
 	}
 	if oneHot != nil {
 		b.Inputs[l.o.OneHot] = graph.FromFloat32([]int{size, l.o.Classes}, oneHot)
+	}
+	if a := l.o.Augment.Mixup; l.o.Train && a > 0 {
+		mixup(b.Inputs, size, a, stream(l.o.Seed, mixupStream, step))
 	}
 	return b, nil
 }

@@ -7,6 +7,7 @@ const (
 	splitStream     = -1
 	shuffleStream   = -2
 	syntheticStream = -3
+	mixupStream     = -4
 )
 
 // stream is the random stream of one sample in one epoch.
