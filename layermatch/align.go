@@ -15,6 +15,8 @@ type Options struct {
 	Pairs   []Names // pairs that are to be, whatever their score; other pairs don't cross them
 	Exclude []Names // pairs that are not to be
 
+	Select Selection // which of the pairs are to distil from
+
 	// Lineage says which teacher value each student value came from, by the student value's name. It decides nothing: it
 	// checks the pairs, and says which of the teacher's channels the student has.
 	Lineage map[string]Source
@@ -91,7 +93,7 @@ func Align(teacher, student *graph.Graph, o Options) (*Alignment, error) {
 		pairs[i].trace(t, o.Lineage)
 		pairs[i].Bridge = pairs[i].bridge()
 	}
-	choose(pairs, t.stages)
+	choose(pairs, t.stages, o.Select)
 	return &Alignment{Pairs: pairs, Teacher: t.candidates(), Student: s.candidates(), TeacherStages: t.stages, StudentStages: s.stages}, nil
 }
 

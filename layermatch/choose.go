@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // evenly is how many pairs are chosen from a network of one stage, mostChosen how many at the most from one of many.
@@ -12,12 +13,38 @@ const (
 	mostChosen = 6
 )
 
-// choose marks the pairs to distil from: those that were asked for, and of each of the teacher's other stages the last: of the last
+// Selection says how many pairs are to distil from: so many, or one of these.
+type Selection int
+
+// Selections that are no numbers.
+const (
+	Auto Selection = 0  // the last of each stage
+	All  Selection = -1 // every pair that can be
+)
+
+// ParseSelection reads "auto", "all" or a number of pairs from 1 on.
+func ParseSelection(text string) (Selection, error) {
+	switch text {
+	case "auto":
+		return Auto, nil
+	case "all":
+		return All, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return Auto, fmt.Errorf("layermatch: selection %q: want auto, all or a number of pairs", text)
+	}
+	return Selection(n), nil
+}
+
+// choose marks the pairs to distil from: those that were asked for, and by default of each of the teacher's other stages the last: of the last
 // stage with positions the very last map, of others the end of their last block, where they have blocks, since the block that leaves a stage
 // begins at its resolution. A network of one stage, such as a multilayer perceptron, gives some at even distances.
 // Where there are many stages, some are taken at even distances. Pairs of equal resolution on every path are preferred. What a pool alone has made is left: it says what its operand says.
-func choose(pairs []Pair, stages []Stage) {
+// A number takes so many of the ends of stages, at even distances, or of all pairs where there are fewer ends.
+func choose(pairs []Pair, stages []Stage, selection Selection) {
 	staged := make([][]*Pair, len(stages))
+	var eligible []*Pair
 	given := make([]bool, len(stages))
 	used := 0
 	for i := range pairs {
@@ -31,6 +58,7 @@ func choose(pairs []Pair, stages []Stage) {
 			continue
 		}
 		if k >= 0 && p.Student.Stage >= 0 && p.sameLayout() && p.Teacher.Kind != Pooling && p.Student.Kind != Pooling {
+			eligible = append(eligible, p)
 			if staged[k] = append(staged[k], p); len(staged[k]) == 1 {
 				used++
 			}
@@ -71,8 +99,18 @@ func choose(pairs []Pair, stages []Stage) {
 			take(blocks[len(blocks)-1], "last at "+resolution(stages[k].Spatial))
 		}
 	}
-	for _, p := range spread(taken, mostChosen) {
-		p.Chosen = reason[p]
+	switch most := int(selection); {
+	case selection == All:
+		taken = eligible
+	case most > len(taken):
+		taken = spread(eligible, most)
+	case most > 0:
+		taken = spread(taken, most)
+	default:
+		taken = spread(taken, mostChosen)
+	}
+	for _, p := range taken {
+		p.Chosen = cmp.Or(reason[p], "asked for")
 	}
 }
 
