@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/engine"
@@ -42,6 +43,9 @@ func Compress(ctx context.Context, o Options) (*Result, error) {
 	if data.train.Spec().Synthetic {
 		p.result.warn("there is no data: the student was trained and measured on synthetic inputs; on real ones expect it to be clearly worse. Give data with --data, labels are not needed")
 	}
+	if p.options.Data.made != nil {
+		p.result.warn("there is no data: the student was trained and measured on inputs made from the teacher's batch norm statistics; on real ones expect it to be worse. Give data with --data, labels are not needed")
+	}
 	trained, err := p.train(ctx, data)
 	if err != nil {
 		return nil, err
@@ -52,7 +56,9 @@ func Compress(ctx context.Context, o Options) (*Result, error) {
 	if err := p.measure(ctx, data); err != nil {
 		return nil, err
 	}
-	p.require()
+	if err := p.require(ctx); err != nil {
+		return nil, err
+	}
 	return p.result, p.write()
 }
 
@@ -172,7 +178,7 @@ func (p *plan) measure(ctx context.Context, data *parts) error {
 }
 
 // require checks what was asked against what was written.
-func (p *plan) require() {
+func (p *plan) require(ctx context.Context) error {
 	r := p.result
 	student, err := pass.Analyse(p.student, pass.Binding{Batch: 1, Symbols: p.options.Data.Symbols})
 	if err == nil {
@@ -180,7 +186,16 @@ func (p *plan) require() {
 		r.Student.Params, r.Student.MACs = cost.Params, cost.MACs
 	}
 	if p.generated != nil {
-		reached, met := p.generated.Check(r.Student.MACs, r.Student.Params, r.Student.Bytes)
+		var times [2]time.Duration
+		if p.generated.Cap > 0 {
+			measured, err := p.latencies(ctx, p.teacher.graph, p.student)
+			if err != nil {
+				return err
+			}
+			times = [2]time.Duration(measured)
+			r.Teacher.Latency, r.Student.Latency = milliseconds(measured[:1], 50), milliseconds(measured[1:], 50)
+		}
+		reached, met := p.generated.Check(r.Student.MACs, r.Student.Params, r.Student.Bytes, times[0], times[1])
 		r.Budget.Reached, r.Budget.Met = reached, met
 		if !met {
 			r.NotMet = append(r.NotMet, fmt.Sprintf("budget %s: the written student has %s", r.Budget.Asked, reached))
@@ -190,6 +205,7 @@ func (p *plan) require() {
 		r.NotMet = append(r.NotMet, fmt.Sprintf("%s %.4f is below %.4f", name, score, p.options.MinScore))
 	}
 	r.Met = len(r.NotMet) == 0
+	return nil
 }
 
 // write writes the student where a file is wanted.

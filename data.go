@@ -46,6 +46,9 @@ func (d Data) open(ctx context.Context, teacher, student *graph.Graph, seed uint
 	case d.Train != nil:
 		p.test = d.Test
 		p.about = fmt.Sprintf("%d samples given", all.Len())
+	case d.made != nil:
+		all, d.Preprocess = d.made, dataset.Preprocess{}
+		p.about = fmt.Sprintf("%d inputs made from the teacher's batch norm statistics", all.Len())
 	default:
 		n := d.Synthetic
 		if n == 0 {

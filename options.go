@@ -6,6 +6,8 @@ import (
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/layermatch"
+	"github.com/ildc/ildc/models"
 )
 
 // Options say what to compress and how. Teacher is needed; the zero value of everything else is good.
@@ -16,11 +18,14 @@ type Options struct {
 	Output    string // file that the student is written to; "" gives it as [Result.Model] only
 	Overwrite bool   // an existing Output is replaced
 
-	Budget  string   // "macs=0.5x,params=100k"; default macs=0.5x. See [models.ParseBudget]
-	Keep    []string // nodes of the teacher whose width stays
-	Random  bool     // the student starts from random weights instead of the teacher's
-	Pairs   []string // "teacher_value:student_value", in place of those that alignment chooses
-	NoPairs []string // pairs, or values of either model, that alignment must not choose
+	Budget  string               // "macs=0.5x,params=100k"; default macs=0.5x. See [models.ParseBudget]
+	Keep    []string             // nodes of the teacher whose width stays
+	Rank    models.Importance    // what tells how much a channel matters; default: what it does on the data, its weights' norm without
+	Shrink  models.Shrink        // channels, blocks or both; default channels
+	Random  bool                 // the student starts from random weights instead of the teacher's
+	Pairs   []string             // "teacher_value:student_value", in place of those that alignment chooses
+	NoPairs []string             // pairs, or values of either model, that alignment must not choose
+	Select  layermatch.Selection // how many of the aligned pairs are to distil from; default: the last of each stage
 
 	Data  Data
 	Train distill.Options
@@ -53,7 +58,11 @@ type Data struct {
 	Symbols    map[string]int // sizes of symbolic extents other than the batch
 	Synthetic  int            // number of synthetic samples where there is no data; default 2048
 
-	whole bool // all samples are for training, in their order, as a benchmark feeds them
+	Noise bool   // synthetic inputs are noise and shapes, though the teacher's batch norm tells what they should be like
+	Cache string // folder for synthetic inputs that took minutes to make; "" keeps none
+
+	made  dataset.Dataset // synthetic inputs that were made, in the form that the teacher reads
+	whole bool            // all samples are for training, in their order, as a benchmark feeds them
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/graph"
@@ -69,7 +70,10 @@ func newPlan(ctx context.Context, o Options, data bool) (*plan, error) {
 		inputs = p.student
 	}
 	if data {
-		if p.data, err = o.Data.open(ctx, teacher.graph, inputs, o.Train.Seed); err != nil {
+		if err := p.synthesise(ctx); err != nil {
+			return nil, err
+		}
+		if p.data, err = p.options.Data.open(ctx, teacher.graph, inputs, o.Train.Seed); err != nil {
 			return nil, err
 		}
 	}
@@ -83,8 +87,8 @@ func newPlan(ctx context.Context, o Options, data bool) (*plan, error) {
 
 // takeStudent loads a student of the caller's.
 func (p *plan) takeStudent() (err error) {
-	if p.options.Budget != "" || len(p.options.Keep) > 0 || p.options.Random {
-		return errors.New("ildc: budget, kept nodes and random weights are for a generated student, and a student was given")
+	if p.options.Budget != "" || len(p.options.Keep) > 0 || p.options.Random || p.options.Rank != "" || p.options.Shrink != "" {
+		return errors.New("ildc: budget, kept nodes, importance and random weights are for a generated student, and a student was given")
 	}
 	if p.own, err = p.options.Student.load(); err != nil {
 		return err
@@ -97,6 +101,7 @@ func (p *plan) takeStudent() (err error) {
 // What the importance of channels is told by: training samples, fewer where their activations are large.
 const (
 	calibrationSamples = 256
+	divergenceSamples  = 512
 	calibrationBytes   = 1 << 29
 )
 
@@ -126,21 +131,43 @@ func (p *plan) generate(ctx context.Context, teacher *graph.Graph, bind pass.Bin
 	if p.options.Random {
 		init = models.Random
 	}
-	o := models.Options{Keep: p.options.Keep, Init: init, Seed: p.options.Train.Seed, Binding: bind, FileBytes: p.teacher.bytes}
+	o := models.Options{Keep: p.options.Keep, Importance: p.options.Rank, Shrink: p.options.Shrink, Init: init, Seed: p.options.Train.Seed, Binding: bind, FileBytes: p.teacher.bytes}
 	if p.data != nil && !p.data.train.Spec().Synthetic {
 		o.Activations = func(names []string) (map[string]*graph.Tensor, error) {
 			job := p.job(p.teacher.graph)
 			return job.Activations(ctx, names, samplesWithin(calibrationBytes, teacher, names))
 		}
+		o.Divergence = func(student *graph.Graph) (float64, error) {
+			job := p.job(student)
+			return job.Divergence(ctx, divergenceSamples)
+		}
+		if p.data.train.Spec().Classes > 0 {
+			o.Gradients = func(names []string) (map[string]*graph.Tensor, error) {
+				job := p.job(p.teacher.graph)
+				return job.Gradients(ctx, names, samplesWithin(calibrationBytes, teacher, names))
+			}
+		}
+	}
+	if p.timer() != nil {
+		o.Latency = func(models ...*graph.Graph) ([]time.Duration, error) { return p.latencies(ctx, models...) }
+	}
+	if o.Cap, err = p.searched(asked); err != nil {
+		return err
 	}
 	p.generated, err = models.Generate(p.teacher.graph, budget, o)
 	if err != nil {
+		return err
+	}
+	if err := p.keepSearch(asked); err != nil {
 		return err
 	}
 	p.student = p.generated.Graph
 	p.result.Budget = Budget{Asked: asked, Reached: p.generated.Reached(), Met: true}
 	for _, g := range p.generated.Groups {
 		p.result.Groups = append(p.result.Groups, Group{Name: g.Name, Before: g.Before, After: g.After})
+	}
+	for _, b := range p.generated.Removed {
+		p.result.Removed = append(p.result.Removed, b.Name)
 	}
 	for _, u := range p.generated.Untouched {
 		p.result.Untouched = append(p.result.Untouched, Reason{Node: u.Node, Op: u.Op, Why: u.Why})
@@ -195,7 +222,7 @@ func (p *plan) taught(pair layermatch.Pair) distill.Pair {
 
 // overrides turns the caller's wishes, and lineage where it is known, into the matcher's.
 func (p *plan) overrides(teacher, student *graph.Graph) (layermatch.Options, error) {
-	var o layermatch.Options
+	o := layermatch.Options{Select: p.options.Select}
 	var errs []error
 	for _, text := range p.options.Pairs {
 		n, err := layermatch.ParseNames(text, teacher, student)

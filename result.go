@@ -29,6 +29,7 @@ type Result struct {
 	Losses    []distill.Term  `json:"losses,omitempty"`
 	History   []distill.Point `json:"history,omitempty"`
 	Groups    []Group         `json:"groups,omitempty"`
+	Removed   []string        `json:"removed,omitempty"`   // blocks, by the node that added what they gave
 	Untouched []Reason        `json:"untouched,omitempty"` // nodes whose width stays, and why
 	Declined  []Reason        `json:"declined,omitempty"`  // why the model is declined, with [ErrDeclined]
 	Warnings  []string        `json:"warnings,omitempty"`
@@ -49,8 +50,9 @@ type Side struct {
 	Path    string           `json:"path,omitempty"`
 	SHA256  string           `json:"sha256,omitempty"`
 	Params  int64            `json:"params"`
-	MACs    int64            `json:"macs"`  // multiply-adds of one sample
-	Bytes   int64            `json:"bytes"` // of the file
+	MACs    int64            `json:"macs"`                 // multiply-adds of one sample
+	Bytes   int64            `json:"bytes"`                // of the file
+	Latency float64          `json:"latency_ms,omitempty"` // the median of a run on one sample, in turns with the other model; where the budget limits it
 	Metrics *distill.Metrics `json:"metrics,omitempty"`
 }
 

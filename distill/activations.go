@@ -2,24 +2,75 @@ package distill
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
 )
 
 // Activations gives some of the teacher's values on training samples, at least as many as asked for where there are as many. Batches
 // are joined along the first axis. Names that the teacher's training copy has no value of are left out.
 func (j Job) Activations(ctx context.Context, names []string, samples int) (map[string]*graph.Tensor, error) {
-	joined := map[string]*graph.Tensor{}
-	err := j.probe(ctx, samples, func(a *assembly, teacher inlined) {
+	return j.values(ctx, names, samples, false, func(a *assembly, teacher inlined) {
 		for _, name := range names {
 			if v := teacher[name]; v != nil {
-				a.result("activation/"+name, v)
+				a.result(probed+name, v)
 			}
 		}
-	}, func(out map[string]*graph.Tensor) {
+	})
+}
+
+// ErrNoLabels says that what was asked for needs labels.
+var ErrNoLabels = errors.New("there are no labels that fit the teacher's output")
+
+// Gradients gives those of the teacher's cross-entropy with labels in some of its values, on the samples that [Job.Activations] takes. The error is
+// [ErrNoLabels] without labels.
+func (j Job) Gradients(ctx context.Context, names []string, samples int) (map[string]*graph.Tensor, error) {
+	classes := j.Train.Spec().Classes
+	if classes == 0 {
+		return nil, fmt.Errorf("distill: gradients: %w", ErrNoLabels)
+	}
+	return j.values(ctx, names, samples, true, func(a *assembly, teacher inlined) {
+		logits := teacher[a.c.outputs[0].teacher]
+		if len(logits.Shape) != 2 || !logits.Shape[1].Is(classes) {
+			a.Fail("distill: gradients: output %q is %v, and there are %d classes: %w", a.c.outputs[0].output, logits.Shape, classes, ErrNoLabels)
+			return
+		}
+		var wrt []*graph.Value
 		for _, name := range names {
-			if t := out["activation/"+name]; t != nil {
+			if v := teacher[name]; v != nil {
+				wrt = append(wrt, v)
+			}
+		}
+		labels := a.feed(labelsInput, graph.Float32, logits.Shape.Clone())
+		loss := ce().Emit(a.Emitter, Output{Student: logits, Teacher: logits, Labels: labels, Classify: true})
+		grads, err := pass.Gradient(a.In("gradient"), loss, wrt)
+		if err != nil {
+			a.Fail("distill: gradients: %w", err)
+			return
+		}
+		for _, name := range names {
+			if v := teacher[name]; v != nil {
+				if g := grads[slices.Index(wrt, v)]; g != nil {
+					a.result(probed+name, g)
+				}
+			}
+		}
+	})
+}
+
+// probed leads the names of a probe's results.
+const probed = "probed/"
+
+// values joins what emit names after values.
+func (j *Job) values(ctx context.Context, names []string, samples int, labelled bool, emit func(*assembly, inlined)) (map[string]*graph.Tensor, error) {
+	joined := map[string]*graph.Tensor{}
+	err := j.probe(ctx, samples, labelled, emit, func(out map[string]*graph.Tensor) {
+		for _, name := range names {
+			if t := out[probed+name]; t != nil {
 				joined[name] = appended(joined[name], t)
 			}
 		}
@@ -27,8 +78,9 @@ func (j Job) Activations(ctx context.Context, names []string, samples int) (map[
 	return joined, err
 }
 
-// probe runs the teacher on batches of training data: emit names what is asked of its values, each is given the outputs of each batch.
-func (j *Job) probe(ctx context.Context, samples int, emit func(a *assembly, teacher inlined), each func(map[string]*graph.Tensor)) error {
+// probe runs the teacher on batches of training data, with labels where they are asked for: emit names what is asked of its values, each is given the
+// outputs of each batch.
+func (j *Job) probe(ctx context.Context, samples int, labelled bool, emit func(a *assembly, teacher inlined), each func(map[string]*graph.Tensor)) error {
 	o := j.Options.withDefaults()
 	if err := j.batchable(ctx, &o); err != nil {
 		return err
@@ -52,7 +104,7 @@ func (j *Job) probe(ctx context.Context, samples int, emit func(a *assembly, tea
 		return err
 	}
 	defer p.Close()
-	s := &session{job: j, o: o}
+	s := &session{job: j, o: o, labelled: labelled}
 	return s.someBatches(ctx, (samples+o.Batch-1)/o.Batch, func(b *dataset.Batch) error {
 		out, err := p.run(ctx, b.Inputs)
 		if err == nil {
@@ -69,4 +121,50 @@ func appended(t, more *graph.Tensor) *graph.Tensor {
 	}
 	dims := append([]int{t.Dims[0] + more.Dims[0]}, t.Dims[1:]...)
 	return graph.FromValues(t.DType, dims, append(t.Values(), more.Values()...))
+}
+
+// Divergence is how far the student is from the teacher before any training: the mean of kd on training samples, with the student's batch norm by
+// the statistics of the batch.
+func (j Job) Divergence(ctx context.Context, samples int) (float64, error) {
+	o := j.Options.withDefaults()
+	if err := j.batchable(ctx, &o); err != nil {
+		return 0, err
+	}
+	s, err := j.assemble(o)
+	if err != nil {
+		return 0, err
+	}
+	a := newAssembly(s.copies, "divergence")
+	teacher, err := a.teacher()
+	if err != nil {
+		return 0, err
+	}
+	student, err := a.inline("student", s.copies.training, s.copies.studentFeeds, nil)
+	if err != nil {
+		return 0, err
+	}
+	for _, names := range s.copies.outputs {
+		out := Output{Name: names.output, Teacher: teacher[names.teacher], Student: student[names.student], Classify: s.copies.classify,
+			Temperature: o.Temperature, Variance: 1}
+		a.result(names.output, kd().Emit(a.Emitter, out))
+	}
+	step, _, err := a.finish()
+	if err != nil {
+		return 0, err
+	}
+	p, err := j.compile(ctx, step)
+	if err != nil {
+		return 0, err
+	}
+	defer p.Close()
+	sum, batches := 0.0, 0
+	err = s.someBatches(ctx, max(1, samples/o.Batch), func(b *dataset.Batch) error {
+		out, err := p.run(ctx, b.Inputs)
+		for _, t := range out {
+			sum += t.Values()[0]
+		}
+		batches++
+		return err
+	})
+	return sum / float64(max(1, batches)), err
 }

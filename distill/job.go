@@ -146,7 +146,7 @@ func (o Options) check() error {
 
 // Progress is a moment of a run.
 type Progress struct {
-	Phase           string // "preparing", "training", "evaluating"
+	Phase           string // "synthesising", "preparing", "training", "evaluating"
 	Step, Steps     int    // of training: done, and in all; Steps is 0 while it is not known
 	Loss            float64
 	ImagesPerSecond float64

@@ -11,7 +11,7 @@ import (
 // The value names are the keys of the result.
 func (j Job) Moments(ctx context.Context, names []string) (map[string]pass.Moments, error) {
 	sums := map[string]*channelSums{}
-	err := j.probe(ctx, momentSamples, func(a *assembly, teacher inlined) {
+	err := j.probe(ctx, momentSamples, false, func(a *assembly, teacher inlined) {
 		for _, name := range names {
 			v := teacher[name]
 			if v == nil || len(v.Shape) < 2 {

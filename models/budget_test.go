@@ -18,6 +18,10 @@ func TestParseBudget(t *testing.T) {
 		"bytes=2048":            {{Measure: models.Bytes, Value: 2048}},
 		"params=2G":             {{Measure: models.Params, Value: 2e9}},
 		"params=1x":             {{Measure: models.Params, Value: 1, Ratio: true}},
+		"latency=0.6x":          {{Measure: models.Latency, Value: 0.6, Ratio: true}},
+		"latency=1.5ms":         {{Measure: models.Latency, Value: 1.5e6}},
+		"latency=800us":         {{Measure: models.Latency, Value: 800e3}},
+		"latency=2s":            {{Measure: models.Latency, Value: 2e9}},
 	} {
 		got, err := models.ParseBudget(text)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -35,7 +39,8 @@ func TestParseBudget(t *testing.T) {
 		"macs=NaN":            "want a ratio",
 		"macs=1e999":          "want a ratio",
 		"flops=1M":            "want macs=",
-		"latency=2ms":         "latency",
+		"latency=2":           "want a ratio",
+		"latency=2k":          "want a ratio",
 		"macs=0.5x,macs=100k": "twice",
 		"params=1MB":          "want a ratio",
 	} {

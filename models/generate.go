@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
@@ -45,6 +46,19 @@ type Options struct {
 	// the layers that read a removed channel make up for it by what the kept ones tell of it. nil: importance is by weights
 	// alone, and the student's weights are the teacher's.
 	Activations func(values []string) (map[string]*graph.Tensor, error)
+
+	// Importance says what tells how much a channel matters. Gradients gives those of the teacher's loss in the values, on the samples that Activations
+	// takes; only Taylor needs them.
+	Importance Importance
+	Gradients  func(values []string) (map[string]*graph.Tensor, error)
+
+	// Shrink says what the student has less of. Divergence tells how far a student is from the teacher before it is trained; only Both needs it.
+	Shrink     Shrink
+	Divergence func(student *graph.Graph) (float64, error)
+
+	// Latency measures models, for a latency budget. Cap is a student's [Student.Cap] of an earlier search, which then is not done again.
+	Latency Latencies
+	Cap     int64
 }
 
 // metadataBytes is set aside for what an exporter adds to a file.
@@ -57,7 +71,11 @@ type Student struct {
 	Groups        []Group
 	Untouched     []Reason // the teacher's nodes with weights whose output stays whole, and why
 	Budget        Budget
-	Before, After Cost // of the teacher and of the student
+	Before, After Cost    // of the teacher and of the student
+	Removed       []Block // that were left out
+	Cap           int64   // the MACs that a search by latency ended at; 0 without one
+
+	gone int64 // bytes of constants that went with blocks
 }
 
 // Group is how many channels of a group the teacher has and the student kept.
@@ -74,31 +92,70 @@ func Generate(teacher *graph.Graph, budget Budget, o Options) (*Student, error) 
 	if err := o.check(teacher); err != nil {
 		return nil, err
 	}
-	gs, err := pass.Channels(teacher, o.Binding)
+	if o.Shrink == Depth || o.Shrink == Both {
+		return shallower(teacher, budget, o)
+	}
+	return narrowed(teacher, teacher, budget, o)
+}
+
+// narrowed removes channels, unless only depth is to shrink, of a base that is the teacher or what is left of it.
+func narrowed(teacher, base *graph.Graph, budget Budget, o Options) (*Student, error) {
+	gs, err := pass.Channels(base, o.Binding)
 	if err != nil {
 		return nil, fmt.Errorf("models: %w", err)
 	}
 	s := &Student{Budget: budget}
+	if s.Before, err = costOf(teacher, o); err != nil {
+		return nil, err
+	}
+	s.gone = pass.ConstantBytes(teacher) - pass.ConstantBytes(base)
 	for _, f := range gs.Fixed {
 		s.Untouched = append(s.Untouched, Reason{pass.NodeName(f.Node), f.Node.OpName(), f.Why})
 	}
+	if o.Shrink == Depth {
+		gs.List = nil
+	}
 	s.exclude(gs, o.Keep)
 	readers := findReaders(gs)
-	activations, err := o.activations(readers)
+	activations, err := o.values(readers, o.Activations)
+	if err != nil {
+		return nil, fmt.Errorf("models: activations: %w", err)
+	}
+	var gradients map[string]*graph.Tensor
+	if o.Importance == Taylor {
+		if gradients, err = o.values(readers, o.Gradients); err != nil {
+			return nil, fmt.Errorf("models: gradients: %w", err)
+		}
+	}
+	score, err := importance(gs, readers, o.Importance, activations, gradients)
 	if err != nil {
 		return nil, err
 	}
-	score, err := importance(gs, readers, activations)
+	var keep [][]int
+	var sliced *pass.Sliced
+	made := func(limits Budget) (_ *graph.Graph, err error) {
+		if keep, err = s.choose(gs, score, limits, o); err != nil {
+			return nil, err
+		}
+		if sliced, err = gs.Slice(keep); err != nil {
+			return nil, fmt.Errorf("models: %w", err)
+		}
+		return sliced.Graph, nil
+	}
+	capped := func(macs int64) (*graph.Graph, error) {
+		return made(append(budget.counted(), Limit{Measure: MACs, Value: float64(macs)}))
+	}
+	switch limit, timed := budget.latency(); {
+	case !timed:
+		_, err = made(budget)
+	case o.Cap > 0:
+		s.Cap = o.Cap
+		_, err = capped(o.Cap)
+	default:
+		err = s.within(limit, teacher, capped, o.Latency)
+	}
 	if err != nil {
 		return nil, err
-	}
-	keep, err := s.choose(gs, teacher, score, o)
-	if err != nil {
-		return nil, err
-	}
-	sliced, err := gs.Slice(keep)
-	if err != nil {
-		return nil, fmt.Errorf("models: %w", err)
 	}
 	s.Graph = sliced.Graph
 	for i, group := range gs.List {
@@ -116,11 +173,34 @@ func Generate(teacher *graph.Graph, budget Budget, o Options) (*Student, error) 
 	return s, s.count(teacher, o)
 }
 
+// costOf counts what a teacher costs.
+func costOf(teacher *graph.Graph, o Options) (Cost, error) {
+	a, err := pass.Analyse(teacher, o.Binding)
+	if err != nil {
+		return Cost{}, fmt.Errorf("models: %w", err)
+	}
+	c := pass.CostOf(a)
+	return Cost{MACs: c.MACs, Params: c.Params, Bytes: cmp.Or(o.FileBytes, pass.ConstantBytes(teacher))}, nil
+}
+
 func (o Options) check(teacher *graph.Graph) error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("models: "+format, args...)) }
 	if o.Init != "" && o.Init != Inherited && o.Init != Random {
 		bad("init %q: want %q or %q", o.Init, Inherited, Random)
+	}
+	if o.Shrink != "" && !slices.Contains(Shrinks(), o.Shrink) {
+		bad("shrinking %q: there are %v", o.Shrink, Shrinks())
+	}
+	switch {
+	case o.Importance != Auto && !slices.Contains(Importances(), o.Importance):
+		bad("importance %q: there are %v", o.Importance, Importances())
+	case o.Importance == Activation && o.Activations == nil:
+		bad("importance by activation needs data")
+	case (o.Shrink == Depth || o.Shrink == Both) && o.Activations == nil || o.Shrink == Both && o.Divergence == nil:
+		bad("leaving out blocks needs data, which tells how much each of them changes")
+	case o.Importance == Taylor && (o.Activations == nil || o.Gradients == nil):
+		bad("importance by Taylor expansion needs data with labels")
 	}
 	if o.Floor < 0 || o.Floor > 1 {
 		bad("floor %g: want a part between 0 and 1", o.Floor)
@@ -136,9 +216,9 @@ func (o Options) check(teacher *graph.Graph) error {
 	return errors.Join(errs...)
 }
 
-// activations asks for what the readers read; nil where there is no calibration.
-func (o Options) activations(readers []reader) (map[string]*graph.Tensor, error) {
-	if o.Activations == nil {
+// values asks for what the readers read, or for gradients in it; nil where there is no calibration.
+func (o Options) values(readers []reader, of func([]string) (map[string]*graph.Tensor, error)) (map[string]*graph.Tensor, error) {
+	if of == nil {
 		return nil, nil
 	}
 	var names []string
@@ -147,11 +227,7 @@ func (o Options) activations(readers []reader) (map[string]*graph.Tensor, error)
 			names = append(names, r.x.Value.Name)
 		}
 	}
-	values, err := o.Activations(names)
-	if err != nil {
-		return nil, fmt.Errorf("models: activations: %w", err)
-	}
-	return values, nil
+	return of(names)
 }
 
 func isNamed(n *graph.Node, name string) bool {
@@ -174,8 +250,8 @@ func (s *Student) exclude(gs *pass.Groups, keep []string) {
 	})
 }
 
-// choose finds the channels that stay.
-func (s *Student) choose(gs *pass.Groups, teacher *graph.Graph, importance [][]float64, o Options) (keep [][]int, err error) {
+// choose finds the channels that stay within limits that can be counted.
+func (s *Student) choose(gs *pass.Groups, importance [][]float64, limits Budget, o Options) (keep [][]int, err error) {
 	floor := o.Floor
 	if floor == 0 {
 		floor = 1. / 16
@@ -190,30 +266,25 @@ func (s *Student) choose(gs *pass.Groups, teacher *graph.Graph, importance [][]f
 	slices.SortFunc(w.pooled, func(a, b float64) int { return cmp.Compare(b, a) })
 
 	model := gs.CostModel()
-	cost := func(widths []int) Cost {
-		c := model.Cost(widths)
-		return Cost{c.MACs, c.Params, model.Bytes()}
-	}
-	s.Before = cost(whole)
-	weights := s.Before.Bytes
-	s.Before.Bytes = cmp.Or(o.FileBytes, pass.ConstantBytes(teacher))
-	rest := max(0, s.Before.Bytes-weights) // what does not shrink
+	// what of the file does not shrink
+	model.Cost(whole)
+	rest := max(0, s.Before.Bytes-s.gone-model.Bytes())
 	if o.FileBytes > 0 {
 		rest += metadataBytes
 	}
-	w.fits = func(widths []int) bool {
-		c := cost(widths)
-		c.Bytes += rest
-		return s.Budget.met(s.Before, c)
+	cost := func(widths []int) Cost {
+		c := model.Cost(widths)
+		return Cost{c.MACs, c.Params, model.Bytes() + rest, s.Before.Latency}
 	}
-	widths, ok := whole, s.Budget.met(s.Before, s.Before)
+	w.fits = func(widths []int) bool {
+		return limits.met(s.Before, cost(widths))
+	}
+	widths, ok := whole, limits.met(s.Before, s.Before) || w.fits(whole)
 	if !ok {
 		widths, ok = w.run()
 	}
 	if !ok {
-		c := cost(widths)
-		c.Bytes += rest
-		return nil, s.infeasible(c, len(gs.List))
+		return nil, s.infeasible(limits, cost(widths), len(gs.List))
 	}
 	keep = make([][]int, len(widths))
 	for i, n := range widths {
@@ -223,13 +294,13 @@ func (s *Student) choose(gs *pass.Groups, teacher *graph.Graph, importance [][]f
 }
 
 // infeasible is the error for a budget below the smallest student.
-func (s *Student) infeasible(smallest Cost, groups int) error {
-	for _, l := range s.Budget {
+func (s *Student) infeasible(limits Budget, smallest Cost, groups int) error {
+	for _, l := range limits {
 		if l.Ratio && s.Before.of(l.Measure) == 0 {
 			return fmt.Errorf("models: %w: %s asked, and the teacher has no %s that can be counted", ErrInfeasible, l, l.Measure)
 		}
 	}
-	err := fmt.Errorf("models: %w: %s asked, the smallest reachable is %s", ErrInfeasible, s.Budget, s.Budget.reached(s.Before, smallest))
+	err := fmt.Errorf("models: %w: %s asked, the smallest reachable is %s", ErrInfeasible, limits, limits.reached(s.Before, smallest))
 	if groups > 0 {
 		return err
 	}
@@ -247,16 +318,17 @@ func (s *Student) count(teacher *graph.Graph, o Options) error {
 		return fmt.Errorf("models: student: %w", err)
 	}
 	c := pass.CostOf(a)
-	s.After = Cost{c.MACs, c.Params, s.Before.Bytes - pass.ConstantBytes(teacher) + pass.ConstantBytes(s.Graph)}
+	s.After = Cost{c.MACs, c.Params, s.Before.Bytes - pass.ConstantBytes(teacher) + pass.ConstantBytes(s.Graph), s.After.Latency}
 	return nil
 }
 
 // Reached tells what the student has of each measure that is limited.
 func (s *Student) Reached() string { return s.Budget.reached(s.Before, s.After) }
 
-// Check tells what a student that was measured has of each measure that is limited, and whether it meets the budget. bytes is the size
-// of its file; the teacher's is [Options.FileBytes].
-func (s *Student) Check(macs, params, bytes int64) (reached string, met bool) {
-	c := Cost{macs, params, bytes}
-	return s.Budget.reached(s.Before, c), s.Budget.met(s.Before, c)
+// Check tells what a student that was measured has of each measure that is limited, and whether it meets the budget: bytes is the size
+// of its file, the teacher's is [Options.FileBytes]; latencies are the teacher's and the student's, measured in turns, 0 where they are not limited.
+func (s *Student) Check(macs, params, bytes int64, teacher, student time.Duration) (reached string, met bool) {
+	whole, c := s.Before, Cost{macs, params, bytes, student}
+	whole.Latency = teacher
+	return s.Budget.reached(whole, c), s.Budget.met(whole, c)
 }

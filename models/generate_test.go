@@ -97,10 +97,10 @@ func TestBudgetsAreMet(t *testing.T) {
 			if used := near(s.After); used > 1 || used < 0.9 {
 				t.Errorf("%.3f of the limit is used: %s", used, s.Reached())
 			}
-			if reached, met := s.Check(s.After.MACs, s.After.Params, s.After.Bytes); !met || reached != s.Reached() {
+			if reached, met := s.Check(s.After.MACs, s.After.Params, s.After.Bytes, 0, 0); !met || reached != s.Reached() {
 				t.Errorf("checked as %s, met %v; reached %s", reached, met, s.Reached())
 			}
-			if _, met := s.Check(s.Before.MACs, s.Before.Params, s.Before.Bytes); met {
+			if _, met := s.Check(s.Before.MACs, s.Before.Params, s.Before.Bytes, 0, 0); met {
 				t.Error("the teacher itself meets the budget")
 			}
 			a, err := pass.Analyse(s.Graph, batchOfOne)
@@ -140,8 +140,8 @@ func TestInfeasible(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	_, err := models.Generate(teacher(), budget(t, "macs=0.5x"),
-		models.Options{Binding: batchOfOne, Keep: []string{"nowhere"}, Floor: 2, Multiple: -1, Init: "zeros"})
-	for _, want := range []string{`no node "nowhere"`, "floor 2", "multiple -1", `init "zeros"`} {
+		models.Options{Binding: batchOfOne, Keep: []string{"nowhere"}, Floor: 2, Multiple: -1, Init: "zeros", Importance: "luck"})
+	for _, want := range []string{`no node "nowhere"`, "floor 2", "multiple -1", `init "zeros"`, `importance "luck"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s in it", err, want)
 		}

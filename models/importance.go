@@ -10,9 +10,24 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
+// Importance says what tells how much a channel matters.
+type Importance string
+
+// The kinds of importance. Activation needs activations, Taylor gradients; BatchNorm falls back to L2 for channels that no batch norm scales.
+const (
+	Auto       Importance = ""           // Activation where there are activations, else L2
+	Activation Importance = "activation" // what the channel gives to the layers that read it, on data
+	L2         Importance = "l2"         // the norm of all weights of the channel
+	BatchNorm  Importance = "bn"         // the scale of batch norm
+	Taylor     Importance = "taylor"     // what the loss would change without the channel, to first order
+)
+
+// Importances lists the names of the kinds.
+func Importances() []Importance { return []Importance{Activation, L2, BatchNorm, Taylor} }
+
 // importance gives for each group the importance of its channels, with a mean of 1 over the group.
 //
-// With activations x on a calibration batch it is the deviation that the channel gives to what reads it, over the T readers of the group:
+// By activation, with activations x on a calibration batch it is the deviation that the channel gives to what reads it, over the T readers of the group:
 //
 //	I(c) = √( 1/T · Σ_t V_t,c / mean_c V_t,c ),  V_t,c = var(x_c) · ‖W_t,c‖²
 //
@@ -22,23 +37,36 @@ import (
 // the channels and of those that read them: V_t,c = ‖W_t,c‖². That is the group norm of Fang et al. 2023, DepGraph, section 3.3, with each weight
 // normalised, so that each counts the same whatever its size and scale. Weights that a batch normalisation follows are taken with that
 // folded in, since its scale is part of them.
-func importance(gs *pass.Groups, readers []reader, activations map[string]*graph.Tensor) ([][]float64, error) {
+//
+// By batch norm it is |γ| (Liu et al. 2017, Network Slimming): V_t,c = γ_t,c² over the T normalisations of the group. By Taylor expansion, with the gradient g of the
+// loss in x over N samples, it is V_t,c = (1/N · Σ_n |Σ x_n,c·g_n,c|)², the sum within over positions (Molchanov et al. 2017, equation 8).
+func importance(gs *pass.Groups, readers []reader, kind Importance, activations, gradients map[string]*graph.Tensor) ([][]float64, error) {
 	sums := make([][]float64, len(gs.List)) // Σ_t of each group
 	for i, group := range gs.List {
 		sums[i] = make([]float64, group.Channels)
 	}
-	for _, r := range readers {
-		x := activations[r.x.Value.Name]
-		if x == nil {
-			continue
+	switch kind {
+	case BatchNorm:
+		addScales(gs, sums)
+	case Taylor, Activation, Auto:
+		for _, r := range readers {
+			x, g := activations[r.x.Value.Name], gradients[r.x.Value.Name]
+			if x == nil || kind == Taylor && g == nil {
+				continue
+			}
+			_, variance, err := r.moments(x)
+			if err != nil {
+				return nil, err
+			}
+			var at []float64
+			if kind == Taylor {
+				at = expansion(x, g, r.x.Axis)
+			} else {
+				at = make([]float64, len(variance))
+				r.weights(func(in, _ int, w float64) { at[in] += w * w * variance[in] })
+			}
+			addNormalised(sums[r.group], perChannel(at, r.x))
 		}
-		_, variance, err := r.moments(x)
-		if err != nil {
-			return nil, err
-		}
-		at := make([]float64, len(variance))
-		r.weights(func(in, _ int, w float64) { at[in] += w * w * variance[in] })
-		addNormalised(sums[r.group], perChannel(at, r.x))
 	}
 	addNorms(gs, sums)
 	for i, sum := range sums {
@@ -53,6 +81,45 @@ func importance(gs *pass.Groups, readers []reader, activations map[string]*graph
 		}
 	}
 	return sums, nil
+}
+
+// expansion is the squared mean over samples of what the loss changes, to first order, without a position of an axis.
+func expansion(x, g *graph.Tensor, axis int) []float64 {
+	size, inner := x.Dims[axis], graph.Product(x.Dims[axis+1:])
+	samples := x.Dims[0]
+	each := x.Len() / samples
+	at, sums := make([]float64, size), make([]float64, size)
+	xs, gs := x.Values(), g.Values()
+	for n := range samples {
+		clear(sums)
+		for i := n * each; i < (n+1)*each; i++ {
+			sums[i/inner%size] += xs[i] * gs[i]
+		}
+		for c, v := range sums {
+			at[c] += math.Abs(v) / float64(samples)
+		}
+	}
+	for c := range at {
+		at[c] *= at[c]
+	}
+	return at
+}
+
+// addScales adds the squared scales of batch norm to the groups that it scales.
+func addScales(gs *pass.Groups, sums [][]float64) {
+	scales := map[*graph.Value]bool{}
+	for _, n := range gs.Graph.Nodes {
+		if n.OpName() == "BatchNormalization" && n.Inputs[1].Const != nil {
+			scales[n.Inputs[1]] = true
+		}
+	}
+	for i, group := range gs.List {
+		for _, a := range group.Axes {
+			if scales[a.Value] {
+				addNormalised(sums[i], perChannel(squares(a.Value.Const, a.Axis), a))
+			}
+		}
+	}
 }
 
 // addNorms adds the squared norms of weights to the groups that have nothing yet.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/layermatch"
 	"github.com/ildc/ildc/models"
 )
 
@@ -58,7 +61,8 @@ func (p *preprocessFlags) parse() (dataset.Preprocess, error) {
 // dataFlags say what data there is.
 type dataFlags struct {
 	path, resize, label, augment string
-	channels                     int
+	channels, synthetic          int
+	noise                        bool
 	holdout, validation          float64
 	bind                         map[string]string
 	teacher, student             preprocessFlags
@@ -74,14 +78,19 @@ func (d *dataFlags) register(f *pflag.FlagSet, training bool) {
 	d.teacher.register(f, "", "")
 	d.student.register(f, "student-", " for the student, where it differs")
 	if training {
-		f.StringVar(&d.augment, "augment", "", "vary training images: flip, crop=4")
+		f.IntVar(&d.synthetic, "synthetic", 0, "inputs that are made up where there is no data (default 2048)")
+		f.BoolVar(&d.noise, "noise", false, "make them up as noise and shapes, though the teacher's batch norm tells what they should be like")
+		f.StringVar(&d.augment, "augment", "", "vary training data: flip and crop=4 for images, mixup=0.2")
 		f.Float64Var(&d.validation, "validation", 0, "fraction of training data held out to choose the best state (default 0.1)")
 	}
 }
 
 // parse gives the data's description; missing data is an error where it is needed.
 func (d *dataFlags) parse(seed uint64, needed bool) (ildc.Data, error) {
-	out := ildc.Data{Path: d.path, Validation: d.validation}
+	out := ildc.Data{Path: d.path, Validation: d.validation, Synthetic: d.synthetic, Noise: d.noise}
+	if cache, err := os.UserCacheDir(); err == nil {
+		out.Cache = filepath.Join(cache, "ildc", "inputs")
+	}
 	if needed && d.path == "" {
 		return out, usageError{fmt.Errorf("--data is needed")}
 	}
@@ -131,12 +140,18 @@ type studentFlags struct {
 	keep           []string
 	pairs, noPairs []string
 	student        string
+	importance     string
+	selection      string
+	shrink         string
 	random         bool
 }
 
 func (s *studentFlags) register(f *pflag.FlagSet) {
-	f.StringVar(&s.budget, "budget", "", "macs=, params= or bytes=, each a ratio (0.5x) or an absolute (20M, 1MB); several with commas (default macs=0.5x)")
+	f.StringVar(&s.budget, "budget", "", "macs=, params=, bytes= or latency=, each a ratio (0.5x) or an absolute (20M, 1MB, 2ms); several with commas (default macs=0.5x)")
 	f.StringSliceVar(&s.keep, "keep", nil, "nodes of the teacher whose width stays")
+	f.StringVar(&s.importance, "importance", "", "what tells how much a channel matters: activation, l2, bn or taylor (default: activation where there are data, else l2)")
+	f.StringVar(&s.shrink, "shrink", "", "what the student has less of: width (channels), depth (blocks) or both (default width)")
+	f.StringVar(&s.selection, "pairs", "", "which aligned pairs to distil from: auto (the last of each stage), all, or how many (default auto)")
 	f.StringSliceVar(&s.pairs, "pair", nil, "align teacher_value:student_value")
 	f.StringSliceVar(&s.noPairs, "no-pair", nil, "leave a pair, or a value, out of the alignment")
 	f.StringVar(&s.student, "student", "", "a student of your own, instead of a generated one")
@@ -145,6 +160,24 @@ func (s *studentFlags) register(f *pflag.FlagSet) {
 
 func (s *studentFlags) apply(o *ildc.Options) error {
 	o.Budget, o.Keep, o.Pairs, o.NoPairs, o.Random = s.budget, s.keep, s.pairs, s.noPairs, s.random
+	if s.selection != "" {
+		var err error
+		if o.Select, err = layermatch.ParseSelection(s.selection); err != nil {
+			return usageError{fmt.Errorf("--pairs: %w", err)}
+		}
+	}
+	if s.shrink != "" {
+		o.Shrink = models.Shrink(s.shrink)
+		if !slices.Contains(models.Shrinks(), o.Shrink) {
+			return usageError{fmt.Errorf("--shrink %q: there are %v", s.shrink, models.Shrinks())}
+		}
+	}
+	if s.importance != "" {
+		o.Rank = models.Importance(s.importance)
+		if !slices.Contains(models.Importances(), o.Rank) {
+			return usageError{fmt.Errorf("--importance %q: there are %v", s.importance, models.Importances())}
+		}
+	}
 	if s.student != "" {
 		o.Student = ildc.File(s.student)
 	}
@@ -178,6 +211,7 @@ func (m memoryFlag) parse() (int64, error) {
 type trainFlags struct {
 	options   distill.Options
 	losses    string
+	final     string
 	optimiser string
 	task      string
 	duration  time.Duration
@@ -189,6 +223,7 @@ type trainFlags struct {
 func (t *trainFlags) registerStep(f *pflag.FlagSet) {
 	o := &t.options
 	f.StringVar(&t.losses, "losses", "", "terms and their weights, as kd,hint=2,at=0.5 (default "+distill.DefaultLosses().String()+")")
+	f.StringVar(&t.final, "final-losses", "", "weights that terms reach at the end, linearly over the run, as hint=0; others keep theirs")
 	f.Float64Var(&o.LearnRate, "lr", 0, "peak learning rate (default 0.02 for sgd, 0.001 for adamw)")
 	f.StringVar(&t.optimiser, "optimizer", "auto", strings.Join(distill.Optimisers, ", ")+" (auto: sgd with batch norm, adamw without)")
 	f.Float64Var(&t.decay, "weight-decay", 5e-4, "decay of weights; biases and batch norm have none")
@@ -205,6 +240,7 @@ func (t *trainFlags) register(f *pflag.FlagSet) {
 	f.IntVar(&o.Epochs, "epochs", 0, "passes over the training data (default 10)")
 	f.IntVar(&o.Steps, "steps", 0, "training steps, instead of epochs")
 	f.DurationVar(&t.duration, "time", 0, "time to train for, as 10m, instead of epochs")
+	f.Float64Var(&o.Pretrain, "pretrain", 0, "fraction of the steps, the first ones, that train on feature maps alone, as for students that start from random weights")
 	f.IntVar(&o.EvalEvery, "eval-every", 0, "steps between validations (default: an epoch, at least ten a run)")
 	f.IntVar(&o.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: about half a minute)")
 }
@@ -228,6 +264,13 @@ func (t *trainFlags) parse(seed uint64) (distill.Options, error) {
 			return o, usageError{err}
 		}
 		o.Losses = w
+	}
+	if t.final != "" {
+		w, err := distill.ParseWeights(t.final)
+		if err != nil {
+			return o, usageError{err}
+		}
+		o.FinalLosses = w
 	}
 	return o, nil
 }

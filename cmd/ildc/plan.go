@@ -1,9 +1,12 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/ildc/ildc"
+	"github.com/ildc/ildc/models"
 )
 
 func planCommand() *cobra.Command {
@@ -17,6 +20,12 @@ func planCommand() *cobra.Command {
 			o := ildc.Options{Teacher: model(c, args[0])}
 			if err := student.apply(&o); err != nil {
 				return err
+			}
+			if strings.Contains(o.Budget, string(models.Latency)) { // is measured, where there is something to measure with
+				var err error
+				if o.Engine, _, err = ildc.OpenEngine(ildc.EngineChoice{}); err != nil {
+					return err
+				}
 			}
 			r, err := ildc.Plan(c.Context(), o)
 			return show(c, r, asJSON, true, err)

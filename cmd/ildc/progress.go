@@ -34,15 +34,17 @@ func progress(w io.Writer, mode string) (func(distill.Progress), error) {
 
 func barProgress(w io.Writer) func(distill.Progress) {
 	var bar *progressbar.ProgressBar
+	phase := ""
 	return func(p distill.Progress) {
 		if p.Step == 0 || p.Steps == 0 {
 			return
 		}
-		if bar == nil {
+		if bar == nil || p.Phase != phase {
+			phase = p.Phase
 			bar = progressbar.NewOptions(p.Steps, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(),
 				progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 		}
-		bar.Describe(fmt.Sprintf("loss %.4g, %.0f images/s", p.Loss, p.ImagesPerSecond))
+		bar.Describe(fmt.Sprintf("%s, loss %.4g, %.0f images/s", p.Phase, p.Loss, p.ImagesPerSecond))
 		_ = bar.Set(p.Step) // a bar that can't be drawn is no reason to stop
 		if p.Point != nil {
 			_ = bar.Clear()
@@ -61,7 +63,7 @@ func plainProgress(w io.Writer) func(distill.Progress) {
 		case p.Point != nil:
 			fmt.Fprintln(w, pointLine(p))
 		case p.Step > 0 && time.Since(last) >= plainEvery:
-			fmt.Fprintf(w, "step %d/%d, loss %.4g, %.0f images/s, %v left\n", p.Step, p.Steps, p.Loss, p.ImagesPerSecond, p.Remaining.Round(time.Second))
+			fmt.Fprintf(w, "%s, step %d/%d, loss %.4g, %.0f images/s, %v left\n", p.Phase, p.Step, p.Steps, p.Loss, p.ImagesPerSecond, p.Remaining.Round(time.Second))
 		default:
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
@@ -51,5 +52,10 @@ func (*Engine) Compile(context.Context, *engine.Step, engine.Options) (engine.Pr
 
 // RunModel fails, since this program was built without cgo.
 func (*Engine) RunModel(context.Context, []byte, map[string]*graph.Tensor, ...string) (map[string]*graph.Tensor, error) {
+	return nil, errNoCgo
+}
+
+// TimeModels fails, since this program was built without cgo.
+func (*Engine) TimeModels(context.Context, [][]byte, []map[string]*graph.Tensor, [][]string, engine.Options) ([]time.Duration, error) {
 	return nil, errNoCgo
 }

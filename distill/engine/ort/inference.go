@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime"
-	"slices"
 
 	onnxruntime "github.com/yalue/onnxruntime_go"
 
@@ -24,28 +22,11 @@ func (e *Engine) RunModel(ctx context.Context, model []byte, in map[string]*grap
 			err = fmt.Errorf("ort: %w", err)
 		}
 	}()
-	options, err := sessionOptions(engine.Options{Threads: runtime.GOMAXPROCS(0)})
+	p, feeds, err := newModel(model, in, outputs, engine.Options{Threads: runtime.GOMAXPROCS(0)})
 	if err != nil {
 		return nil, err
 	}
-	defer options.Destroy()
-	names := slices.Sorted(maps.Keys(in))
-	p := &program{}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	if p.options, err = onnxruntime.NewRunOptions(); err != nil {
-		return nil, err
-	}
-	if p.session, err = onnxruntime.NewDynamicAdvancedSessionWithONNXData(model, names, outputs, options); err != nil {
-		return nil, err
-	}
-	var feeds []onnxruntime.Value
-	for _, name := range names {
-		v, err := value(in[name])
-		if err != nil {
-			return nil, fmt.Errorf("input %q: %w", name, err)
-		}
-		p.owned, feeds = append(p.owned, v), append(feeds, v)
-	}
 	results := make([]onnxruntime.Value, len(outputs))
 	if err := p.compute(ctx, feeds, results); err != nil {
 		return nil, err

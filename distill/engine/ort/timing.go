@@ -1,0 +1,102 @@
+//go:build cgo
+
+package ort
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	onnxruntime "github.com/yalue/onnxruntime_go"
+
+	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/graph"
+)
+
+// How long models are timed.
+const (
+	timingWarmup = 10
+	leastRuns    = 31
+	timingTime   = time.Second // of each model
+)
+
+// TimeModels runs models on the CPU as their bytes are, in turns, and gives the median time of a run of each. in has the inputs of each by their
+// names, outputs the names of its outputs.
+func (e *Engine) TimeModels(ctx context.Context, models [][]byte, in []map[string]*graph.Tensor, outputs [][]string, o engine.Options) (_ []time.Duration, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("ort: %w", err)
+		}
+	}()
+	programs := make([]*program, len(models))
+	feeds := make([][]onnxruntime.Value, len(models))
+	defer func() {
+		for _, p := range programs {
+			if p != nil {
+				err = errors.Join(err, p.Close())
+			}
+		}
+	}()
+	for i, model := range models {
+		if programs[i], feeds[i], err = newModel(model, in[i], outputs[i], o); err != nil {
+			return nil, err
+		}
+	}
+	times := make([][]time.Duration, len(models))
+	for run, start := -timingWarmup, time.Now(); run < leastRuns || time.Since(start) < time.Duration(len(models))*timingTime; run++ {
+		for i, p := range programs {
+			results := make([]onnxruntime.Value, len(outputs[i]))
+			begin := time.Now()
+			if err := p.compute(ctx, feeds[i], results); err != nil {
+				return nil, err
+			}
+			if run >= 0 {
+				times[i] = append(times[i], time.Since(begin))
+			}
+			for _, v := range results {
+				if err := v.Destroy(); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	medians := make([]time.Duration, len(models))
+	for i, each := range times {
+		slices.Sort(each)
+		medians[i] = each[len(each)/2]
+	}
+	return medians, nil
+}
+
+// newModel makes a session of a model's bytes, and its inputs. What it owns, Close frees.
+func newModel(model []byte, in map[string]*graph.Tensor, outputs []string, o engine.Options) (_ *program, feeds []onnxruntime.Value, err error) {
+	options, err := sessionOptions(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer options.Destroy()
+	names := slices.Sorted(maps.Keys(in))
+	p := &program{}
+	defer func() {
+		if err != nil {
+			p.Close()
+		}
+	}()
+	if p.options, err = onnxruntime.NewRunOptions(); err != nil {
+		return nil, nil, err
+	}
+	if p.session, err = onnxruntime.NewDynamicAdvancedSessionWithONNXData(model, names, outputs, options); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range names {
+		v, err := value(in[name])
+		if err != nil {
+			return nil, nil, fmt.Errorf("input %q: %w", name, err)
+		}
+		p.owned, feeds = append(p.owned, v), append(feeds, v)
+	}
+	return p, feeds, nil
+}

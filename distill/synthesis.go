@@ -1,0 +1,209 @@
+package distill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
+)
+
+// Synthesis makes inputs for a teacher that there is no data for: maps whose statistics in front of every batch normalisation are those that the teacher has
+// stored of its training data, and that it tells the classes of (Yin et al. 2020, "Dreaming to Distill", equations 3 to 5). The optimiser's parameters
+// are the inputs.
+type Synthesis struct {
+	Teacher       *graph.Graph
+	Engine        engine.Engine
+	EngineOptions engine.Options
+	Symbols       map[string]int
+
+	Samples  int // default 2048
+	Batch    int // samples that are made together, whose statistics are to be right; default 128
+	Steps    int // of each batch; default 200
+	Seed     uint64
+	Progress func(Progress) // may be nil; its phase is "synthesising"
+}
+
+// ErrNoStatistics says that a teacher has no batch normalisation that tells what its inputs were like.
+var ErrNoStatistics = errors.New("the teacher has no batch normalisation, whose statistics tell what its inputs were like")
+
+// How the terms are weighed: statistics count 1, each divided by the stored variance. Rates are those of Adam, on inputs that deviate by about 1.
+const (
+	synthesisRate  = 0.1
+	classWeight    = 0.1
+	varianceWeight = 1e-3 // total variation, which keeps neighbours alike
+)
+
+// synthesised is the state's name of the inputs.
+const synthesised = "ildc.input"
+
+func (s Synthesis) withDefaults() Synthesis {
+	if s.Samples == 0 {
+		s.Samples = 2048
+	}
+	if s.Batch == 0 {
+		s.Batch = min(128, s.Samples)
+	}
+	if s.Steps == 0 {
+		s.Steps = 200
+	}
+	return s
+}
+
+// Run gives the inputs as one tensor [Samples,…], in the form that the teacher reads. The error is [ErrNoStatistics] where nothing tells what they should be
+// like.
+func (s Synthesis) Run(ctx context.Context) (*graph.Tensor, error) {
+	s = s.withDefaults()
+	step, classes, err := s.step()
+	if err != nil {
+		return nil, err
+	}
+	job := Job{Engine: s.Engine, EngineOptions: s.EngineOptions}
+	p, err := job.compile(ctx, step)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	initial := map[string]*graph.Tensor{}
+	for _, c := range step.State {
+		initial[c.In] = c.Initial
+	}
+	var all *graph.Tensor
+	start := time.Now()
+	batches := (s.Samples + s.Batch - 1) / s.Batch
+	for i := range batches {
+		random := rand.New(rand.NewPCG(s.Seed, uint64(i)))
+		noise := graph.NewTensor(graph.Float32, initial[synthesised].Dims...)
+		for k := range noise.Float32s() {
+			noise.Float32s()[k] = float32(random.NormFloat64())
+		}
+		initial[synthesised] = noise
+		if err := p.SetState(initial); err != nil {
+			return nil, err
+		}
+		feeds := map[string]*graph.Tensor{}
+		if classes > 0 {
+			targets := graph.NewTensor(graph.Float32, s.Batch, classes)
+			for k := range s.Batch {
+				targets.Float32s()[k*classes+(i*s.Batch+k)%classes] = 1
+			}
+			feeds[labelsInput] = targets
+		}
+		schedule := Schedule{Peak: synthesisRate, Warmup: 0.05}
+		for k := range s.Steps {
+			feeds[learningRateInput] = graph.FromFloat32([]int{1}, []float32{float32(schedule.At(k, s.Steps))})
+			out, err := p.run(ctx, feeds)
+			if err != nil {
+				return nil, err
+			}
+			if s.Progress != nil {
+				done, all := i*s.Steps+k+1, batches*s.Steps
+				each := time.Since(start) / time.Duration(done)
+				s.Progress(Progress{Phase: "synthesising", Step: done, Steps: all, Loss: out[lossOutput].Values()[0],
+					ImagesPerSecond: float64(s.Batch) / each.Seconds(), Remaining: each * time.Duration(all-done)})
+			}
+		}
+		state, err := p.State(synthesised)
+		if err != nil {
+			return nil, err
+		}
+		all = appended(all, state[synthesised])
+	}
+	dims := append([]int{s.Samples}, all.Dims[1:]...)
+	return graph.FromFloat32(dims, all.Float32s()[:graph.Product(dims)]), nil
+}
+
+// step assembles a step of the optimiser, and says how many classes the teacher tells apart; 0 where that is not known.
+func (s Synthesis) step() (_ *engine.Step, classes int, err error) {
+	t, err := trainingCopy(s.Teacher, pass.Binding{Batch: s.Batch, Symbols: s.Symbols})
+	if err != nil {
+		return nil, 0, fmt.Errorf("distill: synthesis: %w", err)
+	}
+	if len(t.Inputs) != 1 || t.Inputs[0].DType != graph.Float32 || len(t.Inputs[0].Shape) < 3 {
+		return nil, 0, fmt.Errorf("distill: synthesis: want one input of maps or sequences, and the teacher has %d inputs: %w", len(t.Inputs), ErrNoStatistics)
+	}
+	a := newAssembly(&copies{teacher: t}, "synthesis")
+	defer a.Guard(&err)
+	x, set := a.carry(synthesised, graph.NewTensor(graph.Float32, t.Inputs[0].Shape.Sizes()...))
+	to, err := pass.Inline(a.In("teacher"), t, map[string]*graph.Value{t.Inputs[0].Name: x})
+	if err != nil {
+		return nil, 0, fmt.Errorf("distill: synthesis: %w", err)
+	}
+	var loss *graph.Value
+	layers := 0
+	for _, n := range t.Nodes {
+		if n.OpName() != "BatchNormalization" || n.Inputs[3].Const == nil || n.Inputs[4].Const == nil || len(n.Inputs[0].Shape) < 3 {
+			continue
+		}
+		term := a.statistics(to[n.Inputs[0]], n.Inputs[3].Const, n.Inputs[4].Const, n.Float("epsilon", 1e-5))
+		if layers++; loss == nil {
+			loss = term
+		} else {
+			loss = a.add(loss, term)
+		}
+	}
+	if layers == 0 {
+		return nil, 0, fmt.Errorf("distill: synthesis: %w", ErrNoStatistics)
+	}
+	loss = a.scale(loss, 1/float64(layers))
+	if out := logits(t.Outputs[0]); len(out.Shape) == 2 && out.Shape[1].Size > 1 && out.DType == graph.Float32 {
+		classes = out.Shape[1].Size
+		labels := a.feed(labelsInput, graph.Float32, out.Shape.Clone())
+		guess := ce().Emit(a.Emitter, Output{Student: to[out], Teacher: to[out], Labels: labels, Classify: true})
+		loss = a.add(loss, a.scale(guess, classWeight))
+	}
+	if len(x.Shape) == 4 {
+		loss = a.add(loss, a.scale(a.variation(x), varianceWeight))
+	}
+	grads, err := pass.Gradient(a.In("gradient"), loss, []*graph.Value{x})
+	if err != nil {
+		return nil, 0, fmt.Errorf("distill: synthesis: %w", err)
+	}
+	a.result(lossOutput, loss)
+	rate := a.feed(learningRateInput, graph.Float32, graph.Dims(1))
+	adam := Optimiser{Name: "adamw", Momentum: 0.9}
+	set(adam.update(&Emitter{Builder: a.In("update")}, []*graph.Value{x}, grads, rate, a.carry)[0])
+	step, _, err := a.finish()
+	return step, classes, err
+}
+
+// statistics is how far the mean and the variance of each channel of v are from those that are stored, over the stored variance, [1]:
+// the mean over channels of (μ̂ − μ)²/σ² + (σ̂²/σ² − 1)².
+func (a *assembly) statistics(v *graph.Value, mean, variance *graph.Tensor, epsilon float64) *graph.Value {
+	channels := mean.Len()
+	dims := append([]int{1, channels}, make([]int, len(v.Shape)-2)...)
+	axes := []int64{0}
+	for axis := 2; axis < len(v.Shape); axis++ {
+		dims[axis] = 1
+		axes = append(axes, int64(axis))
+	}
+	perChannel := func(f func(i int) float64) *graph.Value {
+		data := make([]float64, channels)
+		for i := range data {
+			data[i] = f(i)
+		}
+		return a.Const("statistics", graph.FromValues(v.DType, dims, data))
+	}
+	stored, spread := mean.Values(), variance.Values()
+	keep := graph.Attrs{"keepdims": int64(1)}
+	inverse := perChannel(func(i int) float64 { return 1 / (spread[i] + epsilon) })
+	centred := a.sub(v, perChannel(func(i int) float64 { return stored[i] }))
+	shift := a.Op("ReduceMean", keep, centred, a.Ints(axes...))
+	square := a.Op("ReduceMean", keep, a.mul(centred, centred), a.Ints(axes...))
+	off := a.mul(a.mul(shift, shift), inverse)
+	ratio := a.sub(a.mul(a.sub(square, a.mul(shift, shift)), inverse), perChannel(func(i int) float64 { return spread[i] / (spread[i] + epsilon) }))
+	return a.scale(a.total(a.add(off, a.mul(ratio, ratio))), 1/float64(channels))
+}
+
+// variation is the mean squared difference between neighbours of maps [N,C,H,W], [1].
+func (a *assembly) variation(x *graph.Value) *graph.Value {
+	part := func(axis, from, to int) *graph.Value {
+		return a.Op("Slice", nil, x, a.Ints(int64(from)), a.Ints(int64(to)), a.Ints(int64(axis)))
+	}
+	h, w := x.Shape[2].Size, x.Shape[3].Size
+	return a.add(a.meanSquare(part(2, 1, h), part(2, 0, h-1)), a.meanSquare(part(3, 1, w), part(3, 0, w-1)))
+}
