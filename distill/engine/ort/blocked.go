@@ -142,9 +142,9 @@ func (l *blocked) conv(b *graph.Builder, x, w, bias *graph.Value, group int, win
 		"dilations": int64s(win.Dilations), "pads": append(int64s(win.Begin), int64s(win.End)...), "auto_pad": "NOTSET"}, out, in...)
 }
 
-// square is a window of one extent on both axes.
-func square(kernel, stride int) op.Window {
-	return op.Window{Kernel: []int{kernel, kernel}, Strides: []int{stride, stride}, Dilations: []int{1, 1}, Begin: []int{0, 0}, End: []int{0, 0}}
+// pixelwise is the window of a 1x1 kernel, every pixel by itself.
+func pixelwise() op.Window {
+	return op.Window{Kernel: []int{1, 1}, Strides: []int{1, 1}, Dilations: []int{1, 1}, Begin: []int{0, 0}, End: []int{0, 0}}
 }
 
 // up rounds n up to a multiple.

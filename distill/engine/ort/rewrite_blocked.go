@@ -181,7 +181,7 @@ func (l *blocked) sum(b *graph.Builder, v *graph.Value) *graph.Value {
 // one position results.
 func (l *blocked) dots(b *graph.Builder, u, v *graph.Value) *graph.Value {
 	d := u.Shape.Sizes()
-	win := square(1, 1)
+	win := pixelwise()
 	win.Kernel = d[2:]
 	dots := l.conv(b, reshape(b, u, 1, d[0]*d[1], d[2], d[3]), reshape(b, v, d[0]*d[1], 1, d[2], d[3]), nil, d[0]*d[1], win)
 	return reshape(b, dots, d[0], d[1])
@@ -204,7 +204,7 @@ func (l *blocked) ones(b *graph.Builder, v *graph.Value) *graph.Value {
 // affine is a·v + shift per channel, and plus: a depthwise 1x1 convolution.
 func (l *blocked) affine(b *graph.Builder, v, a, shift *graph.Value, plus ...*graph.Value) *graph.Value {
 	channels := v.Shape[1].Size
-	return l.conv(b, v, reshape(b, a, channels, 1, 1, 1), shift, channels, square(1, 1), plus...)
+	return l.conv(b, v, reshape(b, a, channels, 1, 1, 1), shift, channels, pixelwise(), plus...)
 }
 
 // blockedBatchNormTrain is [rewriter.batchNormTrain] for a map that is computed in blocks.

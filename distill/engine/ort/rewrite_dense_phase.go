@@ -27,7 +27,7 @@ func (p phases) tap(w op.Window, axis, r, j int) int { return r + w.Begin[axis] 
 func (l *blocked) gradInputByPhase(b *graph.Builder, dy, w *graph.Value, x []int, win op.Window) []*graph.Value {
 	d := w.Shape.Sizes()
 	var axis [2]phases
-	conv := square(1, 1)
+	conv := pixelwise()
 	for i := range axis {
 		p := phasesOf(win, i)
 		axis[i] = p

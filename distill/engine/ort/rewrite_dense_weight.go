@@ -83,7 +83,7 @@ func (l *blocked) pixelMajor(b *graph.Builder, x *graph.Value, w op.Window) (*gr
 	x = l.channels(b, x)
 	if pick := w.Kernel[0]*w.Kernel[1] == 1 && w.Begin[0]+w.Begin[1] == 0 && w.Strides[0]*w.Strides[1] > 1; pick || before+after > 0 {
 		// a depthwise convolution with ones
-		copied := square(1, 1)
+		copied := pixelwise()
 		if copied.Begin[1], copied.End[1] = before, after; pick {
 			copied.Strides, copied.End[1] = w.Strides, 0
 			w.Strides, w.In = []int{1, 1}, w.Out

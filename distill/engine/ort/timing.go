@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -69,34 +68,4 @@ func (e *Engine) TimeModels(ctx context.Context, models [][]byte, in []map[strin
 		medians[i] = each[len(each)/2]
 	}
 	return medians, nil
-}
-
-// newModel makes a session of a model's bytes, and its inputs. What it owns, Close frees.
-func newModel(model []byte, in map[string]*graph.Tensor, outputs []string, o engine.Options) (_ *program, feeds []onnxruntime.Value, err error) {
-	options, err := sessionOptions(o)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer options.Destroy()
-	names := slices.Sorted(maps.Keys(in))
-	p := &program{}
-	defer func() {
-		if err != nil {
-			p.Close()
-		}
-	}()
-	if p.options, err = onnxruntime.NewRunOptions(); err != nil {
-		return nil, nil, err
-	}
-	if p.session, err = onnxruntime.NewDynamicAdvancedSessionWithONNXData(model, names, outputs, options); err != nil {
-		return nil, nil, err
-	}
-	for _, name := range names {
-		v, err := value(in[name])
-		if err != nil {
-			return nil, nil, fmt.Errorf("input %q: %w", name, err)
-		}
-		p.owned, feeds = append(p.owned, v), append(feeds, v)
-	}
-	return p, feeds, nil
 }
