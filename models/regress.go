@@ -61,7 +61,7 @@ func regress(x *graph.Tensor, axis int, mean []float64, kept, removed []int) [][
 func centred(x *graph.Tensor, axis int, mean []float64) [][]float64 {
 	size, inner := x.Dims[axis], graph.Product(x.Dims[axis+1:])
 	n := x.Len() / size
-	step := (n + maxSamples - 1) / maxSamples
+	step := stride(n, inner)
 	values := x.Values()
 	samples := make([][]float64, size)
 	for p := range samples {
@@ -70,6 +70,23 @@ func centred(x *graph.Tensor, axis int, mean []float64) [][]float64 {
 		}
 	}
 	return samples
+}
+
+// stride is the distance of at most maxSamples of n elements that lie in rows, maps and samples of inner elements each: it has no
+// divisor in common with inner, so that what is taken is not one column of each map.
+func stride(n, inner int) int {
+	step := (n + maxSamples - 1) / maxSamples
+	for gcd(step, inner) > 1 {
+		step++
+	}
+	return step
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // cholesky replaces the lower triangle of a symmetric matrix by L with L·Lᵀ the matrix; ok is false where that is not positive definite.
