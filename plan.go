@@ -166,8 +166,8 @@ func (p *plan) generate(ctx context.Context, teacher *graph.Graph, bind pass.Bin
 	for _, g := range p.generated.Groups {
 		p.result.Groups = append(p.result.Groups, Group{Name: g.Name, Before: g.Before, After: g.After})
 	}
-	for _, b := range p.generated.Removed {
-		p.result.Removed = append(p.result.Removed, b.Name)
+	for _, c := range p.generated.Removed {
+		p.result.Removed = append(p.result.Removed, Cut{Node: c.Name, Into: c.Reader, MACs: c.MACs, Disturbance: c.Disturbance})
 	}
 	for _, u := range p.generated.Untouched {
 		p.result.Untouched = append(p.result.Untouched, Reason{Node: u.Node, Op: u.Op, Why: u.Why})
@@ -210,7 +210,7 @@ func (p *plan) taught(pair layermatch.Pair) distill.Pair {
 		}
 		b := &distill.Pair{Teacher: names.Teacher, Student: names.Student, Channel: pair.Teacher.Channel}
 		if p.generated != nil {
-			if l := p.generated.Lineage[names.Student]; l.Teacher == names.Teacher {
+			if l := p.generated.Lineage[names.Student]; l.Teacher == names.Teacher || slices.Contains(l.Instead, names.Teacher) {
 				b.Kept = l.Channels()
 			}
 		}
@@ -239,7 +239,7 @@ func (p *plan) overrides(teacher, student *graph.Graph) (layermatch.Options, err
 			if v == nil || len(v.Shape) < 2 {
 				continue
 			}
-			o.Lineage[name] = layermatch.Source{Teacher: l.Teacher, Kept: l.Channels()}
+			o.Lineage[name] = layermatch.Source{Teacher: l.Teacher, Instead: l.Instead, Kept: l.Channels()}
 		}
 	}
 	return o, errors.Join(errs...)

@@ -29,7 +29,7 @@ type Result struct {
 	Losses    []distill.Term  `json:"losses,omitempty"`
 	History   []distill.Point `json:"history,omitempty"`
 	Groups    []Group         `json:"groups,omitempty"`
-	Removed   []string        `json:"removed,omitempty"`   // blocks, by the node that added what they gave
+	Removed   []Cut           `json:"removed,omitempty"`   // blocks and layers that were left out
 	Untouched []Reason        `json:"untouched,omitempty"` // nodes whose width stays, and why
 	Declined  []Reason        `json:"declined,omitempty"`  // why the model is declined, with [ErrDeclined]
 	Warnings  []string        `json:"warnings,omitempty"`
@@ -76,6 +76,14 @@ type Group struct {
 	Name   string `json:"name"`
 	Before int    `json:"before"` // channels
 	After  int    `json:"after"`
+}
+
+// Cut is a part of the teacher that the student does without.
+type Cut struct {
+	Node        string  `json:"node"`           // the addition of a residual block, or a layer
+	Into        string  `json:"into,omitempty"` // the layer that took a layer's work over
+	MACs        int64   `json:"macs"`           // that went with it
+	Disturbance float64 `json:"disturbance"`    // what its absence alone adds to kd, before training
 }
 
 // Reason names a node or value and says why.

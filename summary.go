@@ -95,6 +95,13 @@ func (r *Result) widths(s *strings.Builder) {
 		}
 		t.Flush()
 	}
+	for _, c := range r.Removed {
+		into := ""
+		if c.Into != "" {
+			into = ", its work taken over by " + c.Into
+		}
+		fmt.Fprintf(s, "left out: %s%s (%s MACs; by itself it adds %.3f to kd)\n", c.Node, into, thousands(c.MACs), c.Disturbance)
+	}
 	for _, u := range r.Untouched {
 		fmt.Fprintf(s, "left alone: %s (%s): %s\n", u.Node, u.Op, u.Why)
 	}

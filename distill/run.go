@@ -276,16 +276,9 @@ func (r *run) result() (*Result, error) {
 	}
 	student, _ := r.job.Student.Clone()
 	for _, v := range student.Values() {
-		t := best[studentState(v.Name)]
-		if t == nil {
-			continue
+		if t := best[studentState(v.Name)]; t != nil {
+			student.Fix(v, t) // also where a Constant node gave it
 		}
-		if n := v.Producer; n != nil { // a Constant node: its output becomes an initializer
-			student.Nodes = slices.DeleteFunc(student.Nodes, func(m *graph.Node) bool { return m == n })
-			student.Initializers = append(student.Initializers, v)
-			v.Producer, v.DType, v.Shape = nil, t.DType, t.Shape()
-		}
-		v.Const = t
 	}
 	task := Regress
 	if r.copies.classify {

@@ -192,6 +192,16 @@ func (g *Graph) Clone() (*Graph, map[*Value]*Value) {
 	return c, to
 }
 
+// Fix makes a value the constant t. A node that gave it, and it alone, is gone then.
+func (g *Graph) Fix(v *Value, t *Tensor) {
+	if n := v.Producer; n != nil {
+		g.Nodes = slices.DeleteFunc(g.Nodes, func(m *Node) bool { return m == n })
+		g.Initializers = append(g.Initializers, v)
+		v.Producer, v.DType, v.Shape = nil, t.DType, t.Shape()
+	}
+	v.Const = t
+}
+
 // Replace makes every reader of old read new instead, graph outputs included.
 func (g *Graph) Replace(old, new *Value) {
 	swap := func(vs []*Value) {

@@ -30,8 +30,9 @@ type Names struct{ Teacher, Student string }
 
 // Source is where a student's value came from.
 type Source struct {
-	Teacher string // the teacher's value
-	Kept    []int  // for each of the student's channels the teacher's
+	Teacher string   // the teacher's value
+	Instead []string // others of the teacher's that the student has not, and in whose place the value stands
+	Kept    []int    // for each of the student's channels the teacher's
 }
 
 // ParseNames reads "teacher_value:student_value". Names may have colons themselves: the split is where both values exist.

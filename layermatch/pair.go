@@ -28,12 +28,12 @@ func (p *Pair) trace(t *network, lineage map[string]Source) {
 	if !ok {
 		return
 	}
-	if source.Teacher != p.Teacher.Name {
-		c := t.chainOf[t.value(source.Teacher)]
-		if c == nil || c != t.chainOf[t.value(p.Teacher.Name)] {
-			p.Lineage = "disagrees: " + source.Teacher
-			return
-		}
+	if !slices.ContainsFunc(append([]string{source.Teacher}, source.Instead...), func(name string) bool {
+		c := t.chainOf[t.value(name)]
+		return name == p.Teacher.Name || c != nil && c == t.chainOf[t.value(p.Teacher.Name)]
+	}) {
+		p.Lineage = "disagrees: " + source.Teacher
+		return
 	}
 	p.Lineage = "agrees"
 	if len(source.Kept) == p.Student.Channels() {

@@ -46,10 +46,10 @@ func compare(t, s Candidate) (terms Terms, ok bool) {
 		share float64
 		same  bool
 	}{
-		{0.4, t.Kind == s.Kind},
-		{0.2, t.Op == s.Op},
+		{0.3, t.Kind == s.Kind},
+		{0.1, t.Op == s.Op},
 		{0.2, (t.PreActivation != "") == (s.PreActivation != "")},
-		{0.2, t.Through == s.Through},
+		{0.4, t.Through == s.Through},
 	} {
 		if c.same {
 			terms.Kind += c.share

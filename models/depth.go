@@ -8,37 +8,41 @@ import (
 	"slices"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
 )
 
 // Shrink says what a student has less of than its teacher.
 type Shrink string
 
-// The ways to shrink. Depth and Both need [Options.Activations], Both needs [Options.Divergence].
+// The ways to shrink. Depth and Both need [Options.Activations] and [Options.Divergence].
 const (
 	Width Shrink = "width" // channels; the default
-	Depth Shrink = "depth" // blocks
-	Both  Shrink = "both"  // as many blocks as leave the student nearest to the teacher, and channels
+	Depth Shrink = "depth" // blocks and layers
+	Both  Shrink = "both"  // as many blocks and layers as leave the student nearest to the teacher, and channels
 )
 
 // Shrinks lists the ways to shrink.
 func Shrinks() []Shrink { return []Shrink{Width, Depth, Both} }
 
-// Block is a part of a network that can be left out, since it adds to a value a correction of its shape: out = in + f(in).
-type Block struct {
-	Name        string  // the node that adds
-	In, Out     string  // values
-	Disturbance float64 // 1 − the cosine of in and out, over the calibration batch
+// Cut is a part of a network that a student can do without: a block that adds to a value a correction of its shape, out = in + f(in), or a
+// layer that gives what it reads another value of the same shape, whose work the next layer takes over.
+type Cut struct {
+	Name    string // the node that adds, or the layer
+	In, Out string // values: In comes in the place of Out
+	Reader  string // the layer that takes the work over; "" for a block
+	gives   string // the value that it gives
+
+	MACs        int64   // that go with it
+	Disturbance float64 // how much farther from the teacher it is without the part, alone, see [Options.Divergence]
 }
 
-// mostDepths is how many numbers of blocks are tried at the most.
+// mostDepths is how many numbers of cuts are tried at the most.
 const mostDepths = 8
 
-// shallower makes a student without the blocks that disturb the least, and, for Both, with fewer channels, too. It is the block influence of Men et al.
-// 2024, ShortGPT, equation 1, on whole maps.
+// shallower makes a student without the parts that disturb the least for what they cost, and, for Both, with fewer channels, too. Each is
+// tried by itself, as Kim et al. 2024, Shortened LLaMA, section 2.2, try blocks.
 func shallower(teacher *graph.Graph, budget Budget, o Options) (*Student, error) {
-	blocks, err := findBlocks(teacher, o)
+	cuts, err := rankedCuts(teacher, o)
 	if err != nil {
 		return nil, err
 	}
@@ -46,22 +50,17 @@ func shallower(teacher *graph.Graph, budget Budget, o Options) (*Student, error)
 	least := math.Inf(1)
 	step := 1
 	if o.Shrink == Both {
-		step = max(1, (len(blocks)+mostDepths-1)/mostDepths)
+		step = max(1, (len(cuts)+mostDepths-1)/mostDepths)
 	}
 	var infeasible error
-	for n := 0; n <= len(blocks); n += step {
-		base := without(teacher, blocks[:n])
-		s, err := narrowed(teacher, base, budget, o)
+	for n := 0; n <= len(cuts); n += step {
+		s, err := cutDown(teacher, cuts[:n], budget, o)
 		if errors.Is(err, ErrInfeasible) {
 			infeasible = err
 			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		s.Removed = blocks[:n]
-		if o.Shrink == Depth {
-			return s, nil
+		if err != nil || o.Shrink == Depth {
+			return s, err
 		}
 		d, err := o.Divergence(s.Graph)
 		if err != nil {
@@ -71,16 +70,39 @@ func shallower(teacher *graph.Graph, budget Budget, o Options) (*Student, error)
 			best, least = s, d
 		}
 		if s.whole() {
-			break // fewer blocks are enough
+			break // fewer cuts are enough
 		}
 	}
 	if best == nil {
-		if infeasible == nil {
-			infeasible = fmt.Errorf("models: %w", ErrInfeasible)
-		}
-		return nil, fmt.Errorf("%w; %d blocks can be left out", infeasible, len(blocks))
+		return nil, fmt.Errorf("%w; %d blocks and layers can be left out", infeasible, len(cuts))
 	}
 	return best, nil
+}
+
+// cutDown makes a student without some parts of its teacher.
+func cutDown(teacher *graph.Graph, cuts []Cut, budget Budget, o Options) (*Student, error) {
+	base, stands, err := without(teacher, cuts, o)
+	if err != nil {
+		return nil, err
+	}
+	s, err := narrowed(teacher, base, budget, o)
+	if err != nil {
+		return nil, err
+	}
+	values := s.Graph.ByName()
+	for _, c := range cuts {
+		if c.Reader == "" || values[c.gives] != nil { // else it is gone with a block
+			s.Removed = append(s.Removed, c)
+		}
+	}
+	for out, in := range stands {
+		if l, ok := s.Lineage[in]; ok {
+			l.Instead = append(l.Instead, out)
+			slices.Sort(l.Instead)
+			s.Lineage[in] = l
+		}
+	}
+	return s, nil
 }
 
 // whole says whether no group lost a channel.
@@ -88,102 +110,74 @@ func (s *Student) whole() bool {
 	return !slices.ContainsFunc(s.Groups, func(g Group) bool { return g.After < g.Before })
 }
 
-// without copies a graph with the inputs of blocks in the place of their outputs.
-func without(g *graph.Graph, blocks []Block) *graph.Graph {
-	g, _ = g.Clone()
-	for _, b := range blocks {
-		values := g.ByName()
-		g.Replace(values[b.Out], values[b.In])
-	}
-	pass.DeadCode(g)
-	return g
-}
-
-// findBlocks lists the blocks that can be left out, those first that disturb the least.
-func findBlocks(teacher *graph.Graph, o Options) ([]Block, error) {
+// rankedCuts lists what can be left out, those first that disturb the least for each multiply-add that goes with them.
+func rankedCuts(teacher *graph.Graph, o Options) ([]Cut, error) {
 	g, err := pass.Analyse(teacher, o.Binding)
 	if err != nil {
 		return nil, fmt.Errorf("models: %w", err)
 	}
-	consumers := g.Consumers()
-	var blocks []Block
-	var names []string
-	for _, n := range g.Nodes {
-		if in := skipped(g, n, consumers); in != nil {
-			blocks = append(blocks, Block{Name: pass.NodeName(n), In: in.Name, Out: n.Outputs[0].Name})
-			names = append(names, in.Name, n.Outputs[0].Name)
-		}
-	}
-	values, err := o.Activations(names)
+	whole := pass.CostOf(g).MACs
+	undisturbed, err := o.Divergence(teacher) // not 0, by batch norm of the batch
 	if err != nil {
-		return nil, fmt.Errorf("models: activations: %w", err)
+		return nil, fmt.Errorf("models: divergence: %w", err)
 	}
-	for i := range blocks {
-		b := &blocks[i]
-		x, y := values[b.In], values[b.Out]
-		if x == nil || y == nil || x.Len() != y.Len() {
-			return nil, fmt.Errorf("models: activations: none of %q and %q that can be compared", b.In, b.Out)
+	var cuts []Cut
+	for _, c := range findCuts(g) {
+		student, _, err := without(teacher, []Cut{c}, o)
+		if errors.Is(err, errUnfit) {
+			continue
 		}
-		b.Disturbance = 1 - cosine(x.Values(), y.Values())
+		if err != nil {
+			return nil, err
+		}
+		cost, err := costOf(student, o)
+		if err != nil {
+			return nil, err
+		}
+		divergence, err := o.Divergence(student)
+		if err != nil {
+			return nil, fmt.Errorf("models: divergence: %w", err)
+		}
+		c.MACs, c.Disturbance = whole-cost.MACs, divergence-undisturbed
+		cuts = append(cuts, c)
 	}
-	slices.SortStableFunc(blocks, func(a, b Block) int { return cmp.Compare(a.Disturbance, b.Disturbance) })
-	return blocks, nil
+	price := func(c Cut) float64 { return c.Disturbance / float64(max(1, c.MACs)) }
+	slices.SortStableFunc(cuts, func(a, b Cut) int { return cmp.Compare(price(a), price(b)) })
+	return cuts, nil
 }
 
-// skipped gives what a node adds something to that is made of it alone, by linear ops among others; nil where it does not.
-func skipped(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*graph.Node) *graph.Value {
-	if n.OpName() != "Add" || slices.Contains(g.Outputs, n.Outputs[0]) {
-		return nil
+// without copies a teacher, leaves parts out, and lets the layers that take work over do so. It says which value stands in the place of
+// each that is gone.
+func without(teacher *graph.Graph, cuts []Cut, o Options) (_ *graph.Graph, stands map[string]string, err error) {
+	g, _ := teacher.Clone()
+	stands = map[string]string{}
+	standsFor := func(name string) string {
+		for stands[name] != "" {
+			name = stands[name]
+		}
+		return name
 	}
-	for i, in := range n.Inputs {
-		if in.Const == nil && in.Shape.Equal(n.Outputs[0].Shape) && branches(g, n, n.Inputs[1-i], in, consumers) {
-			return in
+	values := g.ByName()
+	for _, c := range cuts {
+		stands[c.Out] = standsFor(c.In)
+	}
+	for out := range stands {
+		stands[out] = standsFor(out)
+		g.Replace(values[out], values[stands[out]])
+	}
+	for _, n := range g.Nodes { // what an activation has cut off already
+		in, y := n.Input(0), n.Outputs[0]
+		if n.OpName() == "Relu" && in.Producer != nil && in.Producer.OpName() == "Relu" && !slices.Contains(g.Outputs, y) {
+			g.Replace(y, in)
+			stands[y.Name] = in.Name
 		}
 	}
-	return nil
-}
-
-// branches says whether a value is made of another one alone, and for one reader alone.
-func branches(g *graph.Graph, reader *graph.Node, from, root *graph.Value, consumers map[*graph.Value][]*graph.Node) bool {
-	inside := map[*graph.Node]bool{}
-	linear, reached := false, false
-	for ahead := []*graph.Value{from}; len(ahead) > 0; {
-		v := ahead[len(ahead)-1]
-		ahead = ahead[:len(ahead)-1]
-		switch n := v.Producer; {
-		case v == root:
-			reached = true
-		case v.Const != nil || inside[n]:
-		case n == nil:
-			return false // an input of the graph
-		default:
-			inside[n] = true
-			s := op.Of(n)
-			linear = linear || s != nil && s.MACs != nil
-			ahead = append(ahead, n.Reads()...)
-		}
+	for out := range stands {
+		stands[out] = standsFor(out)
 	}
-	for n := range inside {
-		for _, v := range n.Outputs {
-			if v == nil {
-				continue
-			}
-			if slices.Contains(g.Outputs, v) || slices.ContainsFunc(consumers[v], func(c *graph.Node) bool { return !inside[c] && c != reader }) {
-				return false
-			}
-		}
+	pass.DeadCode(g)
+	if o.Init == Random {
+		return g, stands, nil
 	}
-	return linear && reached
-}
-
-// cosine is that of the angle between two vectors; 0 where one has no length.
-func cosine(x, y []float64) float64 {
-	var xx, yy, xy float64
-	for i := range x {
-		xx, yy, xy = xx+x[i]*x[i], yy+y[i]*y[i], xy+x[i]*y[i]
-	}
-	if xx == 0 || yy == 0 {
-		return 0
-	}
-	return xy / math.Sqrt(xx*yy)
+	return g, stands, takeOver(g, cuts, o)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/ildc/ildc/graph"
@@ -45,6 +46,19 @@ func deep(gains ...float64) *graph.Graph {
 	return g
 }
 
+// apart is a divergence that adds up the squares of gains of the blocks that a student of deep lacks, on top of one that it always has.
+func apart(gains ...float64) func(*graph.Graph) (float64, error) {
+	return func(student *graph.Graph) (float64, error) {
+		sum := 3.0
+		for i, gain := range gains {
+			if !slices.ContainsFunc(student.Nodes, func(n *graph.Node) bool { return n.Name == fmt.Sprintf("block%d", i) }) {
+				sum += gain * gain
+			}
+		}
+		return sum, nil
+	}
+}
+
 // onData gives values of a graph on random inputs.
 func onData(t *testing.T, g *graph.Graph) func([]string) (map[string]*graph.Tensor, error) {
 	t.Helper()
@@ -69,7 +83,7 @@ func onData(t *testing.T, g *graph.Graph) func([]string) (map[string]*graph.Tens
 
 func TestDepth(t *testing.T) {
 	g := deep(1, 0.01, 0.5, 0.001)
-	o := models.Options{Shrink: models.Depth, Activations: onData(t, g)}
+	o := models.Options{Shrink: models.Depth, Activations: onData(t, g), Divergence: apart(1, 0.01, 0.5, 0.001)}
 	for text, want := range map[string][]string{
 		"macs=0.99x": {"block3"},
 		"macs=0.6x":  {"block3", "block1"},
@@ -79,6 +93,9 @@ func TestDepth(t *testing.T) {
 		var removed []string
 		for _, b := range s.Removed {
 			removed = append(removed, b.Name)
+			if b.MACs != 2*16*16*9*36 {
+				t.Errorf("%s has %d MACs", b.Name, b.MACs)
+			}
 		}
 		if fmt.Sprint(removed) != fmt.Sprint(want) {
 			t.Errorf("%s leaves out %v, want %v", text, removed, want)
@@ -92,6 +109,11 @@ func TestDepth(t *testing.T) {
 		if len(s.Graph.Inputs) != 1 || len(s.Graph.Outputs) != 1 || s.Graph.Check() != nil {
 			t.Errorf("%s: the student is no whole graph", text)
 		}
+		for i, n := range s.Graph.Nodes {
+			if n.Op == "Relu" && n.Inputs[0].Producer.Op == "Relu" {
+				t.Errorf("%s: node %d is a Relu of a Relu", text, i)
+			}
+		}
 		if l := s.Lineage["head"]; l.Teacher != "head" {
 			t.Errorf("%s: lineage of the last weight is %+v", text, l)
 		}
@@ -102,6 +124,37 @@ func TestDepth(t *testing.T) {
 	}
 	if _, err := models.Generate(teacher(), budget(t, "macs=0.1x"), models.Options{Binding: batchOfOne, Shrink: models.Depth}); err == nil {
 		t.Error("depth without data is taken")
+	}
+}
+
+// TestStandsIn: what is read in the place of a block's output counts as that in the lineage, over several blocks, too.
+func TestStandsIn(t *testing.T) {
+	g := deep(1, 0.01, 0.01, 1)
+	s := generate(t, g, "macs=0.6x", models.Options{Shrink: models.Depth, Activations: onData(t, g), Divergence: apart(1, 0.01, 0.01, 1)})
+	output := func(g *graph.Graph, name string) string {
+		for _, n := range g.Nodes {
+			if n.Name == name {
+				return n.Outputs[0].Name
+			}
+		}
+		return ""
+	}
+	var activations []string // of the blocks' sums
+	for i := range 4 {
+		for _, n := range g.Nodes {
+			if n.Op == "Relu" && n.Inputs[0].Name == output(g, fmt.Sprintf("block%d", i)) {
+				activations = append(activations, n.Outputs[0].Name)
+			}
+		}
+	}
+	l := s.Lineage[activations[0]]
+	for _, i := range []int{1, 2} {
+		if !slices.Contains(l.Instead, activations[i]) || !slices.Contains(l.Instead, output(g, fmt.Sprintf("block%d", i))) {
+			t.Errorf("%s stands in the place of %v, not of block %d", activations[0], l.Instead, i)
+		}
+	}
+	if l.Teacher != activations[0] || len(l.Channels()) != 16 || len(s.Lineage[activations[3]].Instead) > 0 {
+		t.Errorf("lineage %+v, and %+v of a block that is left", l, s.Lineage[activations[3]])
 	}
 }
 
@@ -117,7 +170,8 @@ func TestBoth(t *testing.T) {
 					left++
 				}
 			}
-			return math.Abs(float64(4 - nearest - left)), nil
+			far, err := apart(1, 0.01, 0.5, 0.001)(student)
+			return math.Abs(float64(4-nearest-left)) + far/100, err
 		}
 		s := generate(t, g, "macs=0.3x", o)
 		if len(s.Removed) != nearest {

@@ -52,7 +52,7 @@ type Options struct {
 	Importance Importance
 	Gradients  func(values []string) (map[string]*graph.Tensor, error)
 
-	// Shrink says what the student has less of. Divergence tells how far a student is from the teacher before it is trained; only Both needs it.
+	// Shrink says what the student has less of. Divergence tells how far a student is from the teacher before it is trained; Depth and Both need it.
 	Shrink     Shrink
 	Divergence func(student *graph.Graph) (float64, error)
 
@@ -71,11 +71,11 @@ type Student struct {
 	Groups        []Group
 	Untouched     []Reason // the teacher's nodes with weights whose output stays whole, and why
 	Budget        Budget
-	Before, After Cost    // of the teacher and of the student
-	Removed       []Block // that were left out
-	Cap           int64   // the MACs that a search by latency ended at; 0 without one
+	Before, After Cost  // of the teacher and of the student
+	Removed       []Cut // what was left out
+	Cap           int64 // the MACs that a search by latency ended at; 0 without one
 
-	gone int64 // bytes of constants that went with blocks
+	gone int64 // bytes of constants that went with cuts
 }
 
 // Group is how many channels of a group the teacher has and the student kept.
@@ -197,8 +197,8 @@ func (o Options) check(teacher *graph.Graph) error {
 		bad("importance %q: there are %v", o.Importance, Importances())
 	case o.Importance == Activation && o.Activations == nil:
 		bad("importance by activation needs data")
-	case (o.Shrink == Depth || o.Shrink == Both) && o.Activations == nil || o.Shrink == Both && o.Divergence == nil:
-		bad("leaving out blocks needs data, which tells how much each of them changes")
+	case (o.Shrink == Depth || o.Shrink == Both) && (o.Activations == nil || o.Divergence == nil):
+		bad("leaving out blocks and layers needs data, which tell how much each of them matters")
 	case o.Importance == Taylor && (o.Activations == nil || o.Gradients == nil):
 		bad("importance by Taylor expansion needs data with labels")
 	}

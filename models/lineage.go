@@ -6,8 +6,9 @@ import (
 
 // Lineage says where a value of the student came from.
 type Lineage struct {
-	Teacher string  // the teacher's value
-	Kept    [][]int // per axis the teacher's positions that are left; nil for an axis that is whole
+	Teacher string   // the teacher's value
+	Instead []string // others of the teacher's, with the same channels, that are gone and in whose place it stands
+	Kept    [][]int  // per axis the teacher's positions that are left; nil for an axis that is whole
 
 	axis, width int // where channels lie in the teacher's value, and how many; −1 where there are none
 }

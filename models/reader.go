@@ -33,7 +33,7 @@ func findReaders(gs *pass.Groups) []reader {
 			}
 			for _, n := range consumers[x.Value] {
 				if r, ok := newReader(gs, i, x, n); ok {
-					r.findOffset(gs, consumers)
+					r.findOffset(gs.Graph, consumers)
 					readers = append(readers, r)
 				}
 			}
@@ -64,7 +64,7 @@ func newReader(gs *pass.Groups, group int, x pass.GroupAxis, n *graph.Node) (rea
 
 // findOffset finds the vector that y is offset by: the node's own bias, the running mean of a normalisation behind it, or what is added
 // next. It must be a constant that nothing else reads.
-func (r *reader) findOffset(gs *pass.Groups, consumers map[*graph.Value][]*graph.Node) {
+func (r *reader) findOffset(g *graph.Graph, consumers map[*graph.Value][]*graph.Node) {
 	n, y := r.node, r.node.Outputs[0]
 	outputs := r.weight.Shape[r.out].Size
 	take := func(v *graph.Value, factor float64) {
@@ -77,7 +77,7 @@ func (r *reader) findOffset(gs *pass.Groups, consumers map[*graph.Value][]*graph
 		take(bias, alpha/beta)
 		return
 	}
-	if len(consumers[y]) != 1 || slices.Contains(gs.Graph.Outputs, y) {
+	if len(consumers[y]) != 1 || slices.Contains(g.Outputs, y) {
 		return
 	}
 	switch next := consumers[y][0]; {

@@ -23,33 +23,47 @@ func regress(x *graph.Tensor, axis int, mean []float64, kept, removed []int) [][
 		return b
 	}
 	samples := centred(x, axis, mean)
-	covariance := func(p, q int) float64 {
-		sum := 0.0
-		for i, v := range samples[p] {
-			sum += v * samples[q][i]
+	pick := func(positions []int) [][]float64 {
+		rows := make([][]float64, len(positions))
+		for i, p := range positions {
+			rows[i] = samples[p]
 		}
-		return sum / float64(len(samples[p]))
+		return rows
 	}
-	matrix := make([][]float64, len(kept))
+	return ridge(pick(kept), pick(removed))
+}
+
+// ridge predicts each y from all x, each of which are samples about their mean: it gives the coefficients B[y,x] above, and none where they
+// are not to be had.
+func ridge(x, y [][]float64) [][]float64 {
+	b := make([][]float64, len(y))
+	n := len(x[0])
+	covariance := func(p, q []float64) float64 {
+		sum := 0.0
+		for i, v := range p {
+			sum += v * q[i]
+		}
+		return sum / float64(n)
+	}
+	matrix := make([][]float64, len(x))
 	trace := 0.0
-	for i, p := range kept {
+	for i, p := range x {
 		matrix[i] = make([]float64, i+1)
-		for j, q := range kept[:i+1] {
+		for j, q := range x[:i+1] {
 			matrix[i][j] = covariance(p, q)
 		}
 		trace += matrix[i][i]
 	}
-	n := len(samples[0])
-	lambda := (1e-3 + float64(len(kept))/float64(n)) * trace / float64(len(kept))
-	for i := range kept {
+	lambda := (1e-3 + float64(len(x))/float64(n)) * trace / float64(len(x))
+	for i := range x {
 		matrix[i][i] += lambda
 	}
 	if !cholesky(matrix) {
 		return b
 	}
-	for i, p := range removed {
-		b[i] = make([]float64, len(kept))
-		for j, q := range kept {
+	for i, p := range y {
+		b[i] = make([]float64, len(x))
+		for j, q := range x {
 			b[i][j] = covariance(p, q)
 		}
 		solve(matrix, b[i])

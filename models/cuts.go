@@ -1,0 +1,102 @@
+package models
+
+import (
+	"slices"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+	"github.com/ildc/ildc/graph/pass"
+)
+
+// findCuts lists the parts that a network can do without, in its order.
+func findCuts(g *graph.Graph) []Cut {
+	consumers := g.Consumers()
+	var cuts []Cut
+	for _, n := range g.Nodes {
+		if in := skipped(g, n, consumers); in != nil {
+			cuts = append(cuts, Cut{Name: pass.NodeName(n), In: in.Name, Out: n.Outputs[0].Name})
+		}
+		if layer := mergeable(g, n, consumers); layer != nil {
+			cuts = append(cuts, Cut{Name: pass.NodeName(layer), In: layer.Inputs[0].Name, Out: n.Inputs[0].Name, Reader: pass.NodeName(n), gives: n.Outputs[0].Name})
+		}
+	}
+	return cuts
+}
+
+// skipped gives what a node adds something to that is made of it alone, by linear ops among others; nil where it does not.
+func skipped(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*graph.Node) *graph.Value {
+	if n.OpName() != "Add" || slices.Contains(g.Outputs, n.Outputs[0]) {
+		return nil
+	}
+	for i, in := range n.Inputs {
+		if in.Const == nil && in.Shape.Equal(n.Outputs[0].Shape) && branches(g, n, n.Inputs[1-i], in, consumers) {
+			return in
+		}
+	}
+	return nil
+}
+
+// mergeable gives the layer in front of one that can take its work over: the input of both has one shape, what lies between is read by nothing
+// else, and the second is linear in windows or positions of its input, with weights and an offset of its own.
+func mergeable(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*graph.Node) *graph.Node {
+	if _, ok := newFit(g, n, consumers); !ok {
+		return nil
+	}
+	x := n.Inputs[0]
+	for v := x; v.Producer != nil; {
+		layer := v.Producer
+		var from *graph.Value
+		for _, in := range layer.Reads() {
+			if in.Const == nil {
+				if from != nil {
+					return nil
+				}
+				from = in
+			}
+		}
+		if from == nil {
+			return nil
+		}
+		if s := op.Of(layer); s != nil && s.MACs != nil {
+			if from == layer.Inputs[0] && from.Shape.Equal(x.Shape) && branches(g, n, x, from, consumers) {
+				return layer
+			}
+			return nil
+		}
+		v = from
+	}
+	return nil
+}
+
+// branches says whether a value is made of another one alone, by linear ops among others, and for one reader alone.
+func branches(g *graph.Graph, reader *graph.Node, from, root *graph.Value, consumers map[*graph.Value][]*graph.Node) bool {
+	inside := map[*graph.Node]bool{}
+	linear, reached := false, false
+	for ahead := []*graph.Value{from}; len(ahead) > 0; {
+		v := ahead[len(ahead)-1]
+		ahead = ahead[:len(ahead)-1]
+		switch n := v.Producer; {
+		case v == root:
+			reached = true
+		case v.Const != nil || inside[n]:
+		case n == nil:
+			return false // an input of the graph
+		default:
+			inside[n] = true
+			s := op.Of(n)
+			linear = linear || s != nil && s.MACs != nil
+			ahead = append(ahead, n.Reads()...)
+		}
+	}
+	for n := range inside {
+		for _, v := range n.Outputs {
+			if v == nil {
+				continue
+			}
+			if slices.Contains(g.Outputs, v) || slices.ContainsFunc(consumers[v], func(c *graph.Node) bool { return !inside[c] && c != reader }) {
+				return false
+			}
+		}
+	}
+	return linear && reached
+}
