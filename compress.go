@@ -17,6 +17,7 @@ import (
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/layermatch"
 )
 
 // Errors of a run that callers tell apart.
@@ -59,7 +60,28 @@ func Compress(ctx context.Context, o Options) (*Result, error) {
 	if err := p.require(ctx); err != nil {
 		return nil, err
 	}
+	if err := p.compareFeatures(ctx); err != nil {
+		return nil, err
+	}
 	return p.result, p.write()
+}
+
+// compareFeatures tells how alike the feature maps are after training, as [plan.align] does of those before.
+func (p *plan) compareFeatures(ctx context.Context) error {
+	if p.result.Similarity == nil {
+		return nil
+	}
+	bind := pass.Binding{Batch: 1, Symbols: p.options.Data.Symbols}
+	teacher, err := pass.Analyse(p.teacher.graph, bind)
+	if err != nil {
+		return err
+	}
+	student, err := pass.Analyse(p.student, bind)
+	if err != nil {
+		return err
+	}
+	p.result.Trained, err = layermatch.Similar(teacher, student, p.features(ctx, teacher))
+	return err
 }
 
 // metadata is what the student's file says of its making.

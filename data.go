@@ -26,6 +26,19 @@ func (p *parts) measured() (dataset.Dataset, string) {
 	return p.validation, "validation"
 }
 
+// real says whether the inputs tell something of what the models will be used on.
+func (p *parts) real() bool { return !p.train.Spec().Synthetic }
+
+// of gives the bindings to the inputs of one model by itself.
+func (p *parts) of(student bool) []*dataset.Binding {
+	b := *p.bindings[0]
+	if student {
+		b = *p.bindings[len(p.bindings)-1]
+	}
+	b.Prefix = ""
+	return []*dataset.Binding{&b}
+}
+
 // open reads the data, or makes it up, and parts it. Validation is always carved from the training part.
 func (d Data) open(ctx context.Context, teacher, student *graph.Graph, seed uint64) (*parts, error) {
 	p := &parts{}

@@ -30,9 +30,10 @@ type plan struct {
 	fold      bool   // the student was given batch norm for training, which its export has not
 }
 
-// Plan generates the student and aligns it with the teacher, without training. The result is also given beside [ErrDeclined].
+// Plan generates the student and aligns it with the teacher, without training. With data it is the plan that [Compress] would follow on these data. The
+// result is also given beside [ErrDeclined].
 func Plan(ctx context.Context, o Options) (*Result, error) {
-	p, err := newPlan(ctx, o, false)
+	p, err := newPlan(ctx, o, o.Data.Path != "" || o.Data.Train != nil)
 	if p == nil {
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func newPlan(ctx context.Context, o Options, data bool) (*plan, error) {
 			return nil, err
 		}
 	}
-	return p, p.align(analysed, bind)
+	return p, p.align(ctx, analysed, bind)
 }
 
 // takeStudent loads a student of the caller's.
@@ -132,7 +133,7 @@ func (p *plan) generate(ctx context.Context, teacher *graph.Graph, bind pass.Bin
 		init = models.Random
 	}
 	o := models.Options{Keep: p.options.Keep, Importance: p.options.Rank, Shrink: p.options.Shrink, Init: init, Seed: p.options.Train.Seed, Binding: bind, FileBytes: p.teacher.bytes}
-	if p.data != nil && !p.data.train.Spec().Synthetic {
+	if p.data != nil && p.data.real() {
 		o.Activations = func(names []string) (map[string]*graph.Tensor, error) {
 			job := p.job(p.teacher.graph)
 			return job.Activations(ctx, names, samplesWithin(calibrationBytes, teacher, names))
@@ -176,7 +177,7 @@ func (p *plan) generate(ctx context.Context, teacher *graph.Graph, bind pass.Bin
 }
 
 // align pairs the values of both models.
-func (p *plan) align(teacher *graph.Graph, bind pass.Binding) error {
+func (p *plan) align(ctx context.Context, teacher *graph.Graph, bind pass.Binding) error {
 	student, err := pass.Analyse(p.student, bind)
 	if err != nil {
 		return fmt.Errorf("student: %w", err)
@@ -187,9 +188,13 @@ func (p *plan) align(teacher *graph.Graph, bind pass.Binding) error {
 	if err != nil {
 		return err
 	}
+	if p.data != nil && p.data.real() {
+		o.Activations = p.features(ctx, teacher)
+	}
 	if p.alignment, err = layermatch.Align(teacher, student, o); err != nil {
 		return err
 	}
+	p.result.Similarity = p.alignment.Similarity
 	for _, pair := range p.alignment.Chosen() {
 		p.pairs = append(p.pairs, p.taught(pair))
 		p.result.Pairs = append(p.result.Pairs, Pair{Teacher: pair.Teacher.Name, Student: pair.Student.Name, Score: pair.Score, Bridge: pair.Bridge})
@@ -200,6 +205,23 @@ func (p *plan) align(teacher *graph.Graph, bind pass.Binding) error {
 	}
 	p.result.Alignment = table.String()
 	return nil
+}
+
+// similaritySamples is how many training samples tell how alike values are.
+const similaritySamples = 128
+
+// features gives values of the teacher, as analysed, or else of the student as it is by then.
+func (p *plan) features(ctx context.Context, teacher *graph.Graph) layermatch.Activations {
+	return func(g *graph.Graph, names []string) (map[string]*graph.Tensor, error) {
+		job := p.job(p.student)
+		if g == teacher {
+			job.Student = p.teacher.graph
+		} else {
+			job.Teacher = p.student
+		}
+		job.Bindings = p.data.of(g != teacher)
+		return job.Features(ctx, names, similaritySamples)
+	}
 }
 
 // taught is an aligned pair as losses take it.

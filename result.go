@@ -2,6 +2,7 @@ package ildc
 
 import (
 	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/layermatch"
 )
 
 // Schema is the version of the JSON form of [Result]; it changes when a field changes its meaning or goes away.
@@ -25,16 +26,20 @@ type Result struct {
 	ImagesPerSecond float64 `json:"images_per_second,omitempty"`
 	StepTime        float64 `json:"step_ms,omitempty"` // the median of a training step
 
-	Pairs     []Pair          `json:"pairs"`
-	Losses    []distill.Term  `json:"losses,omitempty"`
-	History   []distill.Point `json:"history,omitempty"`
-	Groups    []Group         `json:"groups,omitempty"`
-	Removed   []Cut           `json:"removed,omitempty"`   // blocks and layers that were left out
-	Untouched []Reason        `json:"untouched,omitempty"` // nodes whose width stays, and why
-	Declined  []Reason        `json:"declined,omitempty"`  // why the model is declined, with [ErrDeclined]
-	Warnings  []string        `json:"warnings,omitempty"`
-	Met       bool            `json:"met"` // every stated requirement is met
-	NotMet    []string        `json:"not_met,omitempty"`
+	Pairs   []Pair          `json:"pairs"`
+	Losses  []distill.Term  `json:"losses,omitempty"`
+	History []distill.Point `json:"history,omitempty"`
+	Groups  []Group         `json:"groups,omitempty"`
+
+	Similarity *layermatch.Similarity `json:"similarity,omitempty"`         // of the teacher's feature maps and the student's before training: a heat map. Where there are data
+	Trained    *layermatch.Similarity `json:"similarity_trained,omitempty"` // and of those of the student that was exported
+
+	Removed   []Cut    `json:"removed,omitempty"`   // blocks and layers that were left out
+	Untouched []Reason `json:"untouched,omitempty"` // nodes whose width stays, and why
+	Declined  []Reason `json:"declined,omitempty"`  // why the model is declined, with [ErrDeclined]
+	Warnings  []string `json:"warnings,omitempty"`
+	Met       bool     `json:"met"` // every stated requirement is met
+	NotMet    []string `json:"not_met,omitempty"`
 
 	Verified *Verification `json:"verified,omitempty"` // of the exported bytes
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/ildc/ildc/distill/dataset"
@@ -19,6 +20,34 @@ func (j Job) Activations(ctx context.Context, names []string, samples int) (map[
 			if v := teacher[name]; v != nil {
 				a.result(probed+name, v)
 			}
+		}
+	})
+}
+
+// mostFeatures is how many elements of a sample [Job.Features] gives at the most.
+const mostFeatures = 2048
+
+// Features gives some of the teacher's values on training samples as [Job.Activations] does, each as a matrix [samples,features] of at most 2,048 elements
+// of each sample, which are picked at random.
+func (j Job) Features(ctx context.Context, names []string, samples int) (map[string]*graph.Tensor, error) {
+	return j.values(ctx, names, samples, false, func(a *assembly, teacher inlined) {
+		for _, name := range names {
+			v := teacher[name]
+			if v == nil || len(v.Shape) == 0 || !v.Shape.Static() || !v.DType.IsFloat() {
+				continue
+			}
+			n := v.Shape[0].Size
+			flat := a.Op("Reshape", nil, v, a.Ints(int64(n), -1))
+			if all := flat.Shape[1].Size; all > mostFeatures {
+				picked := rand.New(rand.NewPCG(uint64(all), 0)).Perm(all)[:mostFeatures]
+				slices.Sort(picked)
+				at := make([]int64, len(picked))
+				for i, p := range picked {
+					at[i] = int64(p)
+				}
+				flat = a.Op("Gather", graph.Attrs{"axis": int64(1)}, flat, a.Ints(at...))
+			}
+			a.result(probed+name, flat)
 		}
 	})
 }

@@ -62,6 +62,7 @@ type Alignment struct {
 	Student       []Candidate `json:"student"`
 	TeacherStages []Stage     `json:"teacher_stages"`
 	StudentStages []Stage     `json:"student_stages"`
+	Similarity    *Similarity `json:"similarity,omitempty"` // nil without activations
 }
 
 // Align pairs the teacher's values with the student's: the monotone assignment whose scores add up to the most. Both graphs have
@@ -84,18 +85,25 @@ func Align(teacher, student *graph.Graph, o Options) (*Alignment, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	scores, err := newScores(t, s, given, o)
-	if err != nil {
-		return nil, err
+	var similarity *Similarity
+	if o.Activations != nil {
+		var err error
+		if similarity, err = t.similar(s, o.Activations); err != nil {
+			return nil, err
+		}
 	}
-	pairs := append(scores.assign(), given...)
+	for i := range given {
+		given[i].Terms.CKA = similarity.between(given[i].Teacher.Name, given[i].Student.Name)
+	}
+	pairs := append(newScores(t, s, given, similarity, o).assign(), given...)
 	slices.SortStableFunc(pairs, func(p, q Pair) int { return cmp.Compare(s.place(p.Student.Name), s.place(q.Student.Name)) })
 	for i := range pairs {
 		pairs[i].trace(t, o.Lineage)
 		pairs[i].Bridge = pairs[i].bridge()
 	}
 	choose(pairs, t.stages, o.Select)
-	return &Alignment{Pairs: pairs, Teacher: t.candidates(), Student: s.candidates(), TeacherStages: t.stages, StudentStages: s.stages}, nil
+	return &Alignment{Pairs: pairs, Teacher: t.candidates(), Student: s.candidates(), TeacherStages: t.stages, StudentStages: s.stages,
+		Similarity: similarity}, nil
 }
 
 func (n *network) candidates() []Candidate {

@@ -10,17 +10,7 @@ type scores struct {
 }
 
 // newScores compares all candidates. Candidates of given pairs are taken, and nothing may cross them.
-func newScores(t, s *network, given []Pair, o Options) (*scores, error) {
-	var ts, ss []gram
-	if o.Activations != nil {
-		var err error
-		if ts, err = t.grams(o.Activations); err != nil {
-			return nil, err
-		}
-		if ss, err = s.grams(o.Activations); err != nil {
-			return nil, err
-		}
-	}
+func newScores(t, s *network, given []Pair, similarity *Similarity, o Options) *scores {
 	excluded := map[[2]*chain]bool{}
 	for _, names := range o.Exclude {
 		excluded[[2]*chain{t.chainOf[t.value(names.Teacher)], s.chainOf[s.value(names.Student)]}] = true
@@ -35,17 +25,15 @@ func newScores(t, s *network, given []Pair, o Options) (*scores, error) {
 				continue
 			}
 			gain := terms.Score() - minScore
-			if ts != nil && len(ts[i]) == len(ss[j]) {
-				terms.CKA = cka(ts[i], ss[j])
-				gain += ckaWeight * terms.CKA
-			}
+			terms.CKA = similarity.between(a.Name, b.Name)
+			gain += ckaWeight * terms.CKA
 			m.terms[i][j], m.gain[i][j] = terms, max(0, gain)
 		}
 	}
 	for _, p := range given {
 		m.keepClear(t.place(p.Teacher.Name), s.place(p.Student.Name))
 	}
-	return m, nil
+	return m
 }
 
 // keepClear forbids pairs that share a candidate with the pair (i, j), or cross it.

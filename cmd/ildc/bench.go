@@ -78,7 +78,7 @@ func benchCommand(commandLine []string) *cobra.Command {
 	b.memory.register(f)
 	f.BoolVar(&b.force, "force", false, "with --train: try a step that needs more memory than there is")
 	b.engine.register(f)
-	b.data.register(f, false)
+	b.data.register(f)
 	b.student.register(f)
 	b.train.registerStep(f)
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")

@@ -50,7 +50,7 @@ func evalCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&teacher, "teacher", "", "model to compare the outputs with")
-	data.register(f, false)
+	data.register(f)
 	engine.register(f)
 	f.StringVar(&task, "task", "auto", "auto, classify or regress")
 	f.IntVar(&batch, "batch", 0, "samples per run (default 64)")

@@ -68,7 +68,7 @@ type dataFlags struct {
 	teacher, student             preprocessFlags
 }
 
-func (d *dataFlags) register(f *pflag.FlagSet, training bool) {
+func (d *dataFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&d.path, "data", "", "image folder, IDX file or folder, .npy, .npz or .csv")
 	f.StringVar(&d.resize, "resize", "", "resize images to HxW, or to N for NxN")
 	f.IntVar(&d.channels, "channels", 0, "turn images gray (1) or RGB (3)")
@@ -77,12 +77,18 @@ func (d *dataFlags) register(f *pflag.FlagSet, training bool) {
 	f.StringToStringVar(&d.bind, "bind", nil, "sizes of symbolic extents other than the batch, as seq=64")
 	d.teacher.register(f, "", "")
 	d.student.register(f, "student-", " for the student, where it differs")
-	if training {
-		f.IntVar(&d.synthetic, "synthetic", 0, "inputs that are made up where there is no data (default 2048)")
-		f.BoolVar(&d.noise, "noise", false, "make them up as noise and shapes, though the teacher's batch norm tells what they should be like")
-		f.StringVar(&d.augment, "augment", "", "vary training data: flip and crop=4 for images, mixup=0.2")
-		f.Float64Var(&d.validation, "validation", 0, "fraction of training data held out to choose the best state (default 0.1)")
-	}
+}
+
+// registerTraining registers what training does with the data.
+func (d *dataFlags) registerTraining(f *pflag.FlagSet) {
+	f.StringVar(&d.augment, "augment", "", "vary training data: flip and crop=4 for images, mixup=0.2")
+	f.Float64Var(&d.validation, "validation", 0, "fraction of training data held out to choose the best state (default 0.1)")
+}
+
+// registerSynthetic registers what there is in the place of data.
+func (d *dataFlags) registerSynthetic(f *pflag.FlagSet) {
+	f.IntVar(&d.synthetic, "synthetic", 0, "inputs that are made up where there is no data (default 2048)")
+	f.BoolVar(&d.noise, "noise", false, "make them up as noise and shapes, though the teacher's batch norm tells what they should be like")
 }
 
 // parse gives the data's description; missing data is an error where it is needed.
@@ -151,11 +157,16 @@ func (s *studentFlags) register(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.keep, "keep", nil, "nodes of the teacher whose width stays")
 	f.StringVar(&s.importance, "importance", "", "what tells how much a channel matters: activation, l2, bn or taylor (default: activation where there are data, else l2)")
 	f.StringVar(&s.shrink, "shrink", "", "what the student has less of: width (channels), depth (blocks) or both (default width)")
+	s.registerPairs(f)
+	f.StringVar(&s.student, "student", "", "a student of your own, instead of a generated one")
+	f.BoolVar(&s.random, "random-init", false, "start from random weights instead of the teacher's")
+}
+
+// registerPairs registers what steers alignment.
+func (s *studentFlags) registerPairs(f *pflag.FlagSet) {
 	f.StringVar(&s.selection, "pairs", "", "which aligned pairs to distil from: auto (the last of each stage), all, or how many (default auto)")
 	f.StringSliceVar(&s.pairs, "pair", nil, "align teacher_value:student_value")
 	f.StringSliceVar(&s.noPairs, "no-pair", nil, "leave a pair, or a value, out of the alignment")
-	f.StringVar(&s.student, "student", "", "a student of your own, instead of a generated one")
-	f.BoolVar(&s.random, "random-init", false, "start from random weights instead of the teacher's")
 }
 
 func (s *studentFlags) apply(o *ildc.Options) error {

@@ -39,7 +39,7 @@ func goldenRecordCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	data.register(f, false)
+	data.register(f)
 	engine.register(f)
 	f.IntVarP(&o.Cases, "cases", "n", 3, "how many cases")
 	f.IntVar(&o.Batch, "batch", 1, "samples in a case")

@@ -10,52 +10,61 @@ import (
 )
 
 func planCommand() *cobra.Command {
-	var student studentFlags
+	var plan planFlags
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "plan TEACHER.onnx",
 		Short: "Show the student and the alignment, without training",
-		Args:  exactly("TEACHER.onnx"),
+		Long: `Show the student and the alignment, without training.
+
+With --data, channels and blocks are chosen by what they do on these data, as compress does, and the table says how alike the paired feature
+maps are (linear CKA); --json has the heat map of all of them.`,
+		Args: exactly("TEACHER.onnx"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o := ildc.Options{Teacher: model(c, args[0])}
-			if err := student.apply(&o); err != nil {
-				return err
-			}
-			if strings.Contains(o.Budget, string(models.Latency)) { // is measured, where there is something to measure with
-				var err error
-				if o.Engine, _, err = ildc.OpenEngine(ildc.EngineChoice{}); err != nil {
-					return err
-				}
-			}
-			r, err := ildc.Plan(c.Context(), o)
-			return show(c, r, asJSON, true, err)
+			return plan.run(c, args, asJSON)
 		},
 	}
-	student.register(c.Flags())
+	plan.register(c.Flags())
 	c.Flags().BoolVar(&asJSON, "json", false, "print the plan as one JSON object")
 	return c
 }
 
 func matchCommand() *cobra.Command {
-	var student studentFlags
+	var plan planFlags
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "match TEACHER.onnx STUDENT.onnx",
 		Short: "Align the feature maps of two models, and explain it",
-		Args:  exactly("TEACHER.onnx", "STUDENT.onnx"),
+		Long: `Align the feature maps of two models, and explain it.
+
+With --data, the table says how alike the paired feature maps are (linear CKA), and --json has the heat map of all of them.`,
+		Args: exactly("TEACHER.onnx", "STUDENT.onnx"),
 		RunE: func(c *cobra.Command, args []string) error {
-			o := ildc.Options{Teacher: model(c, args[0])}
-			if err := student.apply(&o); err != nil {
-				return err
-			}
-			o.Student = model(c, args[1])
-			r, err := ildc.Plan(c.Context(), o)
-			return show(c, r, asJSON, true, err)
+			return plan.run(c, args, asJSON)
 		},
 	}
 	f := c.Flags()
-	f.StringSliceVar(&student.pairs, "pair", nil, "align teacher_value:student_value")
-	f.StringSliceVar(&student.noPairs, "no-pair", nil, "leave a pair, or a value, out of the alignment")
+	plan.student.registerPairs(f)
+	plan.data.register(f)
+	plan.engine.register(f)
 	f.BoolVar(&asJSON, "json", false, "print the alignment as one JSON object")
 	return c
+}
+
+// run plans for a teacher, and a student where one is named, and shows the plan. An engine is opened where there is something to run.
+func (p *planFlags) run(c *cobra.Command, paths []string, asJSON bool) error {
+	var o ildc.Options
+	if err := p.apply(c, &o, paths[0], 0); err != nil {
+		return err
+	}
+	if len(paths) > 1 {
+		o.Student = model(c, paths[1])
+	}
+	if p.data.path != "" || strings.Contains(o.Budget, string(models.Latency)) {
+		if err := p.open(&o, say(c)); err != nil {
+			return err
+		}
+	}
+	r, err := ildc.Plan(c.Context(), o)
+	return show(c, r, asJSON, true, err)
 }

@@ -2,15 +2,44 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ildc/ildc"
 )
 
+// planFlags say what the student is, what data there are and what computes: those that plan, compress and study share.
+type planFlags struct {
+	student studentFlags
+	data    dataFlags
+	engine  engineFlags
+}
+
+func (p *planFlags) register(f *pflag.FlagSet) {
+	p.student.register(f)
+	p.data.register(f)
+	p.data.registerTraining(f)
+	p.engine.register(f)
+}
+
+// apply turns the flags into options, but for the engine.
+func (p *planFlags) apply(c *cobra.Command, o *ildc.Options, teacher string, seed uint64) (err error) {
+	o.Teacher = model(c, teacher)
+	if err := p.student.apply(o); err != nil {
+		return err
+	}
+	o.Data, err = p.data.parse(seed, false)
+	return err
+}
+
+// open opens the engine.
+func (p *planFlags) open(o *ildc.Options, say func(string)) (err error) {
+	o.Engine, o.EngineOptions, err = p.engine.open(say)
+	return err
+}
+
 // runFlags say what a training run is: those that compress and study share.
 type runFlags struct {
-	data       dataFlags
-	student    studentFlags
-	engine     engineFlags
+	planFlags
 	memory     memoryFlag
 	train      trainFlags
 	force      bool
@@ -20,10 +49,9 @@ type runFlags struct {
 
 func (r *runFlags) register(c *cobra.Command) {
 	f := c.Flags()
-	r.student.register(f)
-	r.data.register(f, true)
+	r.planFlags.register(f)
+	r.data.registerSynthetic(f)
 	r.train.register(f)
-	r.engine.register(f)
 	r.memory.register(f)
 	f.BoolVar(&r.force, "force", false, "train also where the teacher is near chance on the data, or a step needs more memory than there is")
 	f.StringVar(&r.progressAs, "progress", "auto", "auto, plain, json or none")
@@ -32,17 +60,13 @@ func (r *runFlags) register(c *cobra.Command) {
 
 // apply turns the flags into options, and opens the engine.
 func (r *runFlags) apply(c *cobra.Command, o *ildc.Options, teacher string, seed uint64) (err error) {
-	o.Teacher = model(c, teacher)
-	if err := r.student.apply(o); err != nil {
-		return err
-	}
-	if o.Data, err = r.data.parse(seed, false); err != nil {
+	if err := r.planFlags.apply(c, o, teacher, seed); err != nil {
 		return err
 	}
 	if o.Train, err = r.train.parse(seed); err != nil {
 		return err
 	}
-	if o.Engine, o.EngineOptions, err = r.engine.open(r.announce(c)); err != nil {
+	if err := r.open(o, r.announce(c)); err != nil {
 		return err
 	}
 	o.Verifier = r.engine.verifier(o.Engine)
