@@ -2,6 +2,8 @@ package ildc
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -34,8 +36,16 @@ func (r *Result) Summary() string {
 			r.Data, r.Task, r.Steps, r.Batch, r.Seconds, r.ImagesPerSecond, r.Engine, r.BestStep)
 		for _, l := range r.Losses {
 			fmt.Fprintf(&s, "\nloss %s × %g", l.Name, l.Weight)
-			if l.Pairs != nil {
+			switch {
+			case l.Unused:
+				s.WriteString(" left out")
+			case l.Pairs != nil:
 				fmt.Fprintf(&s, " on %d pairs", len(l.Pairs))
+			case l.Outputs != nil:
+				fmt.Fprintf(&s, " on %s", strings.Join(l.Outputs, ", "))
+			}
+			for _, why := range l.Refused {
+				fmt.Fprintf(&s, "\n  not on %s", why)
 			}
 		}
 	}
@@ -79,9 +89,14 @@ func (r *Result) measures(row func(...string)) {
 	show("accuracy", "%.2f %%", teacher.Accuracy, m.Accuracy, 100)
 	show("agreement", "%.2f %%", nil, m.Agreement, 100)
 	show("KL", "%.4f", nil, m.KL, 1)
-	if m.Agreement == nil {
+	if m.Agreement == nil || m.Outputs != nil {
 		show("relative L2", "%.4f", nil, m.RelativeL2, 1)
 		show("cosine", "%.4f", nil, m.Cosine, 1)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Outputs)) {
+		o := m.Outputs[name]
+		show(name+": agreement", "%.2f %%", nil, o.Agreement, 100)
+		show(name+": relative L2", "%.4f", nil, o.RelativeL2, 1)
 	}
 }
 

@@ -63,11 +63,12 @@ func (j Job) Gradients(ctx context.Context, names []string, samples int) (map[st
 		return nil, fmt.Errorf("distill: gradients: %w", ErrNoLabels)
 	}
 	return j.values(ctx, names, samples, true, func(a *assembly, teacher inlined) {
-		logits := teacher[a.c.outputs[0].teacher]
-		if len(logits.Shape) != 2 || !logits.Shape[1].Is(classes) {
-			a.Fail("distill: gradients: output %q is %v, and there are %d classes: %w", a.c.outputs[0].output, logits.Shape, classes, ErrNoLabels)
+		i := slices.IndexFunc(a.c.outputs, func(o output) bool { return o.labelled })
+		if i < 0 {
+			a.Fail("distill: gradients: there are %d classes: %w", classes, ErrNoLabels)
 			return
 		}
+		logits := teacher[a.c.outputs[i].teacher]
 		var wrt []*graph.Value
 		for _, name := range names {
 			if v := teacher[name]; v != nil {
@@ -172,10 +173,10 @@ func (j Job) Divergence(ctx context.Context, samples int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, names := range s.copies.outputs {
-		out := Output{Name: names.output, Teacher: teacher[names.teacher], Student: student[names.student], Classify: s.copies.classify,
+	for _, of := range s.copies.outputs {
+		out := Output{Name: of.name, Teacher: teacher[of.teacher], Student: student[of.student], Classify: of.classify,
 			Temperature: o.Temperature, Variance: 1}
-		a.result(names.output, kd().Emit(a.Emitter, out))
+		a.result(of.name, kd().Emit(a.Emitter, out))
 	}
 	step, _, err := a.finish()
 	if err != nil {

@@ -36,14 +36,29 @@ type copies struct {
 	training         *graph.Graph      // the student in training form
 	running          map[string]string // running statistics of the student → their next values in training
 	params           []string          // the student's trainable initializers, in the file's order
-	outputs          []outputNames
-	classify         bool
+	outputs          []output
 
 	teacherFeeds, studentFeeds []string // what each input is fed under
 }
 
-// outputNames are the values of an output that the losses compare: behind a trailing softmax.
-type outputNames struct{ output, teacher, student string }
+// output is one of the models' outputs, with the values of it that losses compare.
+type output struct {
+	name             string // of the teacher's
+	teacher, student string // logits are taken before a trailing softmax
+	classify         bool   // they are logits over the last axis
+	labelled         bool   // labels are of it, and it is [N,classes]
+	scored           bool   // labels are of it: it has an element for each class
+}
+
+// classify says whether any output is one of logits.
+func (c *copies) classify() bool {
+	return slices.ContainsFunc(c.outputs, func(o output) bool { return o.classify })
+}
+
+// labelled says whether labels belong to any output.
+func (c *copies) labelled() bool {
+	return slices.ContainsFunc(c.outputs, func(o output) bool { return o.labelled })
+}
 
 // prepare makes training copies for a batch. classes is the number of classes of the labels, 0 without.
 // ownInputs says that the student is fed apart from the teacher, under names led by [StudentPrefix].
@@ -128,14 +143,12 @@ func constant(n *graph.Node) *graph.Tensor {
 	return out[0]
 }
 
-// findOutputs pairs the float outputs of teacher and student by position and settles what they are.
+// findOutputs pairs the float outputs of teacher and student by position and settles what each is. Labels are of the first one that has a logit per class.
 func (c *copies) findOutputs(task Task, classes int) error {
 	var errs []error
 	if len(c.teacher.Outputs) != len(c.student.Outputs) {
 		return fmt.Errorf("distill: the teacher has %d outputs, the student %d", len(c.teacher.Outputs), len(c.student.Outputs))
 	}
-	softmax := false
-	fits := false
 	for i, t := range c.teacher.Outputs {
 		s := c.student.Outputs[i]
 		if !t.DType.IsFloat() {
@@ -145,27 +158,31 @@ func (c *copies) findOutputs(task Task, classes int) error {
 			errs = append(errs, fmt.Errorf("distill: output %q is %v, the student's %q is %v: they must agree", t.Name, t.Shape, s.Name, s.Shape))
 			continue
 		}
-		lt, lists := logits(t), logits(s)
-		softmax = softmax || lt != t
-		fits = fits || classes > 0 && len(t.Shape) > 1 && t.Shape[len(t.Shape)-1].Is(classes)
-		c.outputs = append(c.outputs, outputNames{t.Name, lt.Name, lists.Name})
+		o := output{name: t.Name, teacher: t.Name, student: s.Name}
+		behind := logits(t)
+		fits := classes > 0 && len(t.Shape) > 1 && t.Shape[len(t.Shape)-1].Is(classes)
+		o.scored = task != Regress && classes > 1 && t.Shape.Static() && t.Shape.Elements() == t.Shape[0].Size*classes &&
+			!slices.ContainsFunc(c.outputs, func(o output) bool { return o.scored })
+		if o.classify = task == Classify || task == Auto && (behind != t || fits); o.classify {
+			o.teacher, o.student = behind.Name, logits(s).Name
+			o.labelled = o.scored && fits && len(t.Shape) == 2
+		}
+		c.outputs = append(c.outputs, o)
 	}
 	if len(c.outputs) == 0 && len(errs) == 0 {
 		return errors.New("distill: the teacher has no float output to reproduce")
 	}
-	c.classify = task == Classify || task == Auto && (softmax || fits)
-	if !c.classify {
-		for i := range c.outputs {
-			c.outputs[i].teacher, c.outputs[i].student = c.outputs[i].output, c.student.Outputs[i].Name
-		}
-	}
 	return errors.Join(errs...)
 }
 
-// logits steps behind a trailing Softmax or LogSoftmax.
+// logits steps behind a trailing Softmax or LogSoftmax over the last axis.
 func logits(v *graph.Value) *graph.Value {
-	if n := v.Producer; n != nil {
-		if s := op.Of(n); s != nil && s.FromLogits {
+	last := v
+	for last.Producer != nil && last.Producer.OpName() == "Identity" {
+		last = last.Producer.Inputs[0]
+	}
+	if n := last.Producer; n != nil {
+		if s := op.Of(n); s != nil && s.FromLogits && slices.Contains([]int64{-1, int64(len(v.Shape) - 1)}, n.Int("axis", -1)) {
 			return n.Inputs[0]
 		}
 	}

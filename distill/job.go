@@ -55,6 +55,8 @@ type Options struct {
 	EvalEvery   int // steps between validations; default one epoch, and at least ten a run
 	// CheckpointEvery is the number of steps between checkpoints; 0: about every half minute.
 	CheckpointEvery int
+
+	named bool // Losses were given
 }
 
 // DefaultLosses are the terms of a run that names none. Terms that need labels or positions are left out where there are none.
@@ -73,7 +75,7 @@ func (o Options) withDefaults() Options {
 	if o.Schedule == (Schedule{}) {
 		o.Schedule.Warmup = 0.1
 	}
-	if o.Losses == nil {
+	if o.named = o.Losses != nil; !o.named {
 		o.Losses = DefaultLosses()
 	}
 	if o.Temperature == 0 {
@@ -175,13 +177,6 @@ type Result struct {
 	StepTime        float64 // ms, the median of the steps since the start or the last resumption; 0 where there was none
 	History         []Point
 	Losses          []Term
-}
-
-// Term is a term of the objective as it was used.
-type Term struct {
-	Name   string   `json:"name"`
-	Weight float64  `json:"weight"`
-	Pairs  []string `json:"pairs,omitempty"`
 }
 
 // Errors that callers tell apart.

@@ -14,8 +14,8 @@ import (
 type OutputLoss struct {
 	Name   string
 	Source string // the paper
-	// Labels says that the term needs labels.
-	Labels bool
+	// Logits says that the term compares distributions over classes, Labels that it needs labels.
+	Logits, Labels bool
 	// Emit appends the term of one output, a [1] value.
 	Emit func(e *Emitter, o Output) *graph.Value
 }

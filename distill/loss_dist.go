@@ -8,7 +8,7 @@ import "github.com/ildc/ildc/graph"
 //
 //	(1 − mean over samples of ρ(p_t[i,:], p_s[i,:])) + (1 − mean over classes of ρ(p_t[:,k], p_s[:,k])),  p = softmax(logits/T)
 func dist() OutputLoss {
-	return OutputLoss{Name: "dist", Source: "Huang et al. 2022, arXiv:2205.10536", Emit: func(e *Emitter, o Output) *graph.Value {
+	return OutputLoss{Name: "dist", Source: "Huang et al. 2022, arXiv:2205.10536", Logits: true, Emit: func(e *Emitter, o Output) *graph.Value {
 		t, s := o.scaled(e)
 		side := func(v *graph.Value) *graph.Value {
 			v = e.Op("Softmax", graph.Attrs{"axis": int64(-1)}, e.scale(v, 1/o.Temperature))

@@ -16,7 +16,7 @@ const (
 //
 // averaged over the batch. For a sample without a label all classes are others.
 func dkd() OutputLoss {
-	return OutputLoss{Name: "dkd", Source: "Zhao et al. 2022, arXiv:2203.08679", Labels: true, Emit: func(e *Emitter, o Output) *graph.Value {
+	return OutputLoss{Name: "dkd", Source: "Zhao et al. 2022, arXiv:2203.08679", Logits: true, Labels: true, Emit: func(e *Emitter, o Output) *graph.Value {
 		t, s := o.scaled(e)
 		t, s = e.scale(t, 1/o.Temperature), e.scale(s, 1/o.Temperature)
 		others := e.sub(e.Scalar(t.DType, 1), o.Labels)

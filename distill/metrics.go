@@ -12,19 +12,33 @@ import (
 )
 
 // Metrics compare a model's outputs with labels and with the teacher's outputs, over a data set.
-// A pointer is nil where the measure does not apply: without labels, without a teacher, or for outputs that are not logits.
+// A pointer is nil where the measure does not apply: without labels, without a teacher, or for outputs that are not logits. Of several outputs each counts the same,
+// but for Accuracy, which is of the one that has labels, and Largest.
 type Metrics struct {
 	Samples    int      `json:"samples"`
-	Accuracy   *float64 `json:"accuracy,omitempty"`           // fraction of labels met by the first output's largest element
+	Accuracy   *float64 `json:"accuracy,omitempty"`           // fraction of labels met by the largest element
 	Agreement  *float64 `json:"agreement,omitempty"`          // fraction of samples with the teacher's largest element
 	KL         *float64 `json:"kl,omitempty"`                 // mean KL(teacher ‖ model), nats
 	Cosine     *float64 `json:"cosine,omitempty"`             // mean cosine of the output vectors
 	RelativeL2 *float64 `json:"relative_l2,omitempty"`        // ‖model − teacher‖ / ‖teacher‖ over all samples
 	Largest    *float64 `json:"largest_difference,omitempty"` // of any element from the teacher's
+
+	Outputs map[string]Metrics `json:"outputs,omitempty"` // of each, by its name, where there are several
+}
+
+// mixed says whether some outputs are logits and others are not.
+func (m Metrics) mixed() bool {
+	for _, o := range m.Outputs {
+		if m.KL != nil && o.RelativeL2 != nil && o.KL == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Better says whether m is better than n: by accuracy where there are labels, else by agreement, and where these differ by no more than
-// chance (one standard error), by KL or distance to the teacher, which vary less from sample to sample.
+// chance (one standard error), by KL or distance to the teacher, which vary less from sample to sample. Where not all outputs are logits, the distance is what they
+// have in common.
 func (m Metrics) Better(n Metrics) bool {
 	for _, measure := range []struct{ a, b *float64 }{{m.Accuracy, n.Accuracy}, {m.Agreement, n.Agreement}} {
 		if measure.a == nil || measure.b == nil {
@@ -36,6 +50,9 @@ func (m Metrics) Better(n Metrics) bool {
 			return a > b
 		}
 		break
+	}
+	if m.mixed() {
+		m.KL = nil
 	}
 	for _, measure := range []struct{ a, b *float64 }{{m.KL, n.KL}, {m.RelativeL2, n.RelativeL2}} {
 		if measure.a != nil && measure.b != nil {
@@ -77,7 +94,7 @@ func (m Metrics) String() string {
 	return s
 }
 
-// meter accumulates Metrics.
+// meter accumulates the metrics of one output.
 type meter struct {
 	classify                    bool
 	n, rows, labels             int
@@ -85,18 +102,16 @@ type meter struct {
 	difference, reference, most float64
 }
 
-// add counts the first n samples of one output, [N,…]. Labels are compared with the first output of a model only.
-func (m *meter) add(got, want *graph.Tensor, labels []int, n int, first bool) {
+// add counts the first n samples of a batch, [N,…]. Labels are nil where they are not of the output, want is without a teacher.
+func (m *meter) add(got, want *graph.Tensor, labels []int, n int) {
 	width := got.Len() / got.Dims[0]
 	g := got.Float32s()
-	if first {
-		m.n += n
-		for i := range n {
-			if m.classify && labels != nil && labels[i] != dataset.NoLabel {
-				m.labels++
-				if argmax(g[i*width:][:width]) == labels[i] {
-					m.hits++
-				}
+	m.n += n
+	for i := range n {
+		if labels != nil && labels[i] != dataset.NoLabel {
+			m.labels++
+			if argmax(g[i*width:][:width]) == labels[i] {
+				m.hits++
 			}
 		}
 	}
@@ -153,6 +168,46 @@ func (m *meter) metrics(teacher bool) Metrics {
 	l2 := math.Sqrt(m.difference / max(m.reference, 1e-30))
 	r.RelativeL2, r.Largest = &l2, &m.most
 	return r
+}
+
+// joined are the metrics of all outputs.
+func joined(outputs []output, meters []*meter, teacher bool) Metrics {
+	if len(outputs) == 1 {
+		return meters[0].metrics(teacher)
+	}
+	all := Metrics{Samples: meters[0].n, Outputs: map[string]Metrics{}}
+	mean := func(of func(*Metrics) **float64) {
+		sum, n := 0.0, 0
+		for _, o := range outputs {
+			m := all.Outputs[o.name]
+			if v := *of(&m); v != nil {
+				sum, n = sum+*v, n+1
+			}
+		}
+		if n > 0 {
+			sum /= float64(n)
+			*of(&all) = &sum
+		}
+	}
+	largest := 0.0
+	for i, o := range outputs {
+		m := meters[i].metrics(teacher)
+		all.Outputs[o.name] = m
+		if m.Largest != nil {
+			largest = max(largest, *m.Largest)
+			all.Largest = &largest
+		}
+	}
+	for _, of := range []func(*Metrics) **float64{
+		func(m *Metrics) **float64 { return &m.Accuracy },
+		func(m *Metrics) **float64 { return &m.Agreement },
+		func(m *Metrics) **float64 { return &m.KL },
+		func(m *Metrics) **float64 { return &m.Cosine },
+		func(m *Metrics) **float64 { return &m.RelativeL2 },
+	} {
+		mean(of)
+	}
+	return all
 }
 
 func argmax(v []float32) int {

@@ -11,7 +11,7 @@ func TestMeter(t *testing.T) {
 	m := &meter{classify: true}
 	got := graph.FromFloat32([]int{3, 2}, []float32{2, 0, 0, 1, 5, 5})
 	want := graph.FromFloat32([]int{3, 2}, []float32{1, 0, 1, 0, 9, 9})
-	m.add(got, want, []int{0, 0, 1}, 2, true) // the third row is padding
+	m.add(got, want, []int{0, 0, 1}, 2) // the third row is padding
 	r := m.metrics(true)
 	if *r.Accuracy != 0.5 || *r.Agreement != 0.5 || r.Samples != 2 {
 		t.Errorf("accuracy %v, agreement %v of %d: want 0.5, 0.5 of 2", *r.Accuracy, *r.Agreement, r.Samples)
@@ -30,6 +30,36 @@ func TestMeter(t *testing.T) {
 	}
 	if *r.Largest != 1 {
 		t.Errorf("largest difference %v: want 1", *r.Largest)
+	}
+}
+
+// TestJoined: of several outputs each counts the same, whatever its scale; each is told by itself, too.
+func TestJoined(t *testing.T) {
+	outputs := []output{{name: "class", classify: true, labelled: true}, {name: "large"}, {name: "small"}}
+	meters := []*meter{{classify: true}, {}, {}}
+	meters[0].add(graph.FromFloat32([]int{2, 2}, []float32{2, 0, 0, 1}), graph.FromFloat32([]int{2, 2}, []float32{1, 0, 1, 0}), []int{0, 0}, 2)
+	meters[1].add(graph.FromFloat32([]int{2, 1}, []float32{900, 1000}), graph.FromFloat32([]int{2, 1}, []float32{1000, 1000}), nil, 2)
+	meters[2].add(graph.FromFloat32([]int{2, 1}, []float32{0, -1}), graph.FromFloat32([]int{2, 1}, []float32{0, 1}), nil, 2)
+	m := joined(outputs, meters, true)
+	if m.Samples != 2 || *m.Accuracy != 0.5 || *m.Agreement != 0.5 || *m.Largest != 100 {
+		t.Errorf("got %+v", m)
+	}
+	l2 := (math.Sqrt(3./2) + math.Sqrt(1e4/2e6) + 2) / 3
+	cosine := (0.5 + 1 - 0.5) / 3 // of the small one the first sample has no direction
+	if math.Abs(*m.RelativeL2-l2) > 1e-9 || math.Abs(*m.Cosine-cosine) > 1e-9 {
+		t.Errorf("relative L2 %g, cosine %g: want %g, %g", *m.RelativeL2, *m.Cosine, l2, cosine)
+	}
+	if small := m.Outputs["small"]; len(m.Outputs) != 3 || *small.RelativeL2 != 2 || small.Agreement != nil {
+		t.Errorf("by output: %+v", m.Outputs)
+	}
+	if !m.mixed() {
+		t.Error("not all outputs are logits")
+	}
+	nearer := m
+	half := l2 / 2
+	nearer.RelativeL2 = &half
+	if !nearer.Better(m) || m.Better(nearer) {
+		t.Error("the nearer one is not better")
 	}
 }
 

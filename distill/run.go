@@ -281,7 +281,7 @@ func (r *run) result() (*Result, error) {
 		}
 	}
 	task := Regress
-	if r.copies.classify {
+	if r.copies.classify() {
 		task = Classify
 	}
 	res := &Result{Student: student, Task: task, Teacher: r.at.Teacher, Before: r.at.Before, Best: r.at.BestMetrics, BestStep: r.at.BestStep,

@@ -51,15 +51,9 @@ func (j *Job) assemble(o Options) (*session, error) {
 	}
 	o.settle(len(c.running) > 0)
 	s := &session{job: j, o: o, copies: c}
-	s.labelled = c.classify && classes > 0 && s.labelsFit(classes)
+	s.labelled = c.labelled()
 	s.goal = objective{weights: o.used(), temperature: o.Temperature, pairs: j.Pairs, labelled: s.labelled, optimiser: o.Optimiser}
 	return s, nil
-}
-
-// labelsFit says whether the first output has one logit per class.
-func (s *session) labelsFit(classes int) bool {
-	shape := s.copies.student.ByName()[s.copies.outputs[0].student].Shape
-	return len(shape) == 2 && shape[1].Is(classes)
 }
 
 // compiled is a program with the step it runs.
@@ -94,28 +88,17 @@ func (s *session) compileTraining(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	emitted := map[string]bool{}
 	for _, v := range step.Graph.Outputs {
 		if name, ok := strings.CutPrefix(v.Name, lossOutput+"/"); ok {
-			t := Term{Name: name, Weight: s.o.Losses[name]}
-			for _, l := range FeatureLosses() {
-				if l.Name == name {
-					t.Pairs = s.copies.taken(s.goal.pairs, l)
-				}
-			}
-			s.terms = append(s.terms, t)
+			emitted[name] = true
 		}
+	}
+	if s.terms, err = s.usedTerms(emitted); err != nil {
+		return err
 	}
 	s.train, err = s.job.compile(ctx, step)
 	return err
-}
-
-// taken names the pairs that a feature loss takes.
-func (c *copies) taken(pairs []Pair, l FeatureLoss) []string {
-	var names []string
-	for _, f := range c.features(pairs, l, c.teacher.ByName(), c.training.ByName()) {
-		names = append(names, f.Name)
-	}
-	return names
 }
 
 // step takes training step i, and gives the loss of each term, before its weight, and "total".
@@ -291,7 +274,10 @@ func measure(ctx context.Context, c *copies, p *compiled, teacher []map[string]*
 	if err != nil {
 		return Metrics{}, nil, err
 	}
-	m := &meter{classify: c.classify}
+	meters := make([]*meter, len(c.outputs))
+	for i, o := range c.outputs {
+		meters[i] = &meter{classify: o.classify}
+	}
 	var outputs []map[string]*graph.Tensor
 	for b, err := range loader.Batches(ctx, 0) {
 		if err != nil {
@@ -301,18 +287,22 @@ func measure(ctx context.Context, c *copies, p *compiled, teacher []map[string]*
 		if err != nil {
 			return Metrics{}, nil, err
 		}
-		for i, names := range c.outputs {
+		for i, o := range c.outputs {
 			var want *graph.Tensor
 			if teacher != nil {
-				want = teacher[b.Step][names.output]
+				want = teacher[b.Step][o.name]
 			}
-			m.add(out[names.output], want, b.Labels, b.N, i == 0)
+			var labels []int
+			if o.scored {
+				labels = b.Labels
+			}
+			meters[i].add(out[o.name], want, labels, b.N)
 		}
 		if teacher == nil {
 			outputs = append(outputs, out)
 		}
 	}
-	return m.metrics(teacher != nil), outputs, nil
+	return joined(c.outputs, meters, teacher != nil), outputs, nil
 }
 
 // checkTeacher refuses a teacher that is no better than guessing on labelled data.

@@ -212,17 +212,18 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 		sum = a.add(sum, term)
 	}
 	for _, l := range OutputLosses() {
-		if _, named := o.weights[l.Name]; !named || l.Labels && !(o.labelled && a.c.classify) {
+		if _, named := o.weights[l.Name]; !named {
 			continue
 		}
 		var term *graph.Value
-		for _, names := range a.c.outputs {
-			out := Output{Name: names.output, Teacher: teacher[names.teacher], Student: student[names.student],
-				Classify: a.c.classify, Temperature: o.temperature, Variance: o.variances.of(names.output)}
+		for _, of := range a.c.outputs {
+			if l.refuse(of) != "" {
+				continue
+			}
+			out := Output{Name: of.name, Teacher: teacher[of.teacher], Student: student[of.student],
+				Classify: of.classify, Temperature: o.temperature, Variance: o.variances.of(of.name)}
 			if l.Labels {
-				if out.Labels = a.feed(labelsInput, graph.Float32, out.Student.Shape.Clone()); !out.Labels.Shape.Equal(out.Student.Shape) {
-					continue // a head that the labels do not belong to
-				}
+				out.Labels = a.feed(labelsInput, graph.Float32, out.Student.Shape.Clone())
 			}
 			t := l.Emit(a.Emitter, out)
 			if term == nil {
@@ -231,7 +232,9 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 				term = a.add(term, t)
 			}
 		}
-		add(l.Name, term)
+		if term != nil {
+			add(l.Name, term)
+		}
 	}
 	for _, l := range FeatureLosses() {
 		features := a.c.features(o.pairs, l, teacher, student)
@@ -328,8 +331,8 @@ func (c *copies) calibrationStep(o objective) (_ *engine.Step, err error) {
 			a.result(featureName(l, f), l.Teacher(a.Emitter, f))
 		}
 	}
-	for _, names := range c.outputs {
-		a.result(names.output, teacher[names.teacher])
+	for _, o := range c.outputs {
+		a.result(o.name, teacher[o.teacher])
 	}
 	step, _, err := a.finish()
 	return step, err
@@ -363,12 +366,12 @@ func (c *copies) evaluationStep(student bool) (*engine.Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, names := range c.outputs {
-		v := m[names.teacher]
+	for _, o := range c.outputs {
+		v := m[o.teacher]
 		if student {
-			v = m[names.student]
+			v = m[o.student]
 		}
-		a.result(names.output, v)
+		a.result(o.name, v)
 	}
 	step, _, err := a.finish()
 	return step, err

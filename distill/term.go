@@ -1,0 +1,90 @@
+package distill
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Term is a term of the objective as it was used.
+type Term struct {
+	Name    string   `json:"name"`
+	Weight  float64  `json:"weight"`
+	Pairs   []string `json:"pairs,omitempty"`   // of feature maps
+	Outputs []string `json:"outputs,omitempty"` // where there are several, and the term is not of all of them
+	Refused []string `json:"refused,omitempty"` // pairs and outputs that it makes no sense for, and why
+	Unused  bool     `json:"unused,omitempty"`  // it makes sense for none, and was left out
+}
+
+// ErrNoTerm says that a loss which was asked for has nothing to compare.
+var ErrNoTerm = errors.New("the loss has nothing to compare")
+
+// usedTerms tells what became of each term that has a weight. A term that was asked for by name must have something to compare, but for
+// the labels', since there may be few.
+func (s *session) usedTerms(emitted map[string]bool) ([]Term, error) {
+	var terms []Term
+	var errs []error
+	for _, name := range LossNames() {
+		if _, weighed := s.goal.weights[name]; !weighed {
+			continue
+		}
+		t := Term{Name: name, Weight: s.o.Losses[name]}
+		s.copies.describe(&t, s.goal.pairs)
+		if t.Unused = !emitted[name]; t.Unused {
+			err := fmt.Errorf("distill: loss %s: %w: %s", name, ErrNoTerm, strings.Join(t.Refused, "; "))
+			if s.o.named && name != ce().Name {
+				errs = append(errs, err)
+			}
+			s.job.log().Info("a term is left out", "why", err)
+		}
+		terms = append(terms, t)
+	}
+	return terms, errors.Join(errs...)
+}
+
+// describe says what a term compares, and what it refuses.
+func (c *copies) describe(t *Term, pairs []Pair) {
+	i := slices.IndexFunc(OutputLosses(), func(l OutputLoss) bool { return l.Name == t.Name })
+	if i >= 0 {
+		for _, o := range c.outputs {
+			if why := OutputLosses()[i].refuse(o); why != "" {
+				t.Refused = append(t.Refused, fmt.Sprintf("output %s: %s", o.name, why))
+			} else {
+				t.Outputs = append(t.Outputs, o.name)
+			}
+		}
+		if len(t.Outputs) == len(c.outputs) {
+			t.Outputs = nil
+		}
+		return
+	}
+	teacher, student := c.teacher.ByName(), c.training.ByName()
+	for _, l := range FeatureLosses() {
+		if l.Name != t.Name {
+			continue
+		}
+		for _, p := range pairs {
+			f := p.feature(teacher, student)
+			if why := l.Refuse(*f); why != "" {
+				t.Refused = append(t.Refused, fmt.Sprintf("pair %s: %s", f.Name, why))
+			} else {
+				t.Pairs = append(t.Pairs, f.Name)
+			}
+		}
+	}
+	if len(pairs) == 0 {
+		t.Refused = append(t.Refused, "no feature maps are aligned")
+	}
+}
+
+// refuse says why the loss makes no sense for an output; "" where it does.
+func (l OutputLoss) refuse(o output) string {
+	switch {
+	case l.Labels && !o.labelled:
+		return "it has no labels"
+	case l.Logits && !o.classify:
+		return "it is no logits"
+	}
+	return ""
+}
