@@ -59,7 +59,7 @@ type Data struct {
 	Synthetic  int            // number of synthetic samples where there is no data; default 2048
 
 	Noise bool   // synthetic inputs are noise and shapes, though the teacher's batch norm tells what they should be like
-	Cache string // folder for synthetic inputs that took minutes to make; "" keeps none
+	Cache string `json:"-"` // folder for synthetic inputs that took minutes to make; "" keeps none
 
 	made  dataset.Dataset // synthetic inputs that were made, in the form that the teacher reads
 	whole bool            // all samples are for training, in their order, as a benchmark feeds them

@@ -22,7 +22,7 @@ type StudyOptions struct {
 	Options
 	Arms   []string // default: [DefaultArms]
 	Seeds  int      // runs of each arm, with the seeds 0, 1 and so on; default 3
-	Folder string   // keeps the results of runs; a study goes on from what its folder has
+	Folder string   // keeps the results and the students of runs; a study goes on from what its folder has
 
 	Started func(run, runs int, arm string, seed uint64) // called when a run starts that the folder has no result of; may be nil
 }
@@ -56,7 +56,7 @@ type ArmStudy struct {
 type Run struct {
 	Arm      string          `json:"arm"` // the first that needed it; others with the same settings share it
 	Seed     uint64          `json:"seed"`
-	Student  Side            `json:"student"`
+	Student  Side            `json:"student"` // its file lies in the study's folder
 	Teacher  Side            `json:"teacher"`
 	Measured string          `json:"measured"`
 	Before   distill.Metrics `json:"before"` // training, on the validation part
@@ -146,7 +146,8 @@ func (o StudyOptions) run(ctx context.Context, a arm, seed uint64, number, runs 
 	if o.Started != nil {
 		o.Started(number, runs, a.name, seed)
 	}
-	each.Output, each.Checkpoint, each.Resume = "", filepath.Join(o.Folder, key+".checkpoint"), true
+	each.Output, each.Overwrite = filepath.Join(o.Folder, key+".onnx"), true
+	each.Checkpoint, each.Resume = filepath.Join(o.Folder, key+".checkpoint"), true
 	result, err := Compress(ctx, each)
 	if err != nil {
 		return nil, err

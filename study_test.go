@@ -75,6 +75,13 @@ func TestStudyGoesOn(t *testing.T) {
 			t.Errorf("arm %s: %v, and %v after an interruption", a.Name, a, b)
 		}
 	}
+	for _, a := range got.Arms {
+		for _, r := range a.Runs {
+			if _, err := ildc.Plan(context.Background(), ildc.Options{Teacher: ildc.File(r.Student.Path)}); err != nil {
+				t.Errorf("the student of arm %s, seed %d: %v", a.Name, r.Seed, err)
+			}
+		}
+	}
 	if left, _ := filepath.Glob(filepath.Join(o.Folder, "*.checkpoint")); len(left) > 0 {
 		t.Errorf("checkpoints are left: %v", left)
 	}
