@@ -14,6 +14,7 @@ from statistics import median
 import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
+TERMS = ["kd", "kd,hint", "kd,at", "kd,fsp", "kd,ab", "kd,sp", "dist", "kd,hint,at", "kd,hint,at,fsp,ab,sp"]
 VARIANTS = ["eager", "channels_last", "compile", "compile_channels_last"]
 BATCH = 128
 BATCHES = 8  # in the data; steps take them in turn
@@ -149,7 +150,7 @@ def terms(bench, case, rounds):
     s = Samples()
     for r in range(rounds):
         print(f"terms, round {r + 1} of {rounds}", file=sys.stderr)
-        for losses in ["kd", "kd,hint", "kd,hint,at"]:
+        for losses in TERMS:
             s.add(losses, bench.ildc(case, case.steps, losses=losses))
         s.add("embedded", bench.ildc(case, case.steps, engine="embedded"))
     rows = [[f"`{n}` on ort" if n != "embedded" else "`kd,hint` on embedded", f"{s.ms(n):.4g}", s.spread(n), f"{s.ms(n) / s.ms('kd'):.3f}"] for n in s]
@@ -182,6 +183,7 @@ def arguments():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--long", type=int, default=2000, help="steps of the run that memory is followed over")
+    p.add_argument("--terms-only", action="store_true", help="measure nothing but what terms cost, and print it")
     p.add_argument("--speed-only", action="store_true", help="leave out what is measured on the first case alone")
     p.add_argument("--results", type=pathlib.Path, default=HERE / "RESULTS.md")
     return p.parse_args()
@@ -192,6 +194,9 @@ def main():
     bench = Bench(a)
     cases = [c for c in CASES if c.key in a.cases]
     sides = {c.key: bench.prepare(c) for c in cases}
+    if a.terms_only:
+        print(terms(bench, cases[0], a.rounds), end="")
+        return
     samples = speed(bench, cases, a.rounds)
     first = samples[cases[0].key]
     versions = [f"ildc on {first['ort'][0]['version']}", f"PyTorch {first['eager'][0]['torch']}"]
