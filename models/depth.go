@@ -91,7 +91,8 @@ func cutDown(teacher *graph.Graph, cuts []Cut, budget Budget, o Options) (*Stude
 	}
 	values := s.Graph.ByName()
 	for _, c := range cuts {
-		if c.Reader == "" || values[c.gives] != nil { // else it is gone with a block
+		handedOn := slices.ContainsFunc(cuts, func(d Cut) bool { return d.Name == c.Reader })
+		if c.Reader == "" || values[c.gives] != nil || handedOn { // else the layer is gone with a block
 			s.Removed = append(s.Removed, c)
 		}
 	}

@@ -249,3 +249,43 @@ func (p pairOfLayers) checkNormalEquations(t *testing.T, student *graph.Graph, w
 		}
 	}
 }
+
+// TestTakeOverOfMany: of a chain of layers all but the last can go, which then takes the work of all over.
+func TestTakeOverOfMany(t *testing.T) {
+	g := graph.New("chain")
+	g.Opsets[""] = op.Opset
+	b := op.NewBuilder(g)
+	random := rand.New(rand.NewPCG(3, 4))
+	x := b.Input("x", graph.Float32, graph.Shape{graph.Sym("N"), graph.D(12)})
+	for range 4 {
+		weight := func(dims ...int) *graph.Value {
+			data := make([]float64, graph.Product(dims))
+			for i := range data {
+				data[i] = random.NormFloat64() / math.Sqrt(12)
+			}
+			return b.Const("w", graph.FromValues(graph.Float32, dims, data))
+		}
+		x = b.Op("Relu", nil, b.Op("Gemm", nil, x, weight(12, 12), weight(12)))
+	}
+	b.Output(x)
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	p := pairOfLayers{dims: []int{12}, out: 1}
+	s := generate(t, g, "macs=0.25x", models.Options{Shrink: models.Depth, Divergence: func(*graph.Graph) (float64, error) { return 0, nil },
+		Activations: func(names []string) (map[string]*graph.Tensor, error) { return p.on(t, g, names...), nil }})
+	if len(s.Removed) != 3 || s.After.MACs*4 != s.Before.MACs {
+		t.Fatalf("left out: %+v, with %d MACs of %d", s.Removed, s.After.MACs, s.Before.MACs)
+	}
+	last := g.Outputs[0].Producer.Inputs[0].Name
+	want, got := p.rows(p.on(t, g, last)[last]), p.rows(p.on(t, s.Graph, last)[last])
+	for o := range want {
+		mean := 0.0
+		for i := range want[o] {
+			mean += (want[o][i] - got[o][i]) / float64(len(want[o]))
+		}
+		if math.Abs(mean) > 1e-5 { // float32 sums of numbers near 1
+			t.Errorf("output %d is off by %g in the mean", o, mean)
+		}
+	}
+}
