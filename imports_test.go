@@ -70,7 +70,7 @@ const dependencies = `
 	gorgonia.org/tensor: distill/engine/embedded, graph/pass_test, importer/onnxgo
 	go4.org/unsafe/assume-no-moving-gc: distill/engine/embedded, graph/pass_test, importer/onnxgo
 	github.com/chewxy/hm: distill/engine/embedded
-	gonum.org/v1/gonum: distill/engine/embedded, importer/onnxgo
+	gonum.org/v1/gonum: distill/engine/embedded, importer/onnxgo, .
 	github.com/viterin/vek: distill/engine/embedded/kernel
 
 	# ONNX Runtime needs cgo, which a build must be able to do without.

@@ -48,6 +48,7 @@ type ArmStudy struct {
 	Score      Spread   `json:"score"`      // as measured
 	Validation Spread   `json:"validation"` // on the validation part, of the state that was exported
 	Difference *Spread  `json:"difference"` // of the scores from those of the baseline with the same seed; nil for the baseline
+	P          *float64 `json:"p"`          // that a difference as large as this comes about by chance, by the paired t-test; nil for the baseline, and for one seed
 	Overhead   *float64 `json:"overhead"`   // the time of a step over that of the baseline, less 1; nil for the baseline
 	StepTime   float64  `json:"step_ms"`    // the median over runs of a step's median time
 }
@@ -263,7 +264,7 @@ func compareArms(budget string, arms []ArmStudy) *Study {
 			differences[k] -= reference[k]
 		}
 		d := spread(differences)
-		arms[i].Difference = &d
+		arms[i].Difference, arms[i].P = &d, chance(d, len(differences))
 		if t := arms[base].StepTime; t > 0 {
 			overhead := arms[i].StepTime/t - 1
 			arms[i].Overhead = &overhead

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/stat/distuv"
+
 	"github.com/ildc/ildc/distill"
 )
 
@@ -113,6 +115,19 @@ func spread(v []float64) Spread {
 		s.Deviation = math.Sqrt(s.Deviation)
 	}
 	return s
+}
+
+// chance is how likely n paired differences with no mean of their own have one as far from 0: the two-sided t-test. nil for a single one.
+func chance(d Spread, n int) *float64 {
+	if n < 2 {
+		return nil
+	}
+	p := 1.0
+	if d.Mean != 0 {
+		t := math.Abs(d.Mean) / (d.Deviation / math.Sqrt(float64(n))) // ∞ where all are the same
+		p = 2 * distuv.StudentsT{Sigma: 1, Nu: float64(n - 1)}.Survival(t)
+	}
+	return &p
 }
 
 func median(v []float64) float64 {

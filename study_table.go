@@ -38,8 +38,35 @@ func (s *Study) Summary() string {
 			100*a.Validation.Mean, 100*a.Validation.Deviation, difference, strings.Join(each, " "), a.StepTime, overhead, a.Losses)
 	}
 	t.Flush()
+	s.verdict(&b)
 	s.curves(&b)
 	return b.String()
+}
+
+// unlikely is the chance below which a difference is called one.
+const unlikely = 0.05
+
+// verdict says in words what the differences tell, and which arm to take, by the scores that were not measured on.
+func (s *Study) verdict(b *strings.Builder) {
+	b.WriteString("\n")
+	best := s.Arms[0]
+	for _, a := range s.Arms {
+		if a.Validation.Mean > best.Validation.Mean {
+			best = a
+		}
+		if a.P == nil {
+			continue
+		}
+		what := "can't be told from"
+		switch {
+		case *a.P < unlikely && a.Difference.Mean > 0:
+			what = "is better than"
+		case *a.P < unlikely:
+			what = "is worse than"
+		}
+		fmt.Fprintf(b, "%s %s %s: %+.2f points, p = %.2g in a paired t-test over %d seeds\n", a.Name, what, s.Baseline, 100*a.Difference.Mean, *a.P, len(a.Runs))
+	}
+	fmt.Fprintf(b, "on validation %s is best, with %.2f ± %.2f %%\n", best.Name, 100*best.Validation.Mean, 100*best.Validation.Deviation)
 }
 
 // curves shows the mean validation score of each arm over the steps.

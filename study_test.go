@@ -110,7 +110,11 @@ func TestStudyCompares(t *testing.T) {
 	if mean >= 0 {
 		t.Errorf("8 steps from random weights are as good as from the teacher's: %+.3f", mean)
 	}
-	for _, want := range []string{"scratch", "kd+hint", "overhead", "after so many steps"} {
+	// With one degree of freedom, Student's distribution is Cauchy's: p = 1 − 2/π·atan(t), t = |d0+d1|/|d0−d1|.
+	if p := 1 - 2/math.Pi*math.Atan(math.Abs(d0+d1)/math.Abs(d0-d1)); d0 != d1 && math.Abs(*scratch.P-p) > 1e-9 {
+		t.Errorf("p = %g, want %g", *scratch.P, p)
+	}
+	for _, want := range []string{"scratch", "kd+hint", "overhead", "after so many steps", "paired t-test", "on validation"} {
 		if !strings.Contains(s.Summary(), want) {
 			t.Errorf("the summary has no %q:\n%s", want, s.Summary())
 		}
