@@ -209,7 +209,7 @@ func (p *plan) require(ctx context.Context) error {
 	}
 	if p.generated != nil {
 		var times [2]time.Duration
-		if p.generated.Cap > 0 {
+		if p.generated.Found.MACs > 0 {
 			measured, err := p.latencies(ctx, p.teacher.graph, p.student)
 			if err != nil {
 				return err

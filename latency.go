@@ -16,6 +16,7 @@ import (
 	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/models"
 )
 
 // ModelTimer measures ONNX models as their bytes are, such as *ort.Engine.
@@ -89,38 +90,38 @@ const searchFile = "student.json"
 type search struct {
 	Teacher string `json:"teacher"` // SHA-256
 	Budget  string `json:"budget"`
-	MACs    int64  `json:"macs"` // what the student was limited to, see [models.Student.Cap]
+	models.Found
 }
 
-// searched is the cap that an earlier run of the same job ended at, where this one is to go on from its checkpoint; else 0.
-func (p *plan) searched(budget string) (int64, error) {
+// searched is what an earlier run of the same job ended at, where this one is to go on from its checkpoint; else nil.
+func (p *plan) searched(budget string) (*models.Found, error) {
 	if !p.options.Resume || p.options.Checkpoint == "" {
-		return 0, nil
+		return nil, nil
 	}
 	data, err := os.ReadFile(filepath.Join(p.options.Checkpoint, searchFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return nil, nil
 	}
-	var found search
+	var done search
 	if err == nil {
-		err = json.Unmarshal(data, &found)
+		err = json.Unmarshal(data, &done)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("ildc: checkpoint: %w", err)
+		return nil, fmt.Errorf("ildc: checkpoint: %w", err)
 	}
-	if found.Teacher != p.teacher.sha256 || found.Budget != budget {
-		return 0, nil // another job's: its checkpoint is refused later
+	if done.Teacher != p.teacher.sha256 || done.Budget != budget {
+		return nil, nil // another job's: its checkpoint is refused later
 	}
-	return found.MACs, nil
+	return &done.Found, nil
 }
 
-// keepSearch writes what a search ended at.
+// keepSearch writes what a search by latency ended at.
 func (p *plan) keepSearch(budget string) error {
-	if p.generated.Cap == 0 || p.options.Checkpoint == "" {
+	if p.generated.Found.MACs == 0 || p.options.Checkpoint == "" {
 		return nil
 	}
 	if err := os.MkdirAll(p.options.Checkpoint, 0o755); err != nil {
 		return fmt.Errorf("ildc: checkpoint: %w", err)
 	}
-	return writeJSON(filepath.Join(p.options.Checkpoint, searchFile), search{p.teacher.sha256, budget, p.generated.Cap})
+	return writeJSON(filepath.Join(p.options.Checkpoint, searchFile), search{p.teacher.sha256, budget, p.generated.Found})
 }

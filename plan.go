@@ -27,6 +27,7 @@ type plan struct {
 	pairs     []distill.Pair
 	result    *Result
 	data      *parts // nil where there is only a plan
+	tries     int    // of students, to choose among
 	fold      bool   // the student was given batch norm for training, which its export has not
 }
 
@@ -139,6 +140,7 @@ func (p *plan) generate(ctx context.Context, teacher *graph.Graph, bind pass.Bin
 			return job.Activations(ctx, names, samplesWithin(calibrationBytes, teacher, names))
 		}
 		o.Divergence = func(student *graph.Graph) (float64, error) {
+			p.tried()
 			job := p.job(student)
 			return job.Divergence(ctx, divergenceSamples)
 		}
@@ -150,9 +152,12 @@ func (p *plan) generate(ctx context.Context, teacher *graph.Graph, bind pass.Bin
 		}
 	}
 	if p.timer() != nil {
-		o.Latency = func(models ...*graph.Graph) ([]time.Duration, error) { return p.latencies(ctx, models...) }
+		o.Latency = func(models ...*graph.Graph) ([]time.Duration, error) {
+			p.tried()
+			return p.latencies(ctx, models...)
+		}
 	}
-	if o.Cap, err = p.searched(asked); err != nil {
+	if o.Found, err = p.searched(asked); err != nil {
 		return err
 	}
 	p.generated, err = models.Generate(p.teacher.graph, budget, o)
@@ -174,6 +179,14 @@ func (p *plan) generate(ctx context.Context, teacher *graph.Graph, bind pass.Bin
 		p.result.Untouched = append(p.result.Untouched, Reason{Node: u.Node, Op: u.Op, Why: u.Why})
 	}
 	return nil
+}
+
+// tried reports that one more student was made, to choose among.
+func (p *plan) tried() {
+	p.tries++
+	if p.options.Progress != nil {
+		p.options.Progress(distill.Progress{Phase: "choosing", Step: p.tries})
+	}
 }
 
 // align pairs the values of both models.

@@ -53,21 +53,21 @@ func TestMadeInputs(t *testing.T) {
 
 // TestSearchIsKept: a resumed run goes on with the student that the search by latency ended at, and another job's search is not taken.
 func TestSearchIsKept(t *testing.T) {
-	p := &plan{options: Options{Checkpoint: t.TempDir(), Resume: true}, teacher: &loaded{sha256: "abc"}, generated: &models.Student{Cap: 1234}}
-	if macs, err := p.searched("latency=0.5x"); macs != 0 || err != nil {
-		t.Errorf("before any search: %d, %v", macs, err)
+	p := &plan{options: Options{Checkpoint: t.TempDir(), Resume: true}, teacher: &loaded{sha256: "abc"}, generated: &models.Student{Found: models.Found{Cuts: 2, MACs: 1234}}}
+	if found, err := p.searched("latency=0.5x"); found != nil || err != nil {
+		t.Errorf("before any search: %+v, %v", found, err)
 	}
 	if err := p.keepSearch("latency=0.5x"); err != nil {
 		t.Fatal(err)
 	}
-	if macs, err := p.searched("latency=0.5x"); macs != 1234 || err != nil {
-		t.Errorf("after it: %d, %v", macs, err)
+	if found, err := p.searched("latency=0.5x"); found == nil || *found != p.generated.Found || err != nil {
+		t.Errorf("after it: %+v, %v", found, err)
 	}
-	if macs, err := p.searched("latency=0.6x"); macs != 0 || err != nil {
-		t.Errorf("for another budget: %d, %v", macs, err)
+	if found, err := p.searched("latency=0.6x"); found != nil || err != nil {
+		t.Errorf("for another budget: %+v, %v", found, err)
 	}
 	p.options.Resume = false
-	if macs, err := p.searched("latency=0.5x"); macs != 0 || err != nil {
-		t.Errorf("where nothing is resumed: %d, %v", macs, err)
+	if found, err := p.searched("latency=0.5x"); found != nil || err != nil {
+		t.Errorf("where nothing is resumed: %+v, %v", found, err)
 	}
 }

@@ -148,8 +148,8 @@ func (o Options) check() error {
 
 // Progress is a moment of a run.
 type Progress struct {
-	Phase           string // "synthesising", "preparing", "training", "evaluating"
-	Step, Steps     int    // of training: done, and in all; Steps is 0 while it is not known
+	Phase           string // "synthesising", "choosing" a student among those that are tried, "preparing", "training", "evaluating"
+	Step, Steps     int    // of training: done, and in all; Steps is 0 while it is not known, as it is of choosing
 	Loss            float64
 	ImagesPerSecond float64
 	Remaining       time.Duration // an estimate; 0 where there is none yet

@@ -16,9 +16,9 @@ type Shrink string
 
 // The ways to shrink. Depth and Both need [Options.Activations] and [Options.Divergence].
 const (
-	Width Shrink = "width" // channels; the default
+	Width Shrink = "width" // channels; the default but for budgets with a latency
 	Depth Shrink = "depth" // blocks and layers
-	Both  Shrink = "both"  // as many blocks and layers as leave the student nearest to the teacher, and channels
+	Both  Shrink = "both"  // as many blocks and layers as leave the student nearest to the teacher, and channels; the default for a latency
 )
 
 // Shrinks lists the ways to shrink.
@@ -36,31 +36,59 @@ type Cut struct {
 	Disturbance float64 // how much farther from the teacher it is without the part, alone, see [Options.Divergence]
 }
 
-// mostDepths is how many numbers of cuts are tried at the most.
+// mostDepths is how many numbers of cuts are tried with fewer channels, at the most.
 const mostDepths = 8
 
-// shallower makes a student without the parts that disturb the least for what they cost, and, for Both, with fewer channels, too. Each is
-// tried by itself, as Kim et al. 2024, Shortened LLaMA, section 2.2, try blocks.
+// shallower makes a student without the parts that disturb the least for what they cost, and, for Both, with fewer channels, too, if that leaves it nearer to
+// the teacher. Each part is tried by itself, as Kim et al. 2024, Shortened LLaMA, section 2.2, try blocks.
 func shallower(teacher *graph.Graph, budget Budget, o Options) (*Student, error) {
 	cuts, err := rankedCuts(teacher, o)
 	if err != nil {
 		return nil, err
 	}
-	var best *Student
-	least := math.Inf(1)
-	step := 1
-	if o.Shrink == Both {
-		step = max(1, (len(cuts)+mostDepths-1)/mostDepths)
+	if o.Found != nil {
+		return cutDown(teacher, cuts[:min(o.Found.Cuts, len(cuts))], budget, o)
+	}
+	s, err := fewestCuts(teacher, cuts, budget, o)
+	if o.Shrink == Depth || err != nil && !errors.Is(err, ErrInfeasible) {
+		return s, err
+	}
+	if s == nil { // cuts alone are not enough
+		return narrowest(teacher, cuts, len(cuts)+1, nil, budget, o)
+	}
+	return narrowest(teacher, cuts, s.Found.Cuts, s, budget, o)
+}
+
+// fewestCuts makes the student with the fewest cuts that meets the budget with all channels.
+func fewestCuts(teacher *graph.Graph, cuts []Cut, budget Budget, o Options) (s *Student, err error) {
+	o.Shrink = Depth
+	for n := range len(cuts) + 1 {
+		if s, err = cutDown(teacher, cuts[:n], budget, o); !errors.Is(err, ErrInfeasible) {
+			return s, err
+		}
+	}
+	return nil, fmt.Errorf("%w; %d blocks and layers can be left out", err, len(cuts))
+}
+
+// narrowest makes students with fewer cuts than n, at even distances from none on, and as many channels as the budget leaves. It gives the one that is
+// nearest to the teacher, before training, of them and deep, which may be nil.
+func narrowest(teacher *graph.Graph, cuts []Cut, n int, deep *Student, budget Budget, o Options) (*Student, error) {
+	best, least := deep, math.Inf(1)
+	if deep != nil {
+		var err error
+		if least, err = o.Divergence(deep.Graph); err != nil {
+			return nil, fmt.Errorf("models: divergence: %w", err)
+		}
 	}
 	var infeasible error
-	for n := 0; n <= len(cuts); n += step {
-		s, err := cutDown(teacher, cuts[:n], budget, o)
+	for k := 0; k < n; k += max(1, (n+mostDepths-1)/mostDepths) {
+		s, err := cutDown(teacher, cuts[:k], budget, o)
 		if errors.Is(err, ErrInfeasible) {
 			infeasible = err
 			continue
 		}
-		if err != nil || o.Shrink == Depth {
-			return s, err
+		if err != nil {
+			return nil, err
 		}
 		d, err := o.Divergence(s.Graph)
 		if err != nil {
@@ -68,9 +96,6 @@ func shallower(teacher *graph.Graph, budget Budget, o Options) (*Student, error)
 		}
 		if d < least {
 			best, least = s, d
-		}
-		if s.whole() {
-			break // fewer cuts are enough
 		}
 	}
 	if best == nil {
@@ -89,6 +114,7 @@ func cutDown(teacher *graph.Graph, cuts []Cut, budget Budget, o Options) (*Stude
 	if err != nil {
 		return nil, err
 	}
+	s.Found.Cuts = len(cuts)
 	values := s.Graph.ByName()
 	for _, c := range cuts {
 		handedOn := slices.ContainsFunc(cuts, func(d Cut) bool { return d.Name == c.Reader })
@@ -104,11 +130,6 @@ func cutDown(teacher *graph.Graph, cuts []Cut, budget Budget, o Options) (*Stude
 		}
 	}
 	return s, nil
-}
-
-// whole says whether no group lost a channel.
-func (s *Student) whole() bool {
-	return !slices.ContainsFunc(s.Groups, func(g Group) bool { return g.After < g.Before })
 }
 
 // rankedCuts lists what can be left out, those first that disturb the least for each multiply-add that goes with them.

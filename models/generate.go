@@ -52,13 +52,14 @@ type Options struct {
 	Importance Importance
 	Gradients  func(values []string) (map[string]*graph.Tensor, error)
 
-	// Shrink says what the student has less of. Divergence tells how far a student is from the teacher before it is trained; Depth and Both need it.
+	// Shrink says what the student has less of; by default blocks, layers and channels where a latency is limited and there are Activations and Divergence, since
+	// many narrow layers take about as long as wide ones, else channels. Divergence tells how far a student is from the teacher before it is trained; Depth and Both need it.
 	Shrink     Shrink
 	Divergence func(student *graph.Graph) (float64, error)
 
-	// Latency measures models, for a latency budget. Cap is a student's [Student.Cap] of an earlier search, which then is not done again.
+	// Latency measures models, for a latency budget. Found is what an earlier search ended at, which then is not done again.
 	Latency Latencies
-	Cap     int64
+	Found   *Found
 }
 
 // metadataBytes is set aside for what an exporter adds to a file.
@@ -73,9 +74,15 @@ type Student struct {
 	Budget        Budget
 	Before, After Cost  // of the teacher and of the student
 	Removed       []Cut // what was left out
-	Cap           int64 // the MACs that a search by latency ended at; 0 without one
+	Found         Found // how it was found
 
 	gone int64 // bytes of constants that went with cuts
+}
+
+// Found is what a search for a student ended at: measured once more, it might end elsewhere.
+type Found struct {
+	Cuts int   `json:"cuts"` // how many, of those that disturb the least
+	MACs int64 `json:"macs"` // what a search by latency limited the student to; 0 without one
 }
 
 // Group is how many channels of a group the teacher has and the student kept.
@@ -91,6 +98,9 @@ type Reason struct{ Node, Op, Why string }
 func Generate(teacher *graph.Graph, budget Budget, o Options) (*Student, error) {
 	if err := o.check(teacher); err != nil {
 		return nil, err
+	}
+	if _, timed := budget.latency(); o.Shrink == "" && timed && o.Activations != nil && o.Divergence != nil {
+		o.Shrink = Both
 	}
 	if o.Shrink == Depth || o.Shrink == Both {
 		return shallower(teacher, budget, o)
@@ -148,9 +158,9 @@ func narrowed(teacher, base *graph.Graph, budget Budget, o Options) (*Student, e
 	switch limit, timed := budget.latency(); {
 	case !timed:
 		_, err = made(budget)
-	case o.Cap > 0:
-		s.Cap = o.Cap
-		_, err = capped(o.Cap)
+	case o.Found != nil:
+		s.Found.MACs = o.Found.MACs
+		_, err = capped(o.Found.MACs)
 	default:
 		err = s.within(limit, teacher, capped, o.Latency)
 	}
@@ -226,6 +236,9 @@ func (o Options) values(readers []reader, of func([]string) (map[string]*graph.T
 		if !slices.Contains(names, r.x.Value.Name) {
 			names = append(names, r.x.Value.Name)
 		}
+	}
+	if names == nil {
+		return nil, nil
 	}
 	return of(names)
 }

@@ -45,7 +45,7 @@ func (s *Student) within(limit Limit, teacher *graph.Graph, made func(macs int64
 	}
 	low, high := int64(0), s.Before.MACs
 	if now <= 1 {
-		s.Cap = high
+		s.Found.MACs = high
 		return nil
 	}
 	fastest := s.After.Latency
@@ -60,18 +60,18 @@ func (s *Student) within(limit Limit, teacher *graph.Graph, made func(macs int64
 		case now > latencyHigh:
 			high, fastest = next, min(fastest, s.After.Latency)
 		default:
-			low, s.Cap = next, next
+			low, s.Found.MACs = next, next
 		}
 		if now >= latencyLow && now <= latencyHigh || high-low < s.Before.MACs/200 {
 			break
 		}
 		next = low + (high-low)/2
 	}
-	if s.Cap == 0 {
+	if s.Found.MACs == 0 {
 		return fmt.Errorf("models: %w: %s asked, the fastest that was measured has %s", ErrInfeasible, limit,
 			Budget{limit}.reached(s.Before, Cost{Latency: fastest}))
 	}
-	_, err = part(s.Cap)
+	_, err = part(s.Found.MACs)
 	return err
 }
 

@@ -61,11 +61,11 @@ func TestLatencyBudget(t *testing.T) {
 			if c.clock.measured > 10 {
 				t.Errorf("%d students were measured", c.clock.measured)
 			}
-			if s.Cap == 0 || s.After.MACs > s.Cap {
-				t.Errorf("the student has %d MACs, the search ended at %d", s.After.MACs, s.Cap)
+			if s.Found.MACs == 0 || s.After.MACs > s.Found.MACs {
+				t.Errorf("the student has %d MACs, the search ended at %d", s.After.MACs, s.Found.MACs)
 			}
-			again := generate(t, g, c.budget, models.Options{Cap: s.Cap})
-			if again.After.MACs != s.After.MACs || again.Cap != s.Cap {
+			again := generate(t, g, c.budget, models.Options{Found: &s.Found})
+			if again.After.MACs != s.After.MACs || again.Found != s.Found {
 				t.Errorf("with the cap that was found there are %d MACs, and %d were", again.After.MACs, s.After.MACs)
 			}
 			if _, met := s.Check(s.After.MACs, s.After.Params, s.After.Bytes, s.Before.Latency, s.After.Latency); !met {
@@ -91,5 +91,43 @@ func TestLatencyOutOfReach(t *testing.T) {
 	o.Latency = func(...*graph.Graph) ([]time.Duration, error) { return nil, broken }
 	if _, err := models.Generate(teacher(), budget(t, "latency=0.5x"), o); !errors.Is(err, broken) {
 		t.Errorf("where measuring fails: %v", err)
+	}
+}
+
+// TestLatencyOfLayers: where every layer takes its time however narrow it is, blocks go, unless it is asked otherwise.
+func TestLatencyOfLayers(t *testing.T) {
+	gains := []float64{1, 0.01, 0.5, 0.001}
+	g := deep(gains...)
+	measured := 0
+	o := models.Options{Activations: onData(t, g), Divergence: apart(gains...), Latency: func(all ...*graph.Graph) ([]time.Duration, error) {
+		measured++
+		var times []time.Duration
+		for _, g := range all {
+			a, err := pass.Analyse(g, batchOfOne)
+			if err != nil {
+				return nil, err
+			}
+			layers := 0
+			for _, n := range g.Nodes {
+				if n.Op == "Conv" {
+					layers++
+				}
+			}
+			times = append(times, time.Duration(layers)*100*time.Microsecond+time.Duration(pass.CostOf(a).MACs)/100)
+		}
+		return times, nil
+	}}
+	s := generate(t, g, "latency=0.6x", o)
+	if len(s.Removed) != 2 || s.Removed[0].Name != "block3" || s.Removed[1].Name != "block1" || float64(s.After.Latency) > 0.6*float64(s.Before.Latency) {
+		t.Errorf("left out: %+v; reached %s", s.Removed, s.Reached())
+	}
+	o.Found, measured = &s.Found, 0
+	if again := generate(t, g, "latency=0.6x", o); measured > 0 || again.After.MACs != s.After.MACs || len(again.Removed) != 2 {
+		t.Errorf("with what was found, %d were measured, %d MACs instead of %d", measured, again.After.MACs, s.After.MACs)
+	}
+	o.Found, o.Shrink = nil, models.Width
+	o.Binding = batchOfOne
+	if _, err := models.Generate(g, budget(t, "latency=0.6x"), o); !errors.Is(err, models.ErrInfeasible) {
+		t.Errorf("by channels alone: %v", err)
 	}
 }

@@ -34,17 +34,21 @@ func progress(w io.Writer, mode string) (func(distill.Progress), error) {
 
 func barProgress(w io.Writer) func(distill.Progress) {
 	var bar *progressbar.ProgressBar
-	phase := ""
+	phase, steps := "", 0
 	return func(p distill.Progress) {
-		if p.Step == 0 || p.Steps == 0 {
+		if p.Step == 0 {
 			return
 		}
-		if bar == nil || p.Phase != phase {
-			phase = p.Phase
-			bar = progressbar.NewOptions(p.Steps, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(),
+		if bar == nil || p.Phase != phase || p.Steps != steps {
+			phase, steps = p.Phase, p.Steps
+			all := p.Steps
+			if all == 0 {
+				all = -1 // a spinner
+			}
+			bar = progressbar.NewOptions(all, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(),
 				progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 		}
-		bar.Describe(fmt.Sprintf("%s, loss %.4g, %.0f images/s", p.Phase, p.Loss, p.ImagesPerSecond))
+		bar.Describe(doing(p))
 		_ = bar.Set(p.Step) // a bar that can't be drawn is no reason to stop
 		if p.Point != nil {
 			_ = bar.Clear()
@@ -63,12 +67,24 @@ func plainProgress(w io.Writer) func(distill.Progress) {
 		case p.Point != nil:
 			fmt.Fprintln(w, pointLine(p))
 		case p.Step > 0 && time.Since(last) >= plainEvery:
-			fmt.Fprintf(w, "%s, step %d/%d, loss %.4g, %.0f images/s, %v left\n", p.Phase, p.Step, p.Steps, p.Loss, p.ImagesPerSecond, p.Remaining.Round(time.Second))
+			line := doing(p)
+			if p.Steps > 0 {
+				line += fmt.Sprintf(", step %d/%d, %v left", p.Step, p.Steps, p.Remaining.Round(time.Second))
+			}
+			fmt.Fprintln(w, line)
 		default:
 			return
 		}
 		last = time.Now()
 	}
+}
+
+// doing says what is going on.
+func doing(p distill.Progress) string {
+	if p.ImagesPerSecond == 0 {
+		return fmt.Sprintf("%s, %d tried", p.Phase, p.Step)
+	}
+	return fmt.Sprintf("%s, loss %.4g, %.0f images/s", p.Phase, p.Loss, p.ImagesPerSecond)
 }
 
 func pointLine(p distill.Progress) string {
