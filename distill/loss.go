@@ -77,11 +77,21 @@ type Feature struct {
 	Pre   *Feature // what the activations read that gave these maps; nil where there are none on both sides
 }
 
-// OutputLosses lists the losses on outputs.
-func OutputLosses() []OutputLoss { return []OutputLoss{kd(), dkd(), dist(), ce()} }
+// The file of each loss adds it, so that a loss is one file.
+var (
+	outputLosses  []OutputLoss
+	featureLosses []FeatureLoss
+)
 
-// FeatureLosses lists the losses on feature maps.
-func FeatureLosses() []FeatureLoss { return []FeatureLoss{hint(), at(), fsp(), ab(), sp()} }
+// OutputLosses lists the losses on outputs, by name.
+func OutputLosses() []OutputLoss {
+	return slices.SortedFunc(slices.Values(outputLosses), func(a, b OutputLoss) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// FeatureLosses lists the losses on feature maps, by name.
+func FeatureLosses() []FeatureLoss {
+	return slices.SortedFunc(slices.Values(featureLosses), func(a, b FeatureLoss) int { return strings.Compare(a.Name, b.Name) })
+}
 
 // Weights are the relative weights of the terms by name; a term that is not named has none.
 type Weights map[string]float64

@@ -6,6 +6,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
+func init() { featureLosses = append(featureLosses, ab()) }
+
 // ab makes the student's neurons active where the teacher's are: the squared hinge on the pre-activation t of the teacher and, through a
 // trained connector r, s of the student (Heo et al. 2019, "Knowledge Transfer via Distillation of Activation Boundaries Formed by
 // Hidden Neurons", equation 4):

@@ -2,6 +2,8 @@ package distill
 
 import "github.com/ildc/ildc/graph"
 
+func init() { featureLosses = append(featureLosses, at()) }
+
 // at compares attention maps: Q = vec(mean over channels of F²), each divided by its L2 norm (Zagoruyko, Komodakis 2017, "Paying
 // More Attention to Attention", equations 1 and 2, with p = 2). It needs no connector, since channels are averaged away.
 func at() FeatureLoss {

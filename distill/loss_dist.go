@@ -2,6 +2,8 @@ package distill
 
 import "github.com/ildc/ildc/graph"
 
+func init() { outputLosses = append(outputLosses, dist()) }
+
 // dist wants the student's probabilities to be correlated with the teacher's, and not equal: Pearson's ρ between the classes of each
 // sample, and between the samples of each class (Huang et al. 2022, "Knowledge Distillation from A Stronger Teacher",
 // equations 6 to 8, both parts with weight 1; the paper's experiments have 2):

@@ -8,6 +8,8 @@ const (
 	dkdNonTarget = 8 // β
 )
 
+func init() { outputLosses = append(outputLosses, dkd()) }
+
 // dkd takes kd apart: the divergence of the binary distributions (the label's class, all others), and that of the distributions
 // over the other classes alone, which kd weighs by how unsure the teacher is (Zhao et al. 2022, "Decoupled Knowledge Distillation",
 // equation 7):

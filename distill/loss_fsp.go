@@ -2,6 +2,8 @@ package distill
 
 import "github.com/ildc/ildc/graph"
 
+func init() { featureLosses = append(featureLosses, fsp()) }
+
 // fsp compares the flow of solution procedure between the first and the last map of a stage: the matrix of the inner products of their
 // channels over all P positions, G[i,j] = 1/P · Σ_p F1[i,p]·F2[j,p] (Yim et al. 2017, "A Gift from Knowledge Distillation", equation 1).
 // The teacher's channels that the student does not have are left out; where it is not known which these are, trained connectors bring the

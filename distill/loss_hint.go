@@ -7,6 +7,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
+func init() { featureLosses = append(featureLosses, hint()) }
+
 // hint makes the student's map, through a trained connector, resemble the teacher's: the mean of (r(s) − t)², r a 1×1
 // convolution, or a matrix for maps whose channels come last (Romero et al. 2015, "FitNets: Hints for Thin Deep Nets",
 // equation 3). The connector starts as the scatter onto the kept channels where they are known.

@@ -2,6 +2,8 @@ package distill
 
 import "github.com/ildc/ildc/graph"
 
+func init() { outputLosses = append(outputLosses, kd()) }
+
 // kd compares outputs. For logits t and s over K classes (Hinton, Vinyals, Dean 2015, "Distilling the Knowledge in a Neural
 // Network", section 2) it is T² · KL(softmax(t/T) ‖ softmax(s/T)), averaged over the batch; T² keeps the size of the
 // gradient independent of T. For any other output it is the mean squared error over the variance of the teacher's.
@@ -16,14 +18,5 @@ func kd() OutputLoss {
 		gap := e.sub(e.Op("LogSoftmax", last, t), e.Op("LogSoftmax", last, s))
 		kl := e.total(e.mul(e.Op("Softmax", last, t), gap))
 		return e.scale(kl, o.Temperature*o.Temperature/rows(o.Student))
-	}}
-}
-
-// ce is the cross-entropy with labels: −Σ label · log softmax(s), averaged over the batch.
-func ce() OutputLoss {
-	return OutputLoss{Name: "ce", Source: "cross-entropy with labels", Logits: true, Labels: true, Emit: func(e *Emitter, o Output) *graph.Value {
-		_, s := o.scaled(e)
-		p := e.Op("LogSoftmax", graph.Attrs{"axis": int64(-1)}, s)
-		return e.scale(e.total(e.mul(o.Labels, p)), -1/rows(o.Student))
 	}}
 }

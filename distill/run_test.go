@@ -198,3 +198,36 @@ func TestBadJobs(t *testing.T) {
 		})
 	}
 }
+
+// TestFewLabels: samples without a label teach by the teacher's outputs; accuracy is of those that have one, and without any there is none.
+func TestFewLabels(t *testing.T) {
+	for _, labelled := range []int{96, 12, 0} {
+		j := job(t)
+		train, validation := j.Train.(points).samples, j.Validation.(points).samples
+		for i := range train {
+			if i >= labelled {
+				train[i].Label = dataset.NoLabel
+			}
+		}
+		for i := range validation {
+			if labelled == 0 {
+				validation[i].Label = dataset.NoLabel
+			}
+		}
+		j.Options = Options{Steps: 40, Batch: 16, Losses: Weights{"kd": 0.9, "ce": 0.1}}
+		r, err := j.Run(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (r.Best.Accuracy != nil) != (labelled > 0) || r.Best.Agreement == nil {
+			t.Errorf("%d labels: %+v", labelled, r.Best)
+		}
+		ce := r.History[len(r.History)-1].Losses["ce"]
+		if (ce > 0) != (labelled > 0) {
+			t.Errorf("%d labels: cross-entropy %g", labelled, ce)
+		}
+		if *r.Best.KL >= *r.Before.KL {
+			t.Errorf("%d labels: KL %g before, %g after", labelled, *r.Before.KL, *r.Best.KL)
+		}
+	}
+}
