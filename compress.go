@@ -122,6 +122,7 @@ func writable(o Options) error {
 // job is the distillation of a student.
 func (p *plan) job(student *graph.Graph) distill.Job {
 	o := p.options
+	o.Train.Random = o.Random
 	return distill.Job{Teacher: p.teacher.graph, Student: student, Pairs: p.pairs, Engine: engineOf(o.Engine), EngineOptions: o.EngineOptions,
 		Train: p.data.train, Validation: p.data.validation, Bindings: p.data.bindings, Augment: o.Data.Augment, Options: o.Train,
 		Checkpoint: o.Checkpoint, Resume: o.Resume, Force: o.Force, Symbols: p.data.symbols, Progress: o.Progress, Logger: o.Logger}

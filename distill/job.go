@@ -43,7 +43,8 @@ type Options struct {
 	Steps       int           // of training; 0: Epochs or Duration say
 	Epochs      int           // passes over the training data; default 10, where nothing else is given
 	Duration    time.Duration // of training: becomes a number of steps after the first ones have been timed
-	LearnRate   float64       // the peak; default 0.02 for sgd, 0.001 for adamw
+	LearnRate   float64       // the peak; default 0.02 for sgd, 0.1 where weights are random, 0.001 for adamw
+	Random      bool          // the student starts from random weights
 	Schedule    Schedule      // its Peak is LearnRate; default warm-up 0.1
 	Optimiser   Optimiser     // default [DefaultOptimiser]
 	Losses      Weights       // default [DefaultLosses]
@@ -117,7 +118,7 @@ func (o Options) weightsAt(step, steps int) Weights {
 func (o *Options) settle(batchNorm bool) {
 	o.Optimiser = o.Optimiser.settle(batchNorm)
 	if o.LearnRate == 0 {
-		o.LearnRate = o.Optimiser.peak()
+		o.LearnRate = o.Optimiser.peak(o.Random)
 	}
 	o.Schedule.Peak = o.LearnRate
 }

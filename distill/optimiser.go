@@ -36,10 +36,13 @@ func (o Optimiser) settle(batchNorm bool) Optimiser {
 	return o
 }
 
-// peak is the default peak of the learning rate.
-func (o Optimiser) peak() float64 {
-	if o.Name == "adamw" {
+// peak is the default peak of the learning rate. What the teacher's weights hold is lost at the rate that random ones want.
+func (o Optimiser) peak(random bool) float64 {
+	switch {
+	case o.Name == "adamw":
 		return 0.001
+	case random:
+		return 0.1
 	}
 	return 0.02
 }
