@@ -17,12 +17,13 @@ import (
 
 // How long models are timed.
 const (
-	timingWarmup = 10
-	leastRuns    = 31
-	timingTime   = time.Second // of each model
+	burst       = 12 // runs of a model in a turn
+	burstWarmup = 4  // of these; until then the threads of the model before still wait for more
+	leastRuns   = 32
+	timingTime  = time.Second // of each model
 )
 
-// TimeModels runs models on the CPU as their bytes are, in turns, and gives the median time of a run of each. in has the inputs of each by their
+// TimeModels runs models on the CPU as their bytes are, some runs of each in turn, and gives the median time of a run of each. in has the inputs of each by their
 // names, outputs the names of its outputs.
 func (e *Engine) TimeModels(ctx context.Context, models [][]byte, in []map[string]*graph.Tensor, outputs [][]string, o engine.Options) (_ []time.Duration, err error) {
 	defer func() {
@@ -45,19 +46,21 @@ func (e *Engine) TimeModels(ctx context.Context, models [][]byte, in []map[strin
 		}
 	}
 	times := make([][]time.Duration, len(models))
-	for run, start := -timingWarmup, time.Now(); run < leastRuns || time.Since(start) < time.Duration(len(models))*timingTime; run++ {
+	for start := time.Now(); len(times[0]) < leastRuns || time.Since(start) < time.Duration(len(models))*timingTime; {
 		for i, p := range programs {
-			results := make([]onnxruntime.Value, len(outputs[i]))
-			begin := time.Now()
-			if err := p.compute(ctx, feeds[i], results); err != nil {
-				return nil, err
-			}
-			if run >= 0 {
-				times[i] = append(times[i], time.Since(begin))
-			}
-			for _, v := range results {
-				if err := v.Destroy(); err != nil {
+			for run := range burst {
+				results := make([]onnxruntime.Value, len(outputs[i]))
+				begin := time.Now()
+				if err := p.compute(ctx, feeds[i], results); err != nil {
 					return nil, err
+				}
+				if run >= burstWarmup {
+					times[i] = append(times[i], time.Since(begin))
+				}
+				for _, v := range results {
+					if err := v.Destroy(); err != nil {
+						return nil, err
+					}
 				}
 			}
 		}
