@@ -6,12 +6,14 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
 )
 
@@ -79,13 +81,9 @@ func keepInputs(file string, t *graph.Tensor) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return fmt.Errorf("ildc: cache: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), ".ildc-*")
+	err := exporter.Write(file, func(w io.Writer) error { return gob.NewEncoder(w).Encode(madeInputs{t.Dims, t.Float32s()}) })
 	if err != nil {
 		return fmt.Errorf("ildc: cache: %w", err)
 	}
-	defer os.Remove(f.Name())
-	if err := errors.Join(gob.NewEncoder(f).Encode(madeInputs{t.Dims, t.Float32s()}), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("ildc: cache: %w", err)
-	}
-	return os.Rename(f.Name(), file)
+	return nil
 }

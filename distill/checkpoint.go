@@ -4,6 +4,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
 )
 
@@ -76,16 +78,7 @@ func (c *checkpoint) write(dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, checkpointFile+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	err = errors.Join(gob.NewEncoder(f).Encode(c), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, checkpointFile))
+	return exporter.Write(filepath.Join(dir, checkpointFile), func(w io.Writer) error { return gob.NewEncoder(w).Encode(c) })
 }
 
 // readCheckpoint reads the folder's checkpoint; nil where there is none.

@@ -56,6 +56,22 @@ func File(path string, g *graph.Graph, o Options) (err error) {
 	return model.publish()
 }
 
+// Write writes a file of any kind, replacing one that is there, in one move: a crash, or an error of write, leaves the old one.
+func Write(path string, write func(io.Writer) error) error {
+	d, err := newDraft(path)
+	if err != nil {
+		return err
+	}
+	defer d.discard()
+	if err := write(d); err != nil {
+		return err
+	}
+	if err := d.flush(); err != nil {
+		return err
+	}
+	return d.publish()
+}
+
 // draft is a file under a temporary name in the folder that it belongs in.
 type draft struct {
 	path string

@@ -16,7 +16,7 @@ const maxFit = 1 << 10
 // errUnfit says that a layer can't take the work of another one over.
 var errUnfit = errors.New("no weights can be fitted")
 
-// fit is how a layer's weights are fitted to another input: a convolution without groups, whose features are windows, or a product with the last axis.
+// fit is how a layer's weights are fitted to another input: its features are windows, as of a convolution, or the last axis.
 type fit struct {
 	reader
 	window bool
@@ -24,30 +24,15 @@ type fit struct {
 
 // newFit says whether a layer's weights can be fitted.
 func newFit(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*graph.Node) (fit, bool) {
-	f := fit{reader: reader{node: n, out: 1}}
-	if len(n.Inputs) < 2 || n.Domain != "" {
+	f := fit{reader: reader{node: n}}
+	s := op.Of(n)
+	if s == nil || s.Weights == nil || len(n.Inputs) < 2 {
 		return f, false
 	}
 	x, w := n.Inputs[0], n.Inputs[1]
+	var ok bool
 	f.weight = w
-	switch n.Op {
-	case "Conv":
-		f.window, f.out = true, 0
-		if n.Int("group", 1) != 1 {
-			return f, false
-		}
-	case "Gemm":
-		if n.Int("transA", 0) != 0 {
-			return f, false
-		}
-		if n.Int("transB", 0) != 0 {
-			f.out = 0
-		}
-	case "MatMul":
-	default:
-		return f, false
-	}
-	if x.Const != nil || w.Const == nil || !w.DType.IsFloat() || len(consumers[w]) != 1 || !f.window && len(w.Shape) != 2 || f.features() > maxFit {
+	if f.out, f.window, ok = s.Weights(n); !ok || x.Const != nil || w.Const == nil || !w.DType.IsFloat() || len(consumers[w]) != 1 || f.features() > maxFit {
 		return f, false
 	}
 	f.findOffset(g, consumers)

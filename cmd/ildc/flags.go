@@ -156,7 +156,7 @@ func (s *studentFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&s.budget, "budget", "", "macs=, params=, bytes= or latency=, each a ratio (0.5x) or an absolute (20M, 1MB, 2ms); several with commas (default macs=0.5x)")
 	f.StringSliceVar(&s.keep, "keep", nil, "nodes of the teacher whose width stays")
 	f.StringVar(&s.importance, "importance", "", "what tells how much a channel matters: activation, l2, bn or taylor (default: activation where there are data, else l2)")
-	f.StringVar(&s.shrink, "shrink", "", "what the student has less of: width (channels), depth (blocks) or both (default width)")
+	f.StringVar(&s.shrink, "shrink", "", "what the student has less of: width (channels), depth (blocks and layers) or both (default: both for a latency where there are data, else width)")
 	s.registerPairs(f)
 	f.StringVar(&s.student, "student", "", "a student of your own, instead of a generated one")
 	f.BoolVar(&s.random, "random-init", false, "start from random weights instead of the teacher's")

@@ -15,7 +15,7 @@ import (
 func convolution() []*Spec {
 	return []*Spec{
 		{
-			Type: "Conv", Least: 2, Most: 3, Upgrade: explicitPads(weightKernel), Shape: convShape, MACs: convMACs,
+			Type: "Conv", Weights: convWeights, Least: 2, Most: 3, Upgrade: explicitPads(weightKernel), Shape: convShape, MACs: convMACs,
 			Channels: convChannels, Grad: convGrad, Eval: convEval, Tolerance: 2e-5,
 		},
 		{
@@ -31,6 +31,11 @@ func convolution() []*Spec {
 			Eval: convGradWeightEval, Lower: convGradWeightLower, Tolerance: 2e-5,
 		},
 	}
+}
+
+// convWeights: every output reads windows of all channels, but for groups.
+func convWeights(n *graph.Node) (outputs int, windows, ok bool) {
+	return 0, true, n.Int("group", 1) == 1
 }
 
 // weightKernel is the kernel's extents, read off the weight; nil where they are not known.

@@ -16,14 +16,22 @@ import (
 func linear() []*Spec {
 	return []*Spec{
 		{
-			Type: "MatMul", Least: 2, Most: 2, Shape: matMulShape, MACs: matMulMACs,
+			Type: "MatMul", Weights: matMulWeights, Least: 2, Most: 2, Shape: matMulShape, MACs: matMulMACs,
 			Channels: matMulChannels, Grad: matMulGrad, Eval: matMulEval, Tolerance: 2e-5,
 		},
 		{
-			Type: "Gemm", Least: 2, Most: 3, Upgrade: dropBroadcast, Shape: gemmShape, MACs: gemmMACs,
+			Type: "Gemm", Weights: gemmWeights, Least: 2, Most: 3, Upgrade: dropBroadcast, Shape: gemmShape, MACs: gemmMACs,
 			Channels: gemmChannels, Grad: gemmGrad, Eval: gemmEval, Tolerance: 2e-5,
 		},
 	}
+}
+
+func matMulWeights(n *graph.Node) (outputs int, windows, ok bool) {
+	return 1, false, len(n.Inputs[1].Shape) == 2
+}
+
+func gemmWeights(n *graph.Node) (outputs int, windows, ok bool) {
+	return 1 - int(n.Int("transB", 0)), false, n.Int("transA", 0) == 0
 }
 
 func matMulShape(n *graph.Node) ([]Type, error) {

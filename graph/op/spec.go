@@ -69,6 +69,10 @@ type Spec struct {
 	// the number of the input, the next value of each input that is running state.
 	Train func(b *graph.Builder, n *graph.Node) (out []*graph.Value, next map[int]*graph.Value)
 
+	// Weights says how the output is linear in the second input: the axis of it that outputs lie along, and whether the other axes meet windows of the first
+	// input, as a convolution's, or its last axis. ok is false where not every output reads all of that.
+	Weights func(n *graph.Node) (outputs int, windows, ok bool)
+
 	// FromLogits says that the output is a distribution, or its logarithm, whose logits are the first input.
 	FromLogits bool
 
