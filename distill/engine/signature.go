@@ -52,6 +52,11 @@ func NewSignature(s *Step) (*Signature, error) {
 	}
 	g.Feeds = slices.DeleteFunc(slices.Clone(s.Graph.Inputs), func(v *graph.Value) bool { return g.state[v.Name] != nil })
 	g.Results = slices.DeleteFunc(slices.Clone(s.Graph.Outputs), func(v *graph.Value) bool { return next[v.Name] })
+	for _, v := range slices.Concat(g.Feeds, g.Results) {
+		if !v.DType.Known() || !v.Shape.Static() {
+			errs = append(errs, fmt.Errorf("%w: %q is %v%v: want a type that can be held, and a static shape", ErrUnsupported, v.Name, v.DType, v.Shape))
+		}
+	}
 	return g, errors.Join(errs...)
 }
 

@@ -6,47 +6,35 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Activations, element by element: x [...] → [...]. Gradients are 0 at the kinks of Relu, LeakyRelu, PRelu, Clip and HardSigmoid.
+// Activations, element by element: x [...] → [...]. Gradients are 0 at the kinks of Relu, LeakyRelu, PRelu, Clip, HardSigmoid, ThresholdedRelu and
+// Shrink. Those that bend at a point are defined here, smooth ones in activation_smooth.go.
 //
-//	Relu max(0,x); LeakyRelu x or αx; Elu x or α(eˣ−1); Clip min(max(x,min),max); Sigmoid σ(x) = 1/(1+e⁻ˣ); Tanh; Softplus log(1+eˣ)
-//	PRelu x or slope·x, slope broadcast to x; Gelu, HardSigmoid and HardSwish as in gelu.go and hardswish.go
+//	Relu max(0,x); LeakyRelu x or αx; Clip min(max(x,min),max); PRelu x or slope·x, slope broadcast to x; ThresholdedRelu x above α, else 0
+//	Shrink x − bias above lambd, x + bias below −lambd, else 0; HardSigmoid and HardSwish as in hardswish.go
 //
-// History: Clip took its bounds as attributes before opset 11; before 7 PRelu's slope lay along axis 1; Gelu is of 20, HardSwish of 14.
+// History: Clip took its bounds as attributes before opset 11; before 7 PRelu's slope lay along axis 1.
 // https://onnx.ai/onnx/operators/onnx__Relu.html and its neighbours.
 func activations() []*Spec {
-	activation := func(op string, f func(n *graph.Node, x float64) float64, grad gradFunc) *Spec {
-		return &Spec{Type: op, Role: Activation, Least: 1, Most: 1, Shape: sameAsFirst, Channels: sameChannels,
-			Grad: grad, Eval: each(f), Tolerance: 1e-5}
-	}
-	clip := activation("Clip", nil, clipGrad)
-	clip.Most, clip.Upgrade, clip.Shape, clip.Eval, clip.Tolerance = 3, clipUpgrade, clipShape, clipEval, 0
-	relu := activation("Relu", func(_ *graph.Node, x float64) float64 { return max(0, x) }, reluGrad)
+	clip := &Spec{Type: "Clip", Role: Activation, Least: 1, Most: 3, Upgrade: clipUpgrade, Shape: clipShape, Channels: sameChannels, Grad: clipGrad, Eval: clipEval}
+	prelu := &Spec{Type: "PRelu", Role: Activation, Least: 2, Most: 2, Upgrade: preluUpgrade, Shape: preluShape, Channels: broadcastChannels,
+		Grad: preluGrad, Eval: preluEval, Tolerance: 1e-5}
+	relu := activation("Relu", plain(func(x float64) float64 { return max(0, x) }), reluGrad)
 	relu.Tolerance = 0
-	prelu := activation("PRelu", nil, preluGrad)
-	prelu.Least, prelu.Most, prelu.Upgrade, prelu.Shape, prelu.Channels, prelu.Eval = 2, 2, preluUpgrade, preluShape, broadcastChannels, preluEval
-	return []*Spec{
+	return append(smoothActivations(),
 		relu,
 		clip,
 		prelu,
-		activation("LeakyRelu", func(n *graph.Node, x float64) float64 {
-			if x < 0 {
-				return n.Float("alpha", 0.01) * x
-			}
-			return x
-		}, leakyReluGrad),
-		activation("Elu", func(n *graph.Node, x float64) float64 {
-			if x < 0 {
-				return n.Float("alpha", 1) * math.Expm1(x)
-			}
-			return x
-		}, eluGrad),
-		activation("Sigmoid", func(_ *graph.Node, x float64) float64 { return 1 / (1 + math.Exp(-x)) }, sigmoidGrad),
-		activation("Tanh", func(_ *graph.Node, x float64) float64 { return math.Tanh(x) }, tanhGrad),
-		activation("Softplus", func(_ *graph.Node, x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, softplusGrad),
-		activation("Gelu", gelu, geluGrad),
+		activation("LeakyRelu", leakyRelu, leakyReluGrad),
 		activation("HardSigmoid", hardSigmoid, hardSigmoidGrad),
-		activation("HardSwish", hardSwish, hardSwishGrad),
-	}
+		activation("HardSwish", plain(hardSwish), hardSwishGrad),
+		activation("ThresholdedRelu", thresholdedRelu, thresholdedReluGrad),
+		activation("Shrink", shrink, shrinkGrad),
+	)
+}
+
+// activation is an op that maps elements one by one.
+func activation(op string, f scalarFunc, grad gradFunc) *Spec {
+	return &Spec{Type: op, Role: Activation, Least: 1, Most: 1, Shape: sameAsFirst, Channels: sameChannels, Grad: grad, Scalar: f, Tolerance: 1e-5}
 }
 
 type gradFunc = func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
@@ -64,15 +52,20 @@ func sameChannels(c *Coupling, n *graph.Node) {
 	}
 }
 
-// each lifts a scalar function to tensors.
-func each(f func(n *graph.Node, x float64) float64) func(*graph.Node, []*graph.Tensor) ([]*graph.Tensor, error) {
-	return func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
-		v := in[0].Values()
-		for i := range v {
-			v[i] = f(n, v[i])
-		}
-		return []*graph.Tensor{graph.FromValues(in[0].DType, in[0].Dims, v)}, nil
+type scalarFunc = func(n *graph.Node) func(x float64) float64
+
+// plain is a scalar function that looks at no attribute.
+func plain(f func(x float64) float64) scalarFunc {
+	return func(*graph.Node) func(x float64) float64 { return f }
+}
+
+// each maps a tensor's elements.
+func each(x *graph.Tensor, f func(x float64) float64) []*graph.Tensor {
+	v := x.Values()
+	for i := range v {
+		v[i] = f(v[i])
 	}
+	return []*graph.Tensor{graph.FromValues(x.DType, x.Dims, v)}
 }
 
 // where x > 0: dy, else 0
@@ -80,6 +73,16 @@ func reluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
 	x := n.Inputs[0]
 	zero := b.Scalar(x.DType, 0)
 	return []*graph.Value{b.Op("ildc.MaskGrad", nil, dy[0], b.Op("Greater", nil, n.Outputs[0], zero))}
+}
+
+func leakyRelu(n *graph.Node) func(x float64) float64 {
+	alpha := n.Float("alpha", 0.01)
+	return func(x float64) float64 {
+		if x < 0 {
+			return alpha * x
+		}
+		return x
+	}
 }
 
 // where x > 0: dy, where x < 0: α·dy, else 0
@@ -91,30 +94,40 @@ func leakyReluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.
 	return []*graph.Value{b.Op("Where", nil, b.Op("Greater", nil, x, zero), dy[0], below)}
 }
 
-// where x > 0: dy, else (y+α)·dy, as y = α(eˣ−1) has the slope αeˣ
-func eluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+func thresholdedRelu(n *graph.Node) func(x float64) float64 {
+	alpha := n.Float("alpha", 1)
+	return func(x float64) float64 {
+		if x > alpha {
+			return x
+		}
+		return 0
+	}
+}
+
+// where x > α: dy, else 0
+func thresholdedReluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x := n.Inputs[0]
-	left := b.Op("Mul", nil, dy[0], b.Op("Add", nil, n.Outputs[0], b.Scalar(x.DType, n.Float("alpha", 1))))
-	return []*graph.Value{b.Op("Where", nil, b.Op("Greater", nil, x, b.Scalar(x.DType, 0)), dy[0], left)}
+	return []*graph.Value{b.Op("ildc.MaskGrad", nil, dy[0], b.Op("Greater", nil, x, b.Scalar(x.DType, n.Float("alpha", 1))))}
 }
 
-// σ(x)·dy
-func softplusGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-	return []*graph.Value{b.Op("Mul", nil, dy[0], b.Op("Sigmoid", nil, n.Inputs[0]))}
+func shrink(n *graph.Node) func(x float64) float64 {
+	bias, lambd := n.Float("bias", 0), n.Float("lambd", 0.5)
+	return func(x float64) float64 {
+		switch {
+		case x < -lambd:
+			return x + bias
+		case x > lambd:
+			return x - bias
+		}
+		return 0
+	}
 }
 
-// y·(1−y)·dy
-func sigmoidGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-	y := n.Outputs[0]
-	slope := b.Op("Mul", nil, y, b.Op("Sub", nil, b.Scalar(y.DType, 1), y))
-	return []*graph.Value{b.Op("Mul", nil, dy[0], slope)}
-}
-
-// (1−y²)·dy
-func tanhGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-	y := n.Outputs[0]
-	slope := b.Op("Sub", nil, b.Scalar(y.DType, 1), b.Op("Mul", nil, y, y))
-	return []*graph.Value{b.Op("Mul", nil, dy[0], slope)}
+// where |x| > lambd: dy, else 0
+func shrinkGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	x := n.Inputs[0]
+	outside := b.Op("Greater", nil, b.Op("Abs", nil, x), b.Scalar(x.DType, n.Float("lambd", 0.5)))
+	return []*graph.Value{b.Op("ildc.MaskGrad", nil, dy[0], outside)}
 }
 
 // strictly between the bounds: dy, else 0
@@ -154,7 +167,7 @@ func clipEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	if len(in) > 2 && in[2] != nil && in[2].Len() == 1 {
 		high = in[2].Values()[0]
 	}
-	return each(func(_ *graph.Node, x float64) float64 { return min(max(x, low), high) })(n, in)
+	return each(in[0], func(x float64) float64 { return min(max(x, low), high) }), nil
 }
 
 func clipUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {

@@ -28,6 +28,8 @@ func TestGradientsAtKinks(t *testing.T) {
 		{"Clip", "Clip", nil, one(vector(-2, -1, 0, 1, 2), f32(nil, -1), f32(nil, 1)), []float64{0, 0, 1, 0, 0}},
 		{"HardSigmoid", "HardSigmoid", graph.Attrs{"alpha": float32(0.5)}, one(vector(-1, 0, 1)), []float64{0, 0.5, 0}},
 		{"HardSwish", "HardSwish", nil, one(vector(-3, 0, 3)), []float64{0, 0.5, 1}},
+		{"ThresholdedRelu", "ThresholdedRelu", nil, one(vector(-1, 1, 2)), []float64{0, 0, 1}},
+		{"Shrink", "Shrink", nil, one(vector(-1, -0.5, 0, 0.5, 1)), []float64{1, 0, 0, 0, 1}},
 		{"Abs", "Abs", nil, one(vector(-1, 0, 1)), []float64{-1, 0, 1}},
 	} {
 		checkGradValues(t, c.name, c.op, c.attrs, c.in, [][]float64{c.want})
@@ -50,6 +52,13 @@ func TestActivationEval(t *testing.T) {
 		{"Softplus", "Softplus", nil, one(vector(0, -1000, 1000)), one(vector(math.Ln2, 0, 1000))},
 		{"Gelu", "Gelu", nil, one(vector(0, 1, -1)), one(vector(0, 0.8413447, -0.1586553))}, // Φ(1) = 0.8413447
 		{"Gelu by tanh", "Gelu", graph.Attrs{"approximate": "tanh"}, one(vector(0, 1, -1)), one(vector(0, 0.8411920, -0.1588080))},
+		{"Selu", "Selu", nil, one(vector(0, 1, -1)), one(vector(0, 1.0507010, -1.1113307))},
+		{"Celu", "Celu", graph.Attrs{"alpha": float32(2)}, one(vector(-2, 1)), one(vector(2*(math.Exp(-1)-1), 1))},
+		{"Softsign", "Softsign", nil, one(x), one(vector(-0.8, -0.5, 0, 0.5, 0.8))},
+		{"Mish", "Mish", nil, one(vector(0, 1)), one(vector(0, 0.8650984))},
+		{"Swish", "Swish", nil, one(vector(0, math.Log(3))), one(vector(0, 0.75*math.Log(3)))},
+		{"ThresholdedRelu", "ThresholdedRelu", nil, one(x), one(vector(0, 0, 0, 0, 4))},
+		{"Shrink", "Shrink", graph.Attrs{"bias": float32(1), "lambd": float32(2)}, one(x), one(vector(-3, 0, 0, 0, 3))},
 		{"HardSigmoid", "HardSigmoid", nil, one(x), one(vector(0, 0.3, 0.5, 0.7, 1))},
 		{"HardSwish", "HardSwish", nil, one(x), one(vector(0, -1./3, 0, 2./3, 4))},
 	})
@@ -94,6 +103,13 @@ func TestElementwiseGradients(t *testing.T) {
 		{name: "Gelu by tanh", op: "Gelu", attrs: graph.Attrs{"approximate": "tanh"}, in: one(x)},
 		{name: "HardSigmoid", op: "HardSigmoid", attrs: graph.Attrs{"alpha": float32(0.5)}, in: one(x)},
 		{name: "HardSwish", op: "HardSwish", in: one(graph.FromFloat64([]int{6}, []float64{-4, -2.5, -0.1, 0.7, 2.5, 4}))},
+		{name: "Selu", op: "Selu", in: one(x)},
+		{name: "Celu", op: "Celu", attrs: graph.Attrs{"alpha": float32(0.7)}, in: one(x)},
+		{name: "Softsign", op: "Softsign", in: one(x)},
+		{name: "Mish", op: "Mish", in: one(x)},
+		{name: "Swish", op: "Swish", attrs: graph.Attrs{"alpha": float32(1.5)}, in: one(x)},
+		{name: "ThresholdedRelu", op: "ThresholdedRelu", attrs: graph.Attrs{"alpha": float32(0.4)}, in: one(x)},
+		{name: "Shrink", op: "Shrink", attrs: graph.Attrs{"lambd": float32(0.4), "bias": float32(0.2)}, in: one(x)},
 		{name: "Erf", op: "Erf", in: one(x)},
 		{name: "Sigmoid", op: "Sigmoid", in: one(x)},
 		{name: "Tanh", op: "Tanh", in: one(x)},

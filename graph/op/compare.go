@@ -6,7 +6,7 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Comparisons, logic, Where, and the variadic Max, Min, Sum and Mean, all with multidirectional broadcasting.
+// Comparisons, logic, IsNaN, IsInf, Where, and the variadic Max, Min, Sum and Mean, all with multidirectional broadcasting.
 // The gradient of Max and Min goes to the first input that holds the extreme.
 // History: before opset 7 comparisons aligned B by the attributes broadcast and axis; before 8 Max, Min, Sum and Mean took equal shapes only.
 // https://onnx.ai/onnx/operators/onnx__Greater.html and its neighbours.
@@ -51,11 +51,31 @@ func comparisons() []*Spec {
 		compare("GreaterOrEqual", func(a, b float64) bool { return a >= b }),
 		compare("And", func(a, b float64) bool { return a != 0 && b != 0 }),
 		compare("Or", func(a, b float64) bool { return a != 0 || b != 0 }),
+		compare("Xor", func(a, b float64) bool { return (a != 0) != (b != 0) }),
+		property("IsNaN", func(_ *graph.Node, x float64) bool { return math.IsNaN(x) }),
+		property("IsInf", func(n *graph.Node, x float64) bool {
+			return n.Int("detect_positive", 1) != 0 && math.IsInf(x, 1) || n.Int("detect_negative", 1) != 0 && math.IsInf(x, -1)
+		}),
 		{Type: "MaskGrad", Domain: Macro, Least: 2, Most: 2, Shape: sameAsFirst, Eval: maskGradEval, Lower: maskGradLower},
 		{Type: "Where", AnyType: true, Least: 3, Most: 3, Shape: whereShape, Channels: broadcastChannels, Grad: whereGrad, Eval: whereEval},
 		variadic("Max", math.Max, extremeGrad), variadic("Min", math.Min, extremeGrad),
 		variadic("Sum", func(a, b float64) float64 { return a + b }, sumGrad), mean,
 	}
+}
+
+// property tells something of each element: x [...] → bool [...].
+func property(op string, holds func(n *graph.Node, x float64) bool) *Spec {
+	return &Spec{Type: op, Least: 1, Most: 1, NoGrad: true, Channels: sameChannels,
+		Shape: func(n *graph.Node) ([]Type, error) {
+			return []Type{{DType: graph.Bool, Shape: n.Inputs[0].Shape.Clone()}}, nil
+		},
+		Eval: func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+			y := make([]bool, in[0].Len())
+			for i, x := range in[0].Values() {
+				y[i] = holds(n, x)
+			}
+			return []*graph.Tensor{graph.FromBool(in[0].Dims, y)}, nil
+		}}
 }
 
 // MaskGrad(dY [...], keep bool [...]) is dY where keep, else 0: what gradients at kinks come down to. dY is finite, so that an engine may

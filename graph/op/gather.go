@@ -1,20 +1,15 @@
 package op
 
 import (
-	"math"
 	"slices"
 
 	"github.com/ildc/ildc/graph"
 )
 
 // Gather takes positions of one axis: data [...], indices [q…] → data's shape with the axis replaced by [q…].
-// ScatterElements and ScatterND write updates over a copy of the data, or combine them with it by a reduction (add, mul, max, min):
-//
-//	ScatterElements: out[i₀]…[indices[i]]…[iᵣ] = updates[i] for i over indices [...], the index on the axis
-//	ScatterND: indices [q…,k], updates [q…, data's last axes]: out[indices[i]] = updates[i], slice by slice
-//
-// Negative indices count from the end. Scatters have no gradient: gradients emit them, and write caches and masks.
-// https://onnx.ai/onnx/operators/onnx__Gather.html and its neighbours.
+// GatherElements takes single elements: data [...], indices [...] of its rank → [indices]: out[i] = data[i₀]…[indices[i]]…[iᵣ], the index on the axis.
+// GatherND takes slices: data [...], indices [b…,q…,k] → [b…,q…, data's axes behind the b and k]; batch_dims says how many the b are.
+// Negative indices count from the end. https://onnx.ai/onnx/operators/onnx__Gather.html and its neighbours.
 
 func gatherShape(n *graph.Node) ([]Type, error) {
 	x, index := n.Inputs[0], n.Inputs[1]
@@ -101,84 +96,70 @@ func gatherEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	return []*graph.Tensor{x.Take(axis, index).Reshaped(slices.Concat(x.Dims[:axis], in[1].Dims, x.Dims[axis+1:])...)}, nil
 }
 
-// scatter writes update k at flat position at[k] of a copy of x, or combines it with what is there.
-func scatter(n *graph.Node, x, updates *graph.Tensor, at []int) ([]*graph.Tensor, error) {
-	combine := map[string]func(old, update float64) float64{
-		"none": func(_, update float64) float64 { return update },
-		"add":  func(old, update float64) float64 { return old + update },
-		"mul":  func(old, update float64) float64 { return old * update },
-		"max":  math.Max,
-		"min":  math.Min,
-	}[n.String("reduction", "none")]
-	if combine == nil {
-		return nil, Errorf(n, ErrUnsupported, "reduction %q", n.String("reduction", "none"))
-	}
-	y, u := x.Values(), updates.Values()
-	for k, p := range at {
-		y[p] = combine(y[p], u[k])
-	}
-	return []*graph.Tensor{graph.FromValues(x.DType, x.Dims, y)}, nil
-}
-
-func scatterElementsEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
-	x, index, updates := in[0], in[1], in[2]
-	axis, ok := graph.Axis(n.Int("axis", 0), len(x.Dims))
-	if !ok || !slices.Equal(index.Dims, updates.Dims) || len(index.Dims) != len(x.Dims) {
-		return nil, Errorf(n, ErrMalformed, "axis %d, indices %v, updates %v", n.Int("axis", 0), index.Dims, updates.Dims)
-	}
-	step := make([]int, len(x.Dims))
-	for a := range step {
-		if a != axis {
-			step[a] = graph.Product(x.Dims[a+1:])
-			if index.Dims[a] > x.Dims[a] {
-				return nil, Errorf(n, ErrMalformed, "indices %v for %v", index.Dims, x.Dims)
-			}
+func gatherElementsShape(n *graph.Node) ([]Type, error) {
+	x, index := n.Inputs[0], n.Inputs[1]
+	if x.Shape != nil && index.Shape != nil {
+		if _, ok := graph.Axis(n.Int("axis", 0), len(x.Shape)); !ok || len(index.Shape) != len(x.Shape) {
+			return nil, Errorf(n, ErrMalformed, "axis %d, indices %v", n.Int("axis", 0), index.Shape)
 		}
 	}
-	to, bad := indices(n, index)
-	if bad != nil {
-		return nil, bad
-	}
-	at := make([]int, len(to))
-	walk(index.Dims, func(i int, offset []int) {
-		k, ok := graph.Axis(to[i], x.Dims[axis])
-		if !ok {
-			bad = Errorf(n, ErrMalformed, "index %d of %d", to[i], x.Dims[axis])
-		}
-		at[i] = offset[0] + k*graph.Product(x.Dims[axis+1:])
-	}, step)
-	if bad != nil {
-		return nil, bad
-	}
-	return scatter(n, x, updates, at)
+	return []Type{{DType: x.DType, Shape: index.Shape.Clone()}}, nil
 }
 
-func scatterNDEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
-	x, index, updates := in[0], in[1], in[2]
-	last := len(index.Dims) - 1
-	if last < 0 || index.Dims[last] > len(x.Dims) ||
-		!slices.Equal(updates.Dims, slices.Concat(index.Dims[:last], x.Dims[index.Dims[last]:])) {
-		return nil, Errorf(n, ErrMalformed, "indices %v, updates %v for %v", index.Dims, updates.Dims, x.Dims)
-	}
-	k := index.Dims[last]
-	inner := graph.Product(x.Dims[k:])
-	to, err := indices(n, index)
+// gatherElementsGrad adds each element of dy to where it was taken from.
+func gatherElementsGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	x := n.Inputs[0]
+	zeros := b.Const("zeros", graph.NewTensor(x.DType, x.Shape.Sizes()...))
+	attrs := graph.Attrs{"axis": n.Int("axis", 0), "reduction": "add"}
+	return []*graph.Value{b.Op("ScatterElements", attrs, zeros, n.Inputs[1], dy[0])}
+}
+
+func gatherElementsEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+	at, err := elementsAt(n, in[0].Dims, in[1])
 	if err != nil {
 		return nil, err
 	}
-	at := make([]int, 0, updates.Len())
-	for i := range graph.Product(index.Dims[:last]) {
-		base := 0
-		for a, v := range to[i*k:][:k] {
-			p, ok := graph.Axis(v, x.Dims[a])
-			if !ok {
-				return nil, Errorf(n, ErrMalformed, "index %d of %d", v, x.Dims[a])
-			}
-			base += p * graph.Product(x.Dims[a+1:])
-		}
+	return []*graph.Tensor{arrange(in[0], in[1].Dims, at)}, nil
+}
+
+func gatherNDShape(n *graph.Node) ([]Type, error) {
+	x, index := n.Inputs[0], n.Inputs[1]
+	t := Type{DType: x.DType}
+	if x.Shape == nil || len(index.Shape) == 0 || !index.Shape[len(index.Shape)-1].Known() {
+		return []Type{t}, nil
+	}
+	last, batch := len(index.Shape)-1, int(n.Int("batch_dims", 0))
+	k := batch + index.Shape[last].Size
+	if batch < 0 || batch > last || k > len(x.Shape) {
+		return nil, Errorf(n, ErrMalformed, "indices %v, batch_dims %d", index.Shape, batch)
+	}
+	t.Shape = append(graph.Shape{}, slices.Concat(index.Shape[:last], x.Shape[k:])...)
+	return []Type{t}, nil
+}
+
+func gatherNDGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+	if n.Int("batch_dims", 0) != 0 {
+		b.Fail("%w", Errorf(n, ErrNoGradient, "batch_dims %d", n.Int("batch_dims", 0)))
+		return nil
+	}
+	x := n.Inputs[0]
+	zeros := b.Const("zeros", graph.NewTensor(x.DType, x.Shape.Sizes()...))
+	return []*graph.Value{b.Op("ScatterND", graph.Attrs{"reduction": "add"}, zeros, n.Inputs[1], dy[0])}
+}
+
+func gatherNDEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
+	x, index := in[0], in[1]
+	batch := int(n.Int("batch_dims", 0))
+	at, inner, err := slicesAt(n, x.Dims, index, batch)
+	if err != nil {
+		return nil, err
+	}
+	dims := slices.Concat(index.Dims[:len(index.Dims)-1], x.Dims[batch+index.Dims[len(index.Dims)-1]:])
+	source := make([]int, 0, graph.Product(dims))
+	for _, base := range at {
 		for j := range inner {
-			at = append(at, base+j)
+			source = append(source, base+j)
 		}
 	}
-	return scatter(n, x, updates, at)
+	return []*graph.Tensor{arrange(x, dims, source)}, nil
 }

@@ -19,11 +19,11 @@ const sqrt2Pi = math.Sqrt2 * math.SqrtPi
 
 func geluByTanh(n *graph.Node) bool { return n.String("approximate", "none") == "tanh" }
 
-func gelu(n *graph.Node, x float64) float64 {
+func gelu(n *graph.Node) func(x float64) float64 {
 	if geluByTanh(n) {
-		return x / 2 * (1 + math.Tanh(geluScale*(x+geluCubic*x*x*x)))
+		return func(x float64) float64 { return x / 2 * (1 + math.Tanh(geluScale*(x+geluCubic*x*x*x))) }
 	}
-	return x / 2 * (1 + math.Erf(x/math.Sqrt2))
+	return func(x float64) float64 { return x / 2 * (1 + math.Erf(x/math.Sqrt2)) }
 }
 
 // Φ(x) + x·φ(x) with the normal density φ(x) = e^(−x²/2)/√(2π); for the approximation, with t the tanh,

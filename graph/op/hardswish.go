@@ -5,8 +5,9 @@ import "github.com/ildc/ildc/graph"
 // HardSigmoid max(0, min(1, αx + β)); HardSwish x·HardSigmoid(x) with α = 1/6 and β = ½ (Howard et al. 2019).
 // https://onnx.ai/onnx/operators/onnx__HardSigmoid.html, https://onnx.ai/onnx/operators/onnx__HardSwish.html
 
-func hardSigmoid(n *graph.Node, x float64) float64 {
-	return max(0, min(1, n.Float("alpha", 0.2)*x+n.Float("beta", 0.5)))
+func hardSigmoid(n *graph.Node) func(x float64) float64 {
+	alpha, beta := n.Float("alpha", 0.2), n.Float("beta", 0.5)
+	return func(x float64) float64 { return max(0, min(1, alpha*x+beta)) }
 }
 
 // where 0 < y < 1: α·dy, else 0
@@ -17,7 +18,7 @@ func hardSigmoidGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*grap
 	return []*graph.Value{b.Op("ildc.MaskGrad", nil, b.Op("Mul", nil, dy[0], b.Scalar(y.DType, n.Float("alpha", 0.2))), inside)}
 }
 
-func hardSwish(_ *graph.Node, x float64) float64 { return x * max(0, min(1, x/6+0.5)) }
+func hardSwish(x float64) float64 { return x * max(0, min(1, x/6+0.5)) }
 
 // where −3 < x < 3: (x/3 + ½)·dy, where x ≥ 3: dy, else 0
 func hardSwishGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {

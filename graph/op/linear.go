@@ -23,6 +23,8 @@ func linear() []*Spec {
 			Type: "Gemm", Weights: gemmWeights, Least: 2, Most: 3, Upgrade: dropBroadcast, Shape: gemmShape, MACs: gemmMACs,
 			Channels: gemmChannels, Grad: gemmGrad, Eval: gemmEval, Tolerance: 2e-5,
 		},
+		composite(&Spec{Type: "Einsum", Least: 1, Most: -1}, einsum),
+		composite(&Spec{Type: "Attention", Least: 3, Most: 7}, attention),
 	}
 }
 

@@ -30,6 +30,8 @@ func oneHotShape(n *graph.Node) ([]Type, error) {
 	depth := graph.Unknown
 	if e := elems(n.Inputs[1]); len(e) == 1 {
 		depth = e[0]
+	} else if c := n.Inputs[1].Const; c != nil && c.Len() == 1 && c.DType.Known() && c.DType != graph.String {
+		depth = graph.D(int(c.Values()[0]))
 	}
 	t.Shape = slices.Insert(index.Shape.Clone(), axis, depth)
 	return []Type{t}, checkExtents(n, graph.Shape{depth})

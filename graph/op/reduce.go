@@ -27,24 +27,24 @@ func reductions() []*Spec {
 	}
 	sum := fold(0, func(y, x float64) float64 { return y + x })
 	squares := fold(0, func(y, x float64) float64 { return y + x*x })
+	highest := fold(math.Inf(-1), math.Max)
 	return []*Spec{
-		reduce("ReduceSum", sum, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-			return []*graph.Value{spread(b, n, dy[0])}
-		}),
-		reduce("ReduceMean", func(v []float64) float64 { return sum(v) / float64(len(v)) }, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-			x, y := n.Inputs[0].Shape.Elements(), n.Outputs[0].Shape.Elements()
-			return []*graph.Value{b.Op("Mul", nil, spread(b, n, dy[0]), b.Scalar(dy[0].DType, float64(y)/float64(x)))}
-		}),
-		reduce("ReduceSumSquare", squares, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-			twice := b.Op("Mul", nil, dy[0], b.Scalar(dy[0].DType, 2))
-			return []*graph.Value{b.Op("Mul", nil, n.Inputs[0], kept(b, n, twice))}
-		}),
-		reduce("ReduceL2", func(v []float64) float64 { return math.Sqrt(squares(v)) }, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-			return []*graph.Value{b.Op("Mul", nil, spread(b, n, b.Op("Div", nil, dy[0], n.Outputs[0])), n.Inputs[0])}
-		}),
-		reduce("ReduceMax", fold(math.Inf(-1), math.Max), reduceExtremeGrad),
+		reduce("ReduceSum", sum, reduceSumGrad),
+		reduce("ReduceMean", func(v []float64) float64 { return sum(v) / float64(len(v)) }, reduceMeanGrad),
+		reduce("ReduceSumSquare", squares, reduceSquaresGrad),
+		reduce("ReduceL1", fold(0, func(y, x float64) float64 { return y + math.Abs(x) }), reduceL1Grad),
+		reduce("ReduceL2", func(v []float64) float64 { return math.Sqrt(squares(v)) }, reduceL2Grad),
+		reduce("ReduceLogSum", func(v []float64) float64 { return math.Log(sum(v)) }, reduceLogSumGrad),
+		reduce("ReduceLogSumExp", func(v []float64) float64 {
+			top := highest(v)
+			if math.IsInf(top, 0) {
+				return top // of nothing, or beyond any sum
+			}
+			return top + math.Log(fold(0, func(y, x float64) float64 { return y + math.Exp(x-top) })(v))
+		}, reduceLogSumExpGrad),
+		reduce("ReduceMax", highest, reduceExtremeGrad),
 		reduce("ReduceMin", fold(math.Inf(1), math.Min), reduceExtremeGrad),
-		reduce("ReduceProd", fold(1, func(y, x float64) float64 { return y * x }), nil),
+		reduce("ReduceProd", fold(1, func(y, x float64) float64 { return y * x }), reduceProdGrad),
 	}
 }
 
@@ -135,56 +135,6 @@ func reduceChannels(c *Coupling, n *graph.Node) {
 			out++
 		}
 	}
-}
-
-// spread brings a value of the output's shape back to the input's, each element repeated along the reduced axes.
-func spread(b *graph.Builder, n *graph.Node, v *graph.Value) *graph.Value {
-	x := n.Inputs[0]
-	v = kept(b, n, v)
-	if v.Shape.Equal(x.Shape) {
-		return v
-	}
-	return b.Op("Expand", nil, v, b.Ints(int64s(x.Shape.Sizes())...))
-}
-
-// kept gives a value of the output's shape the extents of 1 that keepdims 0 dropped.
-func kept(b *graph.Builder, n *graph.Node, v *graph.Value) *graph.Value {
-	dims := n.Inputs[0].Shape.Sizes()
-	reduced, _ := nodeReduced(n)
-	for i, r := range reduced {
-		if r {
-			dims[i] = 1
-		}
-	}
-	return reshape(b, v, dims...)
-}
-
-// reduceExtremeGrad gives dy to the first element, in row-major order, that equals the output. The elements along the reduced axes are
-// numbered; of those that hold the extreme, the lowest number is the first.
-func reduceExtremeGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-	x := n.Inputs[0]
-	reduced, _ := nodeReduced(n)
-	var axes []int64
-	dims := x.Shape.Sizes()
-	for i, r := range reduced {
-		if r {
-			axes = append(axes, int64(i))
-		} else {
-			dims[i] = 1
-		}
-	}
-	if axes == nil {
-		return dy
-	}
-	number := make([]float64, graph.Product(dims))
-	for i := range number {
-		number[i] = float64(i)
-	}
-	numbers := b.Const("number", graph.FromValues(x.DType, dims, number))
-	holds := b.Op("Equal", nil, x, kept(b, n, n.Outputs[0]))
-	candidates := b.Op("Where", nil, holds, numbers, b.Scalar(x.DType, float64(len(number))))
-	first := b.Op("ReduceMin", graph.Attrs{"keepdims": int64(1)}, candidates, b.Ints(axes...))
-	return []*graph.Value{b.Op("Where", nil, b.Op("Equal", nil, numbers, first), kept(b, n, dy[0]), b.Scalar(x.DType, 0))}
 }
 
 func reduceEval(f func(v []float64) float64) evalFunc {

@@ -11,14 +11,17 @@ func TestReductionGradients(t *testing.T) {
 	x := random(1, 2, 3, 4)
 	drop := graph.Attrs{"keepdims": int64(0)}
 	var cases []gradCase
-	for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSumSquare", "ReduceL2"} {
+	for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceProd"} {
 		cases = append(cases,
 			gradCase{name: op, op: op, in: one(x, graph.Ints(1))},
 			gradCase{name: op + " dropping axes", op: op, attrs: drop, in: one(x, graph.Ints(0, -1))},
 			gradCase{name: op + " of all", op: op, in: one(x)},
 			gradCase{name: op + " of single elements", op: op, attrs: graph.Attrs{"noop_with_empty_axes": int64(1)}, in: one(x)})
 	}
-	checkGrads(t, cases)
+	zeros := graph.FromFloat64([]int{3, 3}, []float64{1, 2, 3, 0, 2, 3, 0, 0, 3})
+	checkGrads(t, append(cases,
+		gradCase{name: "ReduceLogSum", op: "ReduceLogSum", in: one(positive(2, 3, 4), graph.Ints(1))},
+		gradCase{name: "ReduceProd with no, one and two zeros", op: "ReduceProd", in: one(zeros, graph.Ints(1))}))
 }
 
 func TestReduceEval(t *testing.T) {
@@ -33,6 +36,9 @@ func TestReduceEval(t *testing.T) {
 		{"ReduceMin", "ReduceMin", drop, one(x, graph.Ints(2)), one(f32([]int{2, 2}, -2, 3, -5, 7))},
 		{"ReduceSumSquare", "ReduceSumSquare", drop, one(x, graph.Ints(2)), one(f32([]int{2, 2}, 5, 25, 61, 113))},
 		{"ReduceL2", "ReduceL2", drop, one(x, graph.Ints(2)), one(f32([]int{2, 2}, 2.2360680, 5, 7.8102497, 10.6301458))},
+		{"ReduceL1", "ReduceL1", drop, one(x, graph.Ints(2)), one(f32([]int{2, 2}, 3, 7, 11, 15))},
+		{"ReduceLogSum", "ReduceLogSum", drop, one(vector(1, 2, 4)), one(f32(nil, 1.9459101))},
+		{"ReduceLogSumExp of large numbers", "ReduceLogSumExp", drop, one(vector(1000, 1000)), one(f32(nil, 1000.6931472))},
 		{"ReduceProd", "ReduceProd", drop, one(x, graph.Ints(2)), one(f32([]int{2, 2}, -2, 12, -30, 56))},
 		{"no axes", "ReduceSum", nil, one(x, graph.Ints()), one(f32([]int{1, 1, 1}, 22))},
 		{"no axes, nothing to do", "ReduceSumSquare", graph.Attrs{"noop_with_empty_axes": int64(1)}, one(vector(-2, 3)), one(vector(4, 9))},

@@ -65,6 +65,12 @@ type Spec struct {
 	AnyType bool
 	Eval    func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error)
 
+	// Scalar, of an op that maps the elements of its one input one by one, is that map. Eval follows from it.
+	Scalar func(n *graph.Node) func(x float64) float64
+
+	// Composite says that Upgrade puts other ops in the place of every node whose shapes it knows: coupling, gradient and engines need not know the op.
+	Composite bool
+
 	// Train appends the node's form in training, where it has another than in inference: it gives the outputs and, by
 	// the number of the input, the next value of each input that is running state.
 	Train func(b *graph.Builder, n *graph.Node) (out []*graph.Value, next map[int]*graph.Value)
@@ -113,10 +119,14 @@ func families() [][]*Spec {
 		argExtremes(),
 		shapes(),
 		movement(),
+		resizing(),
 		convolution(),
 		linear(),
 		pooling(),
 		normalisation(),
+		compositeNormalisation(),
+		contributed(),
+		legacy(),
 	}
 }
 
@@ -150,6 +160,9 @@ func specs() map[key]*Spec {
 				k := key{s.Domain, s.Type}
 				if table[k] != nil {
 					panic(fmt.Sprintf("op: %s.%s is in the table twice", s.Domain, s.Type))
+				}
+				if s.Scalar != nil {
+					s.Eval = func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) { return each(in[0], s.Scalar(n)), nil }
 				}
 				s.Eval = guarded(s.Eval, s.AnyType)
 				table[k] = s

@@ -12,23 +12,25 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Sqrt.html and its neighbours.
 func unary() []*Spec {
 	smooth := func(op string, f func(x float64) float64, grad gradFunc) *Spec {
-		return &Spec{Type: op, Least: 1, Most: 1, Shape: sameAsFirst, Channels: sameChannels, Grad: grad,
-			Eval: each(func(_ *graph.Node, x float64) float64 { return f(x) }), Tolerance: 1e-5}
+		return &Spec{Type: op, Least: 1, Most: 1, Shape: sameAsFirst, Channels: sameChannels, Grad: grad, Scalar: plain(f), Tolerance: 1e-5}
 	}
-	step := func(op string, f func(x float64) float64) *Spec {
-		s := smooth(op, f, nil)
-		s.NoGrad, s.Tolerance = true, 0
+	exact := func(op string, f func(x float64) float64, grad gradFunc) *Spec {
+		s := smooth(op, f, grad)
+		s.Tolerance = 0
 		return s
 	}
-	neg := smooth("Neg", func(x float64) float64 { return -x }, func(b *graph.Builder, _ *graph.Node, dy []*graph.Value) []*graph.Value {
-		return []*graph.Value{b.Op("Neg", nil, dy[0])}
-	})
-	abs := smooth("Abs", math.Abs, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-		return []*graph.Value{b.Op("Mul", nil, dy[0], b.Op("Sign", nil, n.Inputs[0]))}
-	})
-	neg.Tolerance, abs.Tolerance = 0, 0
-	return []*Spec{
-		neg, abs,
+	step := func(op string, f func(x float64) float64) *Spec {
+		s := exact(op, f, nil)
+		s.NoGrad = true
+		return s
+	}
+	return append(trigonometry(smooth),
+		exact("Neg", func(x float64) float64 { return -x }, func(b *graph.Builder, _ *graph.Node, dy []*graph.Value) []*graph.Value {
+			return []*graph.Value{b.Op("Neg", nil, dy[0])}
+		}),
+		exact("Abs", math.Abs, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+			return []*graph.Value{b.Op("Mul", nil, dy[0], b.Op("Sign", nil, n.Inputs[0]))}
+		}),
 		smooth("Erf", math.Erf, erfGrad),
 		smooth("Exp", math.Exp, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			return []*graph.Value{b.Op("Mul", nil, dy[0], n.Outputs[0])}
@@ -44,21 +46,23 @@ func unary() []*Spec {
 			y := n.Outputs[0]
 			return []*graph.Value{b.Op("Neg", nil, b.Op("Mul", nil, dy[0], b.Op("Mul", nil, y, y)))}
 		}),
-		step("Sign", func(x float64) float64 {
-			switch {
-			case x > 0:
-				return 1
-			case x < 0:
-				return -1
-			}
-			return x
-		}),
-		step("Floor", math.Floor), step("Ceil", math.Ceil), step("Round", math.RoundToEven),
+		step("Sign", sign), step("Floor", math.Floor), step("Ceil", math.Ceil), step("Round", math.RoundToEven),
 		step("Not", func(x float64) float64 { return 1 - x }),
-		{Type: "Identity", AnyType: true, Least: 1, Most: 1, Shape: passedOn, Channels: sameChannels, Grad: identityGrad, Eval: identityEval},
-		{Type: "Dropout", AnyType: true, Least: 1, Most: 3, Upgrade: dropoutUpgrade, Shape: dropoutShape, Channels: dropoutChannels, Grad: identityGrad, Eval: dropoutEval},
-		{Type: "Cast", Least: 1, Most: 1, Shape: castShape, Channels: sameChannels, Grad: castGrad, Eval: castEval},
+		&Spec{Type: "Identity", AnyType: true, Least: 1, Most: 1, Shape: passedOn, Channels: sameChannels, Grad: identityGrad, Eval: identityEval},
+		&Spec{Type: "Dropout", AnyType: true, Least: 1, Most: 3, Upgrade: dropoutUpgrade, Shape: dropoutShape, Channels: dropoutChannels, Grad: identityGrad, Eval: dropoutEval},
+		&Spec{Type: "Cast", Least: 1, Most: 1, Shape: castShape, Channels: sameChannels, Grad: castGrad, Eval: castEval},
+	)
+}
+
+// sign is −1, 0 or 1; of NaN it is NaN.
+func sign(x float64) float64 {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
 	}
+	return x
 }
 
 // dy·2/√π·e^(−x²)

@@ -79,10 +79,6 @@ func unary(f func(c *call) kernel.Unary) func(c *call) step {
 	}
 }
 
-func each(f func(x float64) float64) func(*call) kernel.Unary {
-	return func(*call) kernel.Unary { return kernel.UnaryOf(f) }
-}
-
 func not(c *call) step {
 	x, y := c.in[0].Data.([]bool), c.out[0].Data.([]bool)
 	return func(team *kernel.Team) { kernel.Not(team, y, x) }

@@ -1,8 +1,6 @@
 package embedded
 
 import (
-	"math"
-
 	"github.com/ildc/ildc/distill/engine/embedded/kernel"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
@@ -32,8 +30,8 @@ type key struct{ domain, op string }
 
 func keyOf(n *graph.Node) key { return key{n.Domain, n.Op} }
 
-// operations has every op of the op table. Gorgonia's own ops are not among them: they run on one thread and allocate their results, and
-// some are wrong.
+// operations has the ops that the engine runs in a way of its own. Gorgonia's ops are not among them: they run on one thread and allocate
+// their results, and some are wrong.
 var operations = map[key]operation{
 	{"", "Conv"}:                  {kernel: conv},
 	{"", "ConvTranspose"}:         {kernel: convTranspose},
@@ -73,32 +71,17 @@ var operations = map[key]operation{
 	{"", "And"}:            {kernel: binary(&kernel.And), inPlace: true},
 	{"", "Or"}:             {kernel: binary(&kernel.Or), inPlace: true},
 	{"", "Where"}:          {kernel: where, inPlace: true},
-	{op.Macro, "MaskGrad"}: {},
 
-	{"", "Relu"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Relu }), inPlace: true},
-	{"", "Elu"}:         {kernel: unary(elu), inPlace: true},
-	{"", "PRelu"}:       {kernel: binary(&kernel.PRelu), inPlace: true},
-	{"", "Gelu"}:        {kernel: unary(gelu), inPlace: true},
-	{"", "Softplus"}:    {kernel: unary(each(softplus)), inPlace: true},
-	{"", "HardSigmoid"}: {kernel: unary(hardSigmoid), inPlace: true},
-	{"", "HardSwish"}:   {kernel: unary(each(hardSwish)), inPlace: true},
-	{"", "LeakyRelu"}:   {kernel: unary(leakyRelu), inPlace: true},
-	{"", "Clip"}:        {kernel: unary(clip), inPlace: true},
-	{"", "Sigmoid"}:     {kernel: unary(each(sigmoid)), inPlace: true},
-	{"", "Tanh"}:        {kernel: unary(each(math.Tanh)), inPlace: true},
-	{"", "Erf"}:         {kernel: unary(each(math.Erf)), inPlace: true},
-	{"", "Neg"}:         {kernel: unary(func(*call) kernel.Unary { return kernel.Neg }), inPlace: true},
-	{"", "Abs"}:         {kernel: unary(func(*call) kernel.Unary { return kernel.Abs }), inPlace: true},
-	{"", "Exp"}:         {kernel: unary(each(math.Exp)), inPlace: true},
-	{"", "Log"}:         {kernel: unary(each(math.Log)), inPlace: true},
-	{"", "Sqrt"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Sqrt }), inPlace: true},
-	{"", "Reciprocal"}:  {kernel: unary(func(*call) kernel.Unary { return kernel.Reciprocal }), inPlace: true},
-	{"", "Sign"}:        {kernel: unary(each(sign)), inPlace: true},
-	{"", "Floor"}:       {kernel: unary(each(math.Floor)), inPlace: true},
-	{"", "Ceil"}:        {kernel: unary(each(math.Ceil)), inPlace: true},
-	{"", "Round"}:       {kernel: unary(each(math.RoundToEven)), inPlace: true},
-	{"", "Not"}:         {kernel: not, inPlace: true},
-	{"", "Cast"}:        {kernel: cast},
+	{"", "Relu"}:       {kernel: unary(func(*call) kernel.Unary { return kernel.Relu }), inPlace: true},
+	{"", "PRelu"}:      {kernel: binary(&kernel.PRelu), inPlace: true},
+	{"", "LeakyRelu"}:  {kernel: unary(leakyRelu), inPlace: true},
+	{"", "Clip"}:       {kernel: unary(clip), inPlace: true},
+	{"", "Neg"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Neg }), inPlace: true},
+	{"", "Abs"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Abs }), inPlace: true},
+	{"", "Sqrt"}:       {kernel: unary(func(*call) kernel.Unary { return kernel.Sqrt }), inPlace: true},
+	{"", "Reciprocal"}: {kernel: unary(func(*call) kernel.Unary { return kernel.Reciprocal }), inPlace: true},
+	{"", "Not"}:        {kernel: not, inPlace: true},
+	{"", "Cast"}:       {kernel: cast},
 
 	{"", "ReduceSum"}:       {kernel: reduction(kernel.FoldSum, false)},
 	{"", "ReduceMean"}:      {kernel: reduction(kernel.FoldSum, true)},
@@ -107,35 +90,31 @@ var operations = map[key]operation{
 	{"", "ReduceSumSquare"}: {kernel: sumOfSquares},
 	{"", "ReduceL2"}:        {kernel: norm2},
 	{"", "ReduceProd"}:      {kernel: reduction(kernel.FoldProduct, false)},
-	{"", "ArgMax"}:          {},
-	{"", "ArgMin"}:          {},
 
-	{"", "Identity"}:        {view: true},
-	{"", "Dropout"}:         {view: true},
-	{"", "Reshape"}:         {view: true},
-	{"", "Flatten"}:         {view: true},
-	{"", "Squeeze"}:         {view: true},
-	{"", "Unsqueeze"}:       {view: true},
-	{"", "Shape"}:           {},
-	{"", "Size"}:            {},
-	{"", "Constant"}:        {},
-	{"", "ConstantOfShape"}: {},
-	{"", "Range"}:           {},
+	{"", "Identity"}:  {view: true},
+	{"", "Dropout"}:   {view: true},
+	{"", "Reshape"}:   {view: true},
+	{"", "Flatten"}:   {view: true},
+	{"", "Squeeze"}:   {view: true},
+	{"", "Unsqueeze"}: {view: true},
 
-	{"", "Transpose"}:       {kernel: transpose},
-	{"", "Expand"}:          {kernel: expand},
-	{"", "Concat"}:          {kernel: concat},
-	{"", "Split"}:           {kernel: split},
-	{"", "Slice"}:           {kernel: slice},
-	{"", "Pad"}:             {kernel: pad},
-	{"", "Gather"}:          {kernel: gather},
-	{"", "Tile"}:            {},
-	{"", "Tile"}:            {kernel: tile},
-	{"", "Range"}:           {},
-	{"", "ScatterElements"}: {},
-	{"", "ScatterND"}:       {},
-	{"", "OneHot"}:          {},
-	{"", "ScatterND"}:       {},
+	{"", "Transpose"}: {kernel: transpose},
+	{"", "Expand"}:    {kernel: expand},
+	{"", "Concat"}:    {kernel: concat},
+	{"", "Split"}:     {kernel: split},
+	{"", "Slice"}:     {kernel: slice},
+	{"", "Pad"}:       {kernel: pad},
+	{"", "Gather"}:    {kernel: gather},
+	{"", "Tile"}:      {kernel: tile},
+}
+
+// operationOf is how the engine runs a node.
+func operationOf(n *graph.Node) operation {
+	o, ok := operations[keyOf(n)]
+	if s := op.Of(n); !ok && s != nil && s.Scalar != nil {
+		return operation{kernel: unary(scalar), inPlace: true}
+	}
+	return o
 }
 
 // floats says whether all that the node reads and gives is float32.

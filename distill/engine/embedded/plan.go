@@ -74,7 +74,7 @@ func lastUses(g *graph.Graph) map[*graph.Value]int {
 
 // isView says whether a node only gives its first input another shape.
 func isView(n *graph.Node) bool {
-	return operations[keyOf(n)].view && !slices.ContainsFunc(n.Outputs[1:], func(v *graph.Value) bool { return v != nil })
+	return operationOf(n).view && !slices.ContainsFunc(n.Outputs[1:], func(v *graph.Value) bool { return v != nil })
 }
 
 // shared gives the storage of an input whose memory output k of node i takes, nil where it needs memory of its own.
@@ -85,7 +85,7 @@ func shared(n *graph.Node, i, k int, at map[*graph.Value]*storage) *storage {
 		return nil
 	case isView(n):
 		return at[n.Inputs[0]]
-	case !operations[keyOf(n)].inPlace:
+	case !operationOf(n).inPlace:
 		return nil
 	}
 	uses := map[*storage]int{}

@@ -9,16 +9,9 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-func TestOperationsAreTheOpTable(t *testing.T) {
-	known := map[key]bool{}
-	for _, s := range op.All() {
-		known[key{s.Domain, s.Type}] = true
-		if _, ok := operations[key{s.Domain, s.Type}]; !ok {
-			t.Errorf("op %s.%s has no entry", s.Domain, s.Type)
-		}
-	}
+func TestOperationsAreInTheOpTable(t *testing.T) {
 	for k := range operations {
-		if !known[k] {
+		if op.Lookup(k.domain, k.op) == nil {
 			t.Errorf("%v is not in the op table", k)
 		}
 	}

@@ -97,7 +97,7 @@ func (p *program) instruction(n *graph.Node, number int) *instruction {
 		}
 	}
 	var compute step
-	if o := operations[keyOf(n)]; o.kernel != nil && !empty {
+	if o := operationOf(n); o.kernel != nil && !empty {
 		compute = o.kernel(c)
 	}
 	i := &instruction{number: number, node: n, out: vector(value)}

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"fmt"
+	"math"
 	"math/rand"
 
 	"github.com/ildc/ildc/graph"
@@ -212,7 +213,7 @@ func elementwiseCases() (all []opCase) {
 	for _, op := range []string{"Add", "Mul", "Equal"} {
 		all = append(all, opCase{op + " of integers", op, nil, list(graph.Ints(1, 2, 3), graph.Ints(3, 2, 1)), 1})
 	}
-	for _, op := range []string{"And", "Or"} {
+	for _, op := range []string{"And", "Or", "Xor"} {
 		all = append(all, opCase{op, op, nil, list(flags(3, 4), flags(4)), 1}, opCase{op + " same shape", op, nil, list(flags(3, 4), flags(4, 3)), 1})
 		all[len(all)-1].in[1] = all[len(all)-1].in[1].Reshaped(3, 4)
 	}
@@ -225,13 +226,20 @@ func elementwiseCases() (all []opCase) {
 	all = append(all, opCase{"MaskGrad", "ildc.MaskGrad", nil, list(normal(4, 6), flags(4, 6)), 1})
 	edges := graph.FromFloat32([]int{2, 5}, []float32{-2, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, -2.5})
 	for _, op := range []string{"Relu", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Neg", "Abs", "Exp", "Sign", "Floor", "Ceil", "Round", "Identity",
-		"Elu", "Softplus", "Gelu", "Erf", "HardSigmoid", "HardSwish"} {
+		"Elu", "Selu", "Celu", "Softplus", "Softsign", "Mish", "Gelu", "HardSigmoid", "HardSwish", "ThresholdedRelu", "Shrink",
+		"Sin", "Cos", "Tan", "Atan", "Sinh", "Cosh", "Asinh", "IsNaN", "IsInf"} {
 		all = append(all, opCase{op, op, nil, list(normal(3, 7, 50)), 1}, opCase{op + " edges", op, nil, list(edges), 1})
 	}
 	for _, op := range []string{"Log", "Sqrt", "Reciprocal"} {
 		all = append(all, opCase{op, op, nil, list(positive(3, 7, 50)), 1})
 	}
+	within := graph.FromFloat32([]int{5}, []float32{-0.9, -0.5, 0, 0.2, 0.99})
+	for _, op := range []string{"Asin", "Acos", "Atanh"} {
+		all = append(all, opCase{op, op, nil, list(within), 1})
+	}
 	return append(all,
+		opCase{"Acosh", "Acosh", nil, list(graph.FromFloat32([]int{3}, []float32{1, 1.5, 20})), 1},
+		opCase{"IsInf of one sign", "IsInf", a{"detect_negative": int64(0)}, list(graph.FromFloat32([]int{3}, []float32{float32(math.Inf(1)), float32(math.Inf(-1)), 1})), 1},
 		opCase{"LeakyRelu alpha", "LeakyRelu", a{"alpha": float32(0.3)}, list(edges), 1},
 		opCase{"Gelu by tanh", "Gelu", a{"approximate": "tanh"}, list(edges), 1},
 		opCase{"PRelu", "PRelu", nil, list(normal(2, 3, 4, 5), normal(3, 1, 1)), 1},
@@ -267,7 +275,7 @@ func normCases() (all []opCase) {
 		}
 		all = append(all, opCase{op + " large logits", op, nil, list(graph.FromFloat32([]int{2, 3}, []float32{1000, 999, -1000, 0, -80, 80})), 1})
 	}
-	for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSumSquare", "ReduceL2", "ReduceProd"} {
+	for _, op := range []string{"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceProd", "ReduceLogSumExp"} {
 		for _, axes := range [][]int64{{0}, {1}, {-1}, {0, 2, 3}, {2, 3}, {0, 1, 2, 3}, {1, 2}} {
 			all = append(all, opCase{fmt.Sprint(op, axes), op, a{"keepdims": int64(len(axes) % 2)}, list(normal(3, 4, 5, 6), graph.Ints(axes...)), 1})
 		}
@@ -277,6 +285,7 @@ func normCases() (all []opCase) {
 			opCase{op + " of ties", op, nil, list(tied(4, 9), graph.Ints(0)), 1})
 	}
 	return append(all,
+		opCase{"ReduceLogSum", "ReduceLogSum", nil, list(positive(3, 4, 5), graph.Ints(1)), 1},
 		opCase{"ArgMax", "ArgMax", a{"axis": int64(1)}, list(tied(3, 4, 5)), 1},
 		opCase{"ArgMin, the last", "ArgMin", a{"axis": int64(-1), "keepdims": int64(0), "select_last_index": int64(1)}, list(tied(3, 4, 5)), 1},
 		opCase{"LayerNormalization", "LayerNormalization", nil, list(normal(3, 4, 5), normal(5), normal(5)), 1},
@@ -305,10 +314,8 @@ func movementCases() []opCase {
 		{"Expand", "Expand", nil, list(normal(2, 1, 4, 1), graph.Ints(2, 3, 1, 5)), 1},
 		{"Expand of a scalar", "Expand", nil, list(scalar(2), graph.Ints(3, 4)), 1},
 		{"Expand to a higher rank", "Expand", nil, list(normal(3, 1), graph.Ints(2, 3, 4)), 1},
-		{"Tile", "Tile", nil, list(normal(2, 3), graph.Ints(2, 3)), 1},
-		{"Range", "Range", nil, list(graph.Scalar(graph.Int64, 7), graph.Scalar(graph.Int64, 0), graph.Scalar(graph.Int64, -2)), 1},
+		{"Range down", "Range", nil, list(graph.Scalar(graph.Int64, 7), graph.Scalar(graph.Int64, 0), graph.Scalar(graph.Int64, -2)), 1},
 		{"OneHot", "OneHot", nil, list(graph.Ints(1, 0, 7), graph.Scalar(graph.Int64, 3), normal(2)), 1},
-		{"ScatterND", "ScatterND", nil, list(normal(4, 3), graph.FromInt64([]int{2, 1}, ints(3, 0)), normal(2, 3)), 1},
 		{"Concat", "Concat", a{"axis": int64(1)}, list(normal(2, 3, 4), normal(2, 1, 4), normal(2, 5, 4)), 1},
 		{"Concat along the last axis", "Concat", a{"axis": int64(-1)}, list(normal(2, 3), normal(2, 4)), 1},
 		{"Concat of integers", "Concat", a{"axis": int64(0)}, list(graph.Ints(1, 2), graph.Ints(3)), 1},
@@ -327,6 +334,20 @@ func movementCases() []opCase {
 		{"Tile of integers", "Tile", nil, list(graph.Ints(1, 2), graph.Ints(3)), 1},
 		{"Range", "Range", nil, list(graph.Scalar(graph.Int64, 3), graph.Scalar(graph.Int64, 11), graph.Scalar(graph.Int64, 2)), 1},
 		{"ScatterND", "ScatterND", nil, list(normal(4, 5), graph.FromInt64([]int{3, 1}, ints(1, 0, 3)), normal(3, 5)), 1},
+		{"GatherElements", "GatherElements", a{"axis": int64(1)}, list(normal(2, 5), graph.FromInt64([]int{2, 3}, ints(1, 4, -1, 0, 2, 2))), 1},
+		{"GatherND", "GatherND", nil, list(normal(4, 3, 2), graph.FromInt64([]int{2, 2}, ints(3, 0, -1, 2))), 1},
+		{"GatherND, batch by batch", "GatherND", a{"batch_dims": int64(1)}, list(normal(2, 3, 2), graph.FromInt64([]int{2, 1}, ints(1, 2))), 1},
+		{"TopK", "TopK", a{"axis": int64(1)}, list(tied(3, 6, 2), graph.Ints(4)), 2},
+		{"TopK, the smallest", "TopK", a{"axis": int64(-1), "largest": int64(0)}, list(normal(3, 6), graph.Ints(2)), 2},
+		{"CumSum", "CumSum", nil, list(normal(3, 4, 5), graph.Scalar(graph.Int64, 1)), 1},
+		{"CumSum from the end, exclusive", "CumSum", a{"reverse": int64(1), "exclusive": int64(1)}, list(normal(3, 4), graph.Scalar(graph.Int64, -1)), 1},
+		{"Trilu", "Trilu", nil, list(normal(2, 4, 5)), 1},
+		{"Trilu, the lower", "Trilu", a{"upper": int64(0)}, list(normal(2, 4, 5), graph.Scalar(graph.Int64, -1)), 1},
+		{"Resize to twice", "Resize", a{"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+			list(normal(2, 3, 4, 5), nil, nil, graph.Ints(2, 3, 8, 10)), 1},
+		{"Resize by lines", "Resize", a{"mode": "linear"}, list(normal(2, 3, 4, 5), nil, nil, graph.Ints(2, 3, 7, 3)), 1},
+		{"Resize with corners aligned", "Resize", a{"mode": "linear", "coordinate_transformation_mode": "align_corners"}, list(normal(1, 2, 4, 5), nil, nil, graph.Ints(1, 2, 8, 9)), 1},
+		{"Resize by cubics", "Resize", a{"mode": "cubic"}, list(normal(1, 2, 4, 5), nil, nil, graph.Ints(1, 2, 8, 9)), 1},
 		{"ScatterElements", "ScatterElements", a{"axis": int64(1)}, list(normal(2, 5), graph.FromInt64([]int{2, 2}, ints(1, 4, 0, 2)), normal(2, 2)), 1},
 		{"ScatterElements adding", "ScatterElements", a{"axis": int64(1), "reduction": "add"},
 			list(normal(2, 5), graph.FromInt64([]int{2, 3}, ints(1, 4, 1, 2, 2, 2)), normal(2, 3)), 1},

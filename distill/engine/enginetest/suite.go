@@ -34,7 +34,7 @@ func everyOpHasACase(t *testing.T) {
 		has[c.op] = true
 	}
 	for _, s := range op.All() {
-		if name := (&graph.Node{Op: s.Type, Domain: s.Domain}).OpName(); !has[name] {
+		if name := (&graph.Node{Op: s.Type, Domain: s.Domain}).OpName(); !has[name] && !s.Composite {
 			t.Errorf("%s has no case", name)
 		}
 	}

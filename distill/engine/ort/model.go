@@ -14,6 +14,7 @@ import (
 // every output is computed by a node of its own, and there is at least one of each.
 func sessionGraph(g *graph.Graph, signature *engine.Signature, state []engine.Carry) (_ *graph.Graph, err error) {
 	g, _ = g.Clone()
+	g.Origin = nil // the file it came from may be of an IR version that ONNX Runtime does not know yet
 	b := op.NewBuilder(g)
 	defer b.Guard(&err)
 	in, out := map[string]*graph.Value{}, map[string]*graph.Value{}
