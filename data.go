@@ -8,6 +8,7 @@ import (
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
 )
 
 // parts is the data of a run, bound to the models' inputs.
@@ -102,7 +103,7 @@ func (d Data) bound(inputs []*graph.Value) []*graph.Value {
 		c := *v
 		c.Shape = v.Shape.Clone()
 		for a, extent := range c.Shape {
-			if n, ok := d.Symbols[extent.Symbol]; ok && a > 0 {
+			if n, ok := d.Symbols[pass.SymbolOf(v, a)]; ok && a > 0 && !extent.Known() {
 				c.Shape[a] = graph.D(n)
 			}
 		}
@@ -123,7 +124,7 @@ func (p *parts) bind(d Data, teacher, student *graph.Graph) error {
 	for _, v := range teacher.Inputs {
 		for a, n := range sizes[v.Name] {
 			if extent := v.Shape[a+1]; !extent.Known() {
-				p.symbols[extent.Symbol] = n
+				p.symbols[pass.SymbolOf(v, a+1)] = n
 			}
 		}
 	}

@@ -283,7 +283,14 @@ func (p *plan) overrides(teacher, student *graph.Graph) (layermatch.Options, err
 // declined lists why a model cannot be compressed: none where it can. Ops that the table does not have leave the shapes behind them
 // unknown, so that only they are named where there are any.
 func declined(g *graph.Graph) []Reason {
-	var unknown, shapeless, reasons []Reason
+	var unknown, shapeless, reasons, unbound []Reason
+	for _, v := range g.Inputs {
+		for a, d := range v.Shape {
+			if !d.Known() {
+				unbound = append(unbound, Reason{Node: v.Name, Op: "input", Why: fmt.Sprintf("extent %d of %v is symbolic: --bind %s=SIZE", a, v.Shape, pass.SymbolOf(v, a))})
+			}
+		}
+	}
 	for _, n := range pass.CostOf(g).Uncounted {
 		if op.Of(n) == nil {
 			unknown = append(unknown, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: "the op is not known"})
@@ -294,6 +301,8 @@ func declined(g *graph.Graph) []Reason {
 	switch {
 	case unknown != nil:
 		return unknown
+	case shapeless != nil && unbound != nil:
+		return unbound
 	case shapeless != nil:
 		return shapeless
 	case !slices.ContainsFunc(g.Outputs, func(v *graph.Value) bool { return v.DType.IsFloat() }):

@@ -74,7 +74,7 @@ func (d *dataFlags) register(f *pflag.FlagSet) {
 	f.IntVar(&d.channels, "channels", 0, "turn images gray (1) or RGB (3)")
 	f.StringVar(&d.label, "label", "", "CSV: column with the class (default: the last; \"none\": no labels)")
 	f.Float64Var(&d.holdout, "holdout", 0, "fraction of test samples where the data has no test part of its own")
-	f.StringToStringVar(&d.bind, "bind", nil, "sizes of symbolic extents other than the batch, as seq=64")
+	f.StringToStringVar(&d.bind, "bind", nil, "sizes of symbolic extents other than the batch, as seq=64, or x.2=48 for one of input x without a name")
 	d.teacher.register(f, "", "")
 	d.student.register(f, "student-", " for the student, where it differs")
 }

@@ -56,9 +56,9 @@ func (s sliding) resolveTransposed(n *graph.Node, i, x int) (y, begin, end int, 
 		if len(given) > 0 {
 			y = int(given[i])
 		}
-		pad := whole - y
-		if pad < 0 {
-			return 0, 0, 0, Errorf(n, ErrUnsupported, "output extent %d of spatial axis %d, the windows cover %d", y, i, whole)
+		pad := max(0, whole-y)
+		if y > whole+s.strides[i] {
+			return 0, 0, 0, Errorf(n, ErrMalformed, "output extent %d of spatial axis %d, the windows cover %d", y, i, whole)
 		}
 		begin, end = pad-pad/2, pad/2
 		if s.auto == "SAME_UPPER" {
@@ -82,7 +82,11 @@ func explicitTransposed(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value
 		b.Fail("%w", err)
 		return nil
 	}
-	attrs := withAttrs(n, graph.Attrs{"auto_pad": nil, "output_shape": nil, "pads": w.pads()})
+	beyond := make([]int64, len(w.In)) // what no window covers, at the end
+	for i := range beyond {
+		beyond[i] = int64(w.In[i] + w.Begin[i] + w.End[i] - w.Strides[i]*(w.Out[i]-1) - w.span(i))
+	}
+	attrs := withAttrs(n, graph.Attrs{"auto_pad": nil, "output_shape": nil, "output_padding": beyond, "pads": w.pads()})
 	return []*graph.Value{b.Op(n.Op, attrs, n.Inputs...)}
 }
 

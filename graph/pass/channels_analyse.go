@@ -21,16 +21,19 @@ func Analyse(g *graph.Graph, bind Binding) (*graph.Graph, error) {
 	}
 	for _, v := range c.Inputs {
 		if len(v.Shape) > 0 && !v.Shape[0].Known() && bind.Batch > 0 {
-			if _, bound := symbols[v.Shape[0].Symbol]; !bound && v.Shape[0] != graph.Unknown {
-				symbols[v.Shape[0].Symbol] = bind.Batch
-			} else if !bound {
-				v.Shape[0] = graph.D(bind.Batch)
+			if _, bound := symbols[SymbolOf(v, 0)]; !bound {
+				symbols[SymbolOf(v, 0)] = bind.Batch
+			}
+		}
+		for a, d := range v.Shape {
+			if size, bound := symbols[SymbolOf(v, a)]; bound && !d.Known() {
+				v.Shape[a] = graph.D(size)
 			}
 		}
 	}
-	for i, v := range c.Values() {
+	for _, v := range c.Values() {
 		for a, d := range v.Shape {
-			if size, bound := symbols[d.Symbol]; bound && !d.Known() && (d != graph.Unknown || i < len(c.Inputs)) {
+			if size, bound := symbols[d.Symbol]; bound && !d.Known() && d != graph.Unknown {
 				v.Shape[a] = graph.D(size)
 			}
 		}

@@ -11,9 +11,18 @@ import (
 // Binding says what symbolic extents become.
 type Binding struct {
 	Batch   int            // the leading extent of every input, where it is symbolic or 1
-	Symbols map[string]int // other symbols by name
+	Symbols map[string]int // other symbols by name, see [SymbolOf]
 	// Keep names the initializers that stay what they are, since they will be trained: no constant is folded from them.
 	Keep map[string]bool
+}
+
+// SymbolOf is the name by which a symbolic extent of an input is bound to a size: its symbol, or, where it has none, the input's name and the axis, as in
+// "x.2".
+func SymbolOf(input *graph.Value, axis int) string {
+	if d := input.Shape[axis]; d != graph.Unknown {
+		return d.Symbol
+	}
+	return fmt.Sprintf("%s.%d", input.Name, axis)
 }
 
 // Specialise copies a normalised graph with static shapes: symbols are bound, a fixed batch of 1 is rebatched, shape arithmetic and
@@ -27,14 +36,14 @@ func Specialise(g *graph.Graph, bind Binding) (*graph.Graph, error) {
 	var errs []error
 	for _, v := range g.Inputs {
 		for a, d := range v.Shape {
-			switch size, bound := bind.Symbols[d.Symbol]; {
+			switch size, bound := bind.Symbols[SymbolOf(v, a)]; {
 			case a == 0 && bind.Batch > 0 && (!d.Known() && !bound || d.Is(1) && rebatch):
 				v.Shape[a] = graph.D(bind.Batch)
 			case d.Known():
 			case bound:
 				v.Shape[a] = graph.D(size)
 			default:
-				errs = append(errs, fmt.Errorf("pass: input %q %v: extent %d is symbolic: bind %q to a size", v.Name, v.Shape, a, d.Symbol))
+				errs = append(errs, fmt.Errorf("pass: input %q %v: extent %d is symbolic: bind %q to a size", v.Name, v.Shape, a, SymbolOf(v, a)))
 			}
 		}
 		if v.Shape == nil {
