@@ -21,7 +21,7 @@ type Value struct {
 	Name     string
 	DType    DType
 	Shape    Shape   // nil where the rank is unknown
-	Elems    Shape   // the elements of a small integer tensor, where shape inference found them; nil where not
+	Elems    Shape   // the elements of a small tensor of integers, whatever their type, where shape inference found them; nil where not
 	Const    *Tensor // the elements of an initializer; nil otherwise
 	Producer *Node   // nil for inputs and initializers
 	Origin   any     // the declaration it was imported from

@@ -271,9 +271,14 @@ func (s *Student) choose(gs *pass.Groups, importance [][]float64, limits Budget,
 	}
 	w := &widthSearch{groups: gs.List, importance: importance}
 	whole := make([]int, len(gs.List))
+	loose := false
 	for i, group := range gs.List {
 		whole[i] = group.Channels
-		w.allowed = append(w.allowed, allowedWidths(group, o.Multiple, floor))
+		allowed := whole[i : i+1]
+		if loose = loose || group.Loose != ""; group.Loose == "" {
+			allowed = allowedWidths(group, o.Multiple, floor)
+		}
+		w.allowed = append(w.allowed, allowed)
 		w.pooled = append(w.pooled, w.importance[i]...)
 	}
 	slices.SortFunc(w.pooled, func(a, b float64) int { return cmp.Compare(b, a) })
@@ -294,6 +299,12 @@ func (s *Student) choose(gs *pass.Groups, importance [][]float64, limits Budget,
 	}
 	widths, ok := whole, limits.met(s.Before, s.Before) || w.fits(whole)
 	if !ok {
+		widths, ok = w.run()
+	}
+	if !ok && loose { // what changes the rest shrinks only where nothing else will do
+		for i, group := range gs.List {
+			w.allowed[i] = allowedWidths(group, o.Multiple, floor)
+		}
 		widths, ok = w.run()
 	}
 	if !ok {

@@ -18,11 +18,13 @@ type widthSearch struct {
 	fits       func(widths []int) bool
 }
 
-// allowedWidths lists the multiples from the floor on, and the whole. At least two positions of each axis stay.
+// allowedWidths lists the multiples from the floor on, and the whole. At least two outputs of each weight stay.
 func allowedWidths(group *pass.Group, multiple int, floor float64) []int {
 	channels, each := group.Channels, math.MaxInt
 	for _, a := range group.Axes {
-		each = min(each, len(a.At[0]))
+		if a.Source {
+			each = min(each, len(a.At[0]))
+		}
 	}
 	if multiple == 0 {
 		switch {

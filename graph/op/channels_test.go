@@ -170,6 +170,6 @@ func TestNormChannels(t *testing.T) {
 		{name: "BatchNormalization", op: "BatchNormalization", inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 3), c, c, c, c},
 			want: "x.0:n y.0:n x.1:ab y.1:ab w.0:ab u.0:ab v.0:ab s.0:ab x.2:cde y.2:cde"},
 		{name: "LayerNormalization", op: "LayerNormalization", inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 3), graph.Dims(3), graph.Dims(3)},
-			want: "x.0:n y.0:n x.1:ab y.1:ab"},
+			want: "x.0:n y.0:n x.1:ab y.1:ab x.2:cde y.2:cde w.0:cde u.0:cde"},
 	})
 }

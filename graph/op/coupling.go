@@ -9,7 +9,7 @@ import (
 // Coupling collects which positions of which axes of a graph's values must be removed together.
 //
 // Every position i of every axis a of every value v is an element. Same and Map join elements into classes;
-// a class is removed whole or kept whole. Fix keeps classes for ever. Source marks where channels come
+// a class is removed whole or kept whole. Fix keeps classes for ever, Loosen marks those whose removal changes what is left. Source marks where channels come
 // from: the output axis of a weight. A class with a source and nothing fixed is a channel that may be removed.
 type Coupling struct {
 	parent  []int32
@@ -17,11 +17,14 @@ type Coupling struct {
 	fixed   []int32           // by root: the reason why it never shrinks, by number; 0 where it may
 	reasons map[string]int32  // numbers from 1
 	why     []string          // by number
+	loose   []int32           // by root: why removing it changes more than zeroing it does, by number; 0 where it does not
 	source  []bool            // by root
 	touched map[axisKey]bool  // mentioned by the node at hand
 	sizes   []SizeRef
 	axes    []AxisRef
 	sources []AxisRef
+	splits  []split
+	tries   map[string]int // of splits that were coupled in another way before, by the name of what they give
 }
 
 // AxisRef is one axis of one value.
@@ -45,7 +48,7 @@ type SizeRef struct {
 
 // NewCoupling is an empty coupling.
 func NewCoupling() *Coupling {
-	return &Coupling{base: map[axisKey]int32{}, touched: map[axisKey]bool{}, reasons: map[string]int32{}, why: []string{""}}
+	return &Coupling{base: map[axisKey]int32{}, touched: map[axisKey]bool{}, reasons: map[string]int32{}, why: []string{""}, tries: map[string]int{}}
 }
 
 // maxPositions bounds the axes whose positions are followed: longer ones are no channels, flattened or not.
@@ -63,7 +66,7 @@ func (c *Coupling) elements(v *graph.Value, axis int) (first int32, size int, ok
 		first = int32(len(c.parent))
 		for i := range size {
 			c.parent = append(c.parent, first+int32(i))
-			c.fixed, c.source = append(c.fixed, 0), append(c.source, false)
+			c.fixed, c.loose, c.source = append(c.fixed, 0), append(c.loose, 0), append(c.source, false)
 		}
 		c.base[k] = first
 		c.axes = append(c.axes, k)
@@ -91,6 +94,9 @@ func (c *Coupling) join(a, b int32) {
 	c.parent[b] = a
 	if c.fixed[a] == 0 {
 		c.fixed[a] = c.fixed[b]
+	}
+	if c.loose[a] == 0 {
+		c.loose[a] = c.loose[b]
 	}
 	if c.source[b] {
 		c.source[a] = true
@@ -149,12 +155,34 @@ func (c *Coupling) fix(e int32, why string) {
 	if c.fixed[r] != 0 {
 		return
 	}
+	c.fixed[r] = c.reason(why)
+}
+
+// reason numbers a reason.
+func (c *Coupling) reason(why string) int32 {
 	if c.reasons[why] == 0 {
 		c.reasons[why] = int32(len(c.why))
 		c.why = append(c.why, why)
 	}
-	c.fixed[r] = c.reasons[why]
+	return c.reasons[why]
 }
+
+// Loosen says of every position of an axis that its removal changes more than zeroing it would: statistics over the axis are those of what is
+// left. The reason completes "its removal changes the rest: …".
+func (c *Coupling) Loosen(v *graph.Value, axis int, why string) {
+	first, size, ok := c.elements(v, axis)
+	if !ok {
+		return
+	}
+	for i := range size {
+		if r := c.find(first + int32(i)); c.loose[r] == 0 {
+			c.loose[r] = c.reason(why)
+		}
+	}
+}
+
+// Loose is why the removal of a class changes the rest; "" where it does not.
+func (c *Coupling) Loose(class int) string { return c.why[c.loose[class]] }
 
 // FixAll fixes every axis of a value.
 func (c *Coupling) FixAll(v *graph.Value, why string) {

@@ -24,10 +24,9 @@ func elementwise() []*Spec {
 }
 
 // broadcastShape is the shape rule of broadcasting ops whose output has the dtype of the first input.
-// Elements of small integer operands are carried through Add, Sub, Mul and Div, for shape arithmetic.
 func broadcastShape(n *graph.Node) ([]Type, error) {
 	shape, err := broadcast(n, n.Inputs...)
-	return []Type{{DType: n.Inputs[0].DType, Shape: shape, Elems: evalElems(n, shape)}}, err
+	return []Type{{DType: n.Inputs[0].DType, Shape: shape}}, err
 }
 
 // binary lifts a scalar function to broadcast tensors. Integer operands are computed in float64 and truncated toward zero,

@@ -1,6 +1,8 @@
 package op
 
 import (
+	"math"
+
 	"github.com/ildc/ildc/graph"
 )
 
@@ -64,9 +66,10 @@ func constInts(v *graph.Value) ([]int64, bool) {
 	return ints, true
 }
 
-// evalElems evaluates a node on the known elements of its integer inputs; nil where one is not known.
-func evalElems(n *graph.Node, shape graph.Shape) graph.Shape {
-	if len(shape) > 1 || !shape.Static() || shape.Elements() > maxElems {
+// evalElems evaluates a node on inputs all of whose elements are known, small as shapes and what is computed from them are; nil where one is
+// not known, or where an element of the result is no integer.
+func evalElems(n *graph.Node, t Type) graph.Shape {
+	if len(t.Shape) > 1 || !t.Shape.Static() || t.Shape.Elements() > maxElems || len(n.Captures) > 0 {
 		return nil
 	}
 	in := make([]*graph.Tensor, len(n.Inputs))
@@ -74,15 +77,35 @@ func evalElems(n *graph.Node, shape graph.Shape) graph.Shape {
 		if v == nil {
 			continue
 		}
-		ints, ok := constInts(v)
-		if !ok || !v.DType.IsInt() || !v.Shape.Static() || v.Shape.Elements() != len(ints) {
+		if in[i] = knownTensor(v); in[i] == nil {
 			return nil
 		}
-		in[i] = graph.FromInt64(v.Shape.Sizes(), ints)
 	}
 	out, err := Of(n).Eval(n, in)
-	if err != nil || !out[0].DType.IsInt() {
+	if err != nil || !(out[0].DType.IsInt() || out[0].DType.IsFloat()) {
 		return nil
 	}
-	return asExtents(out[0].Int64s())
+	e := make(graph.Shape, out[0].Len())
+	for i, x := range out[0].Values() {
+		if x != math.Trunc(x) || math.Abs(x) > 1<<53 {
+			return nil
+		}
+		e[i] = graph.D(int(x))
+	}
+	return e
+}
+
+// knownTensor is a small value of numbers all of whose elements are known.
+func knownTensor(v *graph.Value) *graph.Tensor {
+	switch {
+	case v.Const != nil && v.Const.Len() <= maxElems && (v.DType.IsInt() || v.DType.IsFloat()):
+		return v.Const
+	case v.Elems == nil || !v.Elems.Static() || !v.Shape.Static() || v.Shape.Elements() != len(v.Elems) || v.DType == graph.Bool:
+		return nil
+	}
+	values := make([]float64, len(v.Elems))
+	for i, d := range v.Elems {
+		values[i] = float64(d.Size)
+	}
+	return graph.FromValues(v.DType, v.Shape.Sizes(), values)
 }

@@ -45,17 +45,32 @@ func layerNormShape(n *graph.Node) ([]Type, error) {
 	return []Type{{DType: x.DType, Shape: x.Shape.Clone()}, {DType: x.DType, Shape: reduced}, {DType: x.DType, Shape: reduced.Clone()}}, nil
 }
 
-// layerNormChannels lets the leading axes pass. The normalised ones stay whole: a missing element would change the statistics of the rest.
+// layerNormChannels couples every axis, and the parameters with those that are normalised, over whose rest the statistics are then taken.
 func layerNormChannels(c *Coupling, n *graph.Node) {
 	x := n.Inputs[0]
 	axis, err := layerNormAxis(n, len(x.Shape))
 	if err != nil {
 		return
 	}
-	for i := range axis {
-		for _, y := range n.Outputs {
+	for i := range x.Shape {
+		c.Same(x, i, n.Outputs[0], i)
+		if i >= axis {
+			c.Loosen(x, i, "node "+n.Name+" ("+n.OpName()+") normalises over it")
+			continue
+		}
+		for _, y := range n.Outputs[1:] {
 			if y != nil {
 				c.Same(x, i, y, i)
+			}
+		}
+	}
+	for _, p := range n.Inputs[1:] {
+		if p == nil {
+			continue
+		}
+		for k, d := range p.Shape {
+			if i := len(x.Shape) - len(p.Shape) + k; i >= axis && d.Equal(x.Shape[i]) {
+				c.Same(p, k, x, i)
 			}
 		}
 	}

@@ -113,11 +113,14 @@ func reduceShape(n *graph.Node) ([]Type, error) {
 			t.Shape = append(t.Shape, graph.D(1))
 		}
 	}
-	t.Elems = evalElems(n, t.Shape)
 	return []Type{t}, nil
 }
 
-// reduceChannels couples the axes that stay. A reduction over channels is another function of fewer channels, so it keeps them.
+// statistic lists the reductions that tell as much of some channels as of all.
+var statistic = []string{"ReduceMean", "ReduceSum", "ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceMax"}
+
+// reduceChannels couples the axes that stay. A reduction over channels is another function of fewer channels: a statistic of them may do as well, any
+// other keeps them.
 func reduceChannels(c *Coupling, n *graph.Node) {
 	x, y := n.Inputs[0], n.Outputs[0]
 	reduced, err := nodeReduced(n)
@@ -126,9 +129,12 @@ func reduceChannels(c *Coupling, n *graph.Node) {
 	}
 	out := 0
 	for i := range x.Shape {
-		if reduced[i] {
-			c.Fix(x, i, "node "+n.Name+" ("+n.OpName()+") reduces over it")
-		} else {
+		switch why := "node " + n.Name + " (" + n.OpName() + ") reduces over it"; {
+		case reduced[i] && slices.Contains(statistic, n.Op):
+			c.Loosen(x, i, why)
+		case reduced[i]:
+			c.Fix(x, i, why)
+		default:
 			c.Same(x, i, y, out)
 		}
 		if !reduced[i] || keepsDims(n) {

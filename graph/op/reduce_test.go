@@ -87,10 +87,11 @@ func TestReduceMaxGradTies(t *testing.T) {
 func TestReduceChannels(t *testing.T) {
 	x := []graph.Shape{graph.Dims(1, 2, 3)}
 	checkChannels(t, []channelCase{
-		{name: "over space", op: "ReduceMean", inputs: 1, in: x, more: one(graph.Ints(2)), source: "x.1", want: "x.0:n y.0:n x.1:AB y.1:AB"},
+		{name: "over space", op: "ReduceMean", inputs: 1, in: x, more: one(graph.Ints(2)), source: "x.1", want: "x.0:n y.0:n x.1:AB y.1:AB x.2:cde"},
 		{name: "over space, dropped", op: "ReduceMax", attrs: graph.Attrs{"keepdims": int64(0)}, inputs: 1, in: x, more: one(graph.Ints(0)), source: "x.1",
-			want: "x.1:AB y.0:AB x.2:cde y.1:cde"},
-		{name: "over channels", op: "ReduceSum", inputs: 1, in: x, more: one(graph.Ints(1)), source: "x.1", want: "x.0:n y.0:n x.2:cde y.2:cde"},
+			want: "x.0:n x.1:AB y.0:AB x.2:cde y.1:cde"},
+		{name: "over channels", op: "ReduceSum", inputs: 1, in: x, more: one(graph.Ints(1)), source: "x.1", want: "x.0:n y.0:n x.1:AB x.2:cde y.2:cde"},
+		{name: "a product over channels", op: "ReduceProd", inputs: 1, in: x, more: one(graph.Ints(1)), source: "x.1", want: "x.0:n y.0:n x.2:cde y.2:cde"},
 		{name: "ArgMax over channels", op: "ArgMax", attrs: graph.Attrs{"axis": int64(1), "keepdims": int64(0)}, inputs: 1, in: x, source: "x.1",
 			want: "x.0:n y.0:n x.2:cde y.1:cde"},
 		{name: "Softmax over channels", op: "Softmax", attrs: graph.Attrs{"axis": int64(1)}, inputs: 1, in: x, source: "x.1",

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/ildc/ildc/graph"
@@ -78,8 +79,8 @@ func fromShape(v *graph.Value, depth int) bool {
 //   - one to one: position by position
 //   - merged, [C,H,W] → [C·H·W]: each position of the output belongs to the channel it came from; channels are on the one axis
 //     that they lie along, and the others stay
-//   - split, [g·C] → [g,C] as in a channel shuffle or attention heads: what is removed is a position of the last axis, for every g;
-//     from a matrix, [N,C·H·W] → [N,C,H,W], it is one of the first
+//   - split, [g·C] → [g,C]: what is removed is a position of one axis, for every position of the others; which axis depends on what it is for,
+//     see splitOrder
 func regroup(c *Coupling, n *graph.Node) {
 	x, y := n.Inputs[0], n.Outputs[0]
 	for _, r := range runs(x.Shape, y.Shape) {
@@ -90,17 +91,68 @@ func regroup(c *Coupling, n *graph.Node) {
 		case len(from) > 1 && len(to) == 1:
 			merge(c, x, from, y, to[0])
 		case len(from) == 1 && len(to) > 1:
-			at := len(to) - 1
-			if len(x.Shape) == 2 {
-				at = 0
-			}
+			order := splitOrder(x.Shape, from[0], len(to))
+			at := order[min(c.tries[y.Name], len(order)-1)]
 			size, inner := y.Shape[to[at]].Size, 1
 			for _, a := range to[at+1:] {
 				inner *= y.Shape[a].Size
 			}
 			c.Map(x, from[0], y, to[at], func(i int) int { return i / inner % size })
+			c.splits = append(c.splits, split{AxisRef{x, from[0]}, AxisRef{y, to[at]}, len(order)})
 		}
 	}
+}
+
+// splitOrder says which of the axes that an axis is split into channels are most likely removed along, the likeliest first: of tokens the
+// last but one, as in heads, [N,T,h·D] → [N,T,h,D], or [N,T,3·h·D] → [N,T,3,h,D]; of vectors the first, as in [N,C·H·W] → [N,C,H,W]; else the last,
+// as in a channel shuffle, [N,g·C,H,W] → [N,g,C,H,W].
+func splitOrder(x graph.Shape, from, axes int) []int {
+	first := axes - 1
+	switch {
+	case len(x) == 2:
+		first = 0
+	case from == len(x)-1:
+		first = axes - 2
+	}
+	order := []int{first}
+	for k := axes - 1; k >= 0; k-- {
+		if k != first {
+			order = append(order, k)
+		}
+	}
+	return order
+}
+
+// split is an axis that is split, and the one of those it becomes that channels are removed along.
+type split struct {
+	from, to AxisRef
+	choices  int
+}
+
+// Retry starts over, with another axis for each of the splits whose channels all stay as they are coupled now; it gives nil where there is none.
+func (c *Coupling) Retry() *Coupling {
+	next := NewCoupling()
+	maps.Copy(next.tries, c.tries)
+	for _, s := range c.splits {
+		name := s.to.Value.Name
+		if c.Sourced(s.from) && !c.shrinks(s.to) && next.tries[name] == c.tries[name] && c.tries[name]+1 < s.choices {
+			next.tries[name]++
+		}
+	}
+	if maps.Equal(next.tries, c.tries) {
+		return nil
+	}
+	return next
+}
+
+// shrinks says whether any position of an axis may be removed.
+func (c *Coupling) shrinks(a AxisRef) bool {
+	for i := range a.Value.Shape[a.Axis].Size {
+		if ok, _ := c.Removable(c.Class(a, i)); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // merge couples the axis, of those that become one, that channels lie along.

@@ -203,7 +203,6 @@ func rangeShape(n *graph.Node) ([]Type, error) {
 		return nil, err
 	}
 	t.Shape[0] = graph.D(count)
-	t.Elems = evalElems(n, t.Shape)
 	return []Type{t}, nil
 }
 

@@ -104,7 +104,7 @@ const (
 type Type struct {
 	DType graph.DType
 	Shape graph.Shape
-	Elems graph.Shape // elements of a small integer tensor (rank ≤ 1), where they are known; of bools, 0 and 1
+	Elems graph.Shape // elements of a small tensor of integers (rank ≤ 1), whatever their type, where they are known; of bools, 0 and 1
 }
 
 // families lists the op families, one function per file.
@@ -233,6 +233,9 @@ func Infer(n *graph.Node) error {
 	}
 	if len(n.Outputs) > len(types) {
 		return Errorf(n, ErrMalformed, "%d outputs, the op gives %d", len(n.Outputs), len(types))
+	}
+	if len(n.Outputs) == 1 && types[0].Elems == nil && s.Eval != nil {
+		types[0].Elems = evalElems(n, types[0])
 	}
 	for i, v := range n.Outputs {
 		if v != nil {

@@ -29,6 +29,7 @@ type Group struct {
 	Channels  int           // how many there are
 	Axes      []GroupAxis   // what shrinks
 	Producers []*graph.Node // the nodes whose weights the channels come from
+	Loose     string        // why a graph without some of the channels computes something else than one with those zeroed; "" where it does not
 }
 
 // GroupAxis is an axis that shrinks with a group. At lists, for each channel, its positions on the axis; each channel has equally many.
@@ -52,14 +53,17 @@ func Channels(g *graph.Graph, bind Binding) (*Groups, error) {
 		return nil, err
 	}
 	c := op.NewCoupling()
-	for _, v := range a.Inputs {
-		c.FixAll(v, "it is model input "+v.Name)
-	}
-	for _, v := range a.Outputs {
-		c.FixAll(v, "it is model output "+v.Name)
-	}
-	for _, n := range a.Nodes {
-		c.Node(n)
+	for next := c; next != nil; next = c.Retry() {
+		c = next
+		for _, v := range a.Inputs {
+			c.FixAll(v, "it is model input "+v.Name)
+		}
+		for _, v := range a.Outputs {
+			c.FixAll(v, "it is model output "+v.Name)
+		}
+		for _, n := range a.Nodes {
+			c.Node(n)
+		}
 	}
 	gs := &Groups{Source: g, Graph: a, bind: bind, coupling: c}
 	gs.gather()
@@ -135,7 +139,7 @@ func (gs *Groups) gather() {
 		}
 		group := bySignature[signature.String()]
 		if group == nil {
-			group = &Group{}
+			group = &Group{Loose: c.Loose(class)}
 			for i, p := range places[class] {
 				if i == 0 || p.axis != places[class][i-1].axis {
 					group.Axes = append(group.Axes, GroupAxis{AxisRef: axes[p.axis], Source: sources[axes[p.axis]]})
