@@ -125,6 +125,7 @@ func families() [][]*Spec {
 		pooling(),
 		normalisation(),
 		compositeNormalisation(),
+		recurrent(),
 		contributed(),
 		legacy(),
 	}
