@@ -165,11 +165,12 @@ func (p *plan) export(ctx context.Context, trained *graph.Graph) error {
 	if p.fold {
 		pass.FoldBatchNorm(student)
 	}
-	data, err := exporter.Marshal(student, exporter.Options{Metadata: p.metadata()})
+	written := p.written(student)
+	data, err := exporter.Marshal(written, exporter.Options{Metadata: p.metadata()})
 	if err != nil {
 		return err
 	}
-	if err := importer.Verify(data, importer.Options{}, student); err != nil {
+	if err := importer.Verify(data, importer.Options{}, written); err != nil {
 		return fmt.Errorf("ildc: the exported student does not read back as it was trained: %w", err)
 	}
 	p.student = student
@@ -181,13 +182,13 @@ func (p *plan) export(ctx context.Context, trained *graph.Graph) error {
 
 // measure runs teacher and exported student over the part that nothing was chosen on.
 func (p *plan) measure(ctx context.Context, data *parts) error {
-	student, err := importer.Import(p.result.Model, importer.Options{})
+	student, err := Bytes(p.result.Model).load()
 	if err != nil {
 		return err
 	}
 	part, name := data.measured()
 	p.result.Measured = name
-	e := distill.Evaluation{Model: student, Teacher: p.teacher.graph, Engine: engineOf(p.options.Engine), EngineOptions: p.options.EngineOptions,
+	e := distill.Evaluation{Model: student.graph, Teacher: p.teacher.graph, Engine: engineOf(p.options.Engine), EngineOptions: p.options.EngineOptions,
 		Data: part, Bindings: data.bindings, Batch: p.options.Train.Batch, Task: distill.Task(p.result.Task), Symbols: data.symbols}
 	m, err := e.Run(ctx)
 	if err != nil {
@@ -236,7 +237,7 @@ func (p *plan) write() error {
 	if p.options.Output == "" {
 		return nil
 	}
-	if err := exporter.File(p.options.Output, p.student, exporter.Options{Metadata: p.metadata()}); err != nil {
+	if err := exporter.File(p.options.Output, p.written(p.student), exporter.Options{Metadata: p.metadata()}); err != nil {
 		return err
 	}
 	p.result.Student.Path = p.options.Output

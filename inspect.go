@@ -54,10 +54,10 @@ func Inspect(m Model, symbols map[string]int) (*Inspection, error) {
 	cost := pass.CostOf(groups.Graph)
 	i := &Inspection{Opsets: l.graph.Opsets,
 		Side: Side{Path: m.Path, SHA256: l.sha256, Params: cost.Params, MACs: cost.MACs, Bytes: l.bytes}}
-	for _, v := range l.graph.Inputs {
+	for _, v := range l.file.Inputs {
 		i.Inputs = append(i.Inputs, Tensor{v.Name, v.DType.String(), v.Shape.String()})
 	}
-	for _, v := range l.graph.Outputs {
+	for _, v := range l.file.Outputs {
 		i.Outputs = append(i.Outputs, Tensor{v.Name, v.DType.String(), v.Shape.String()})
 	}
 	shrinks := map[*graph.Value]bool{}

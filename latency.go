@@ -41,6 +41,7 @@ func (p *plan) latencies(ctx context.Context, models ...*graph.Graph) ([]time.Du
 	var in []map[string]*graph.Tensor
 	var outputs [][]string
 	for _, g := range models {
+		g = p.written(g)
 		data, err := exporter.Marshal(g, exporter.Options{})
 		if err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/importer"
 )
 
@@ -32,8 +33,9 @@ func (m Model) given() bool { return m.Path != "" || m.Bytes != nil || m.Reader 
 
 // loaded is an imported model.
 type loaded struct {
-	name   string // for messages: the path, or "model"
-	graph  *graph.Graph
+	name   string       // for messages: the path, or "model"
+	file   *graph.Graph // as imported
+	graph  *graph.Graph // with float32 in the place of 16-bit floats
 	bytes  int64
 	sha256 string
 }
@@ -60,11 +62,20 @@ func (m Model) load() (*loaded, error) {
 	if m.Path != "" {
 		l.name, folder = m.Path, filepath.Dir(m.Path)
 	}
-	if l.graph, err = importer.Import(data, importer.Options{Dir: folder}); err != nil {
+	if l.file, err = importer.Import(data, importer.Options{Dir: folder}); err != nil {
 		return nil, fmt.Errorf("%s: %w", l.name, err)
 	}
+	l.graph = pass.Widen(l.file)
 	l.bytes, l.sha256 = int64(len(data)), sum(data)
 	return l, nil
+}
+
+// narrow gives a model that was made of this one the types of its file.
+func (l *loaded) narrow(g *graph.Graph) *graph.Graph {
+	if l.graph == l.file {
+		return g
+	}
+	return pass.Narrow(g, l.file)
 }
 
 // sum is the SHA-256 in hexadecimal.

@@ -100,6 +100,14 @@ func (p *plan) takeStudent() (err error) {
 	return nil
 }
 
+// written is a student as its file has it, in the types of the model that it was made of; or the teacher.
+func (p *plan) written(g *graph.Graph) *graph.Graph {
+	if p.own != nil && g != p.teacher.graph {
+		return p.own.narrow(g)
+	}
+	return p.teacher.narrow(g)
+}
+
 // What the importance of channels is told by: training samples, fewer where their activations are large.
 const (
 	calibrationSamples = 256
@@ -305,9 +313,9 @@ func declined(g *graph.Graph) []Reason {
 		return unbound
 	case shapeless != nil:
 		return shapeless
-	case !slices.ContainsFunc(g.Outputs, func(v *graph.Value) bool { return v.DType.IsFloat() }):
+	case !slices.ContainsFunc(g.Outputs, func(v *graph.Value) bool { return pass.Decides(g, v) != nil }):
 		for _, v := range g.Outputs {
-			reasons = append(reasons, Reason{Node: v.Name, Op: "output", Why: fmt.Sprintf("it is %v, and a student is trained on float32 outputs", v.DType)})
+			reasons = append(reasons, Reason{Node: v.Name, Op: "output", Why: fmt.Sprintf("it is %v, and depends on no weight through anything that a gradient goes through", v.DType)})
 		}
 	}
 	return reasons

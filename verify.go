@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
-	"github.com/ildc/ildc/importer"
 )
 
 // ModelRunner runs an ONNX model as its bytes are, such as *ort.Engine.
@@ -37,6 +38,8 @@ const (
 	// verifyTolerance is far above what float32 sums in another order, and folded batch norm, make of a deep net, and far below what a
 	// wrong weight does.
 	verifyTolerance = 1e-3
+	// verifyHalves is the same for 16-bit floats, each of whose roundings is 2⁻¹¹ or, of bfloat16, 2⁻⁸.
+	verifyHalves = 5e-2
 )
 
 // verify runs the exported bytes: in ONNX Runtime where it is there, else in the embedded engine. trained is the student before its batch
@@ -51,17 +54,27 @@ func (p *plan) verify(ctx context.Context, trained *graph.Graph) error {
 	if err != nil {
 		return err
 	}
-	var outputs []string
+	var outputs []string // that ONNX Runtime's binding reads
 	for _, v := range trained.Outputs {
 		if t := want[v.Name]; t != nil && t.DType.IsFloat() && len(t.Dims) > 0 {
 			outputs = append(outputs, v.Name)
 		}
 	}
 	v := &Verification{Samples: n}
+	tolerance, own := verifyTolerance, map[string]*graph.Tensor{}
+	for _, x := range p.written(trained).Inputs {
+		own[x.Name] = in[x.Name]
+		if t := in[x.Name]; t != nil && t.DType != x.DType {
+			own[x.Name] = graph.FromValues(x.DType, t.Dims, t.Values())
+		}
+	}
+	if p.written(trained) != trained {
+		tolerance = verifyHalves
+	}
 	var got map[string]*graph.Tensor
-	if runner := p.modelRunner(); runner != nil {
+	if runner := p.modelRunner(); runner != nil && outputs != nil {
 		v.Engine = runner.Version()
-		if got, err = runner.RunModel(ctx, p.result.Model, in, outputs...); err != nil && ctx.Err() == nil {
+		if got, err = runner.RunModel(ctx, p.result.Model, own, outputs...); err != nil && ctx.Err() == nil {
 			p.result.warn(fmt.Sprintf("the student could not be run by %s, and was checked by the embedded engine: %v", v.Engine, err))
 		}
 		v.Independent = err == nil
@@ -72,19 +85,22 @@ func (p *plan) verify(ctx context.Context, trained *graph.Graph) error {
 		}
 		e := engineOf(nil)
 		v.Engine = e.Version()
-		exported, err := importer.Import(p.result.Model, importer.Options{})
+		exported, err := Bytes(p.result.Model).load()
 		if err != nil {
 			return err
 		}
-		if got, err = inferOnce(ctx, exported, bind, e, engine.Options{Threads: p.options.EngineOptions.Threads}, in); err != nil {
+		if got, err = inferOnce(ctx, exported.graph, bind, e, engine.Options{Threads: p.options.EngineOptions.Threads}, in); err != nil {
 			return err
 		}
+	}
+	if outputs == nil {
+		outputs = slices.Collect(maps.Keys(want))
 	}
 	for _, name := range outputs {
 		v.MaxRelativeError = max(v.MaxRelativeError, relativeError(got[name], want[name]))
 	}
 	p.result.Verified = v
-	if !(v.MaxRelativeError <= verifyTolerance) {
+	if !(v.MaxRelativeError <= tolerance) {
 		return fmt.Errorf("ildc: %w: by %.3g relative to the largest output, in %s", ErrVerification, v.MaxRelativeError, v.Engine)
 	}
 	return nil
@@ -130,10 +146,20 @@ func inferOnce(ctx context.Context, g *graph.Graph, bind pass.Binding, e engine.
 	return program.Run(ctx, in)
 }
 
-// relativeError is the largest difference over the largest magnitude of want. It is the largest float64 where the two can't be compared.
+// relativeError is the largest difference over the largest magnitude of want; of integers, which may have been decided by a hair, the part of elements that differ.
+// It is the largest float64 where the two can't be compared.
 func relativeError(got, want *graph.Tensor) float64 {
-	if got == nil || got.Len() != want.Len() {
+	if got == nil || got.Len() != want.Len() || want.DType == graph.String {
 		return math.MaxFloat64
+	}
+	if !want.DType.IsFloat() {
+		differ, x := 0, got.Values()
+		for i, w := range want.Values() {
+			if x[i] != w {
+				differ++
+			}
+		}
+		return float64(differ) / float64(max(1, want.Len()))
 	}
 	var most, scale float64
 	x := got.Values()

@@ -143,36 +143,48 @@ func constant(n *graph.Node) *graph.Tensor {
 	return out[0]
 }
 
-// findOutputs pairs the float outputs of teacher and student by position and settles what each is. Labels are of the first one that has a logit per class.
+// findOutputs pairs the outputs of teacher and student by position, or what those are decided by that are no floats, and settles what each is. Labels are of the first one that has a logit per class.
 func (c *copies) findOutputs(task Task, classes int) error {
 	var errs []error
 	if len(c.teacher.Outputs) != len(c.student.Outputs) {
 		return fmt.Errorf("distill: the teacher has %d outputs, the student %d", len(c.teacher.Outputs), len(c.student.Outputs))
 	}
-	for i, t := range c.teacher.Outputs {
-		s := c.student.Outputs[i]
-		if !t.DType.IsFloat() {
+	for i, declared := range c.teacher.Outputs {
+		ts, ss := pass.Decides(c.teacher, declared), pass.Decides(c.student, c.student.Outputs[i])
+		if len(ts) != len(ss) {
+			errs = append(errs, fmt.Errorf("distill: output %q is decided by %d values of the teacher, and by %d of the student", declared.Name, len(ts), len(ss)))
 			continue
 		}
-		if !t.Shape.Equal(s.Shape) {
-			errs = append(errs, fmt.Errorf("distill: output %q is %v, the student's %q is %v: they must agree", t.Name, t.Shape, s.Name, s.Shape))
-			continue
+		for k, t := range ts {
+			s := ss[k]
+			if !t.Shape.Equal(s.Shape) {
+				errs = append(errs, fmt.Errorf("distill: output %q is %v, the student's %q is %v: they must agree", t.Name, t.Shape, s.Name, s.Shape))
+				continue
+			}
+			c.outputs = append(c.outputs, c.outputOf(declared.Name, t, s, task, classes))
 		}
-		o := output{name: t.Name, teacher: t.Name, student: s.Name}
-		behind := logits(t)
-		fits := classes > 0 && len(t.Shape) > 1 && t.Shape[len(t.Shape)-1].Is(classes)
-		o.scored = task != Regress && classes > 1 && t.Shape.Static() && t.Shape.Elements() == t.Shape[0].Size*classes &&
-			!slices.ContainsFunc(c.outputs, func(o output) bool { return o.scored })
-		if o.classify = task == Classify || task == Auto && (behind != t || fits); o.classify {
-			o.teacher, o.student = behind.Name, logits(s).Name
-			o.labelled = o.scored && fits && len(t.Shape) == 2
-		}
-		c.outputs = append(c.outputs, o)
 	}
 	if len(c.outputs) == 0 && len(errs) == 0 {
-		return errors.New("distill: the teacher has no float output to reproduce")
+		return errors.New("distill: no output of the teacher depends on a weight")
 	}
 	return errors.Join(errs...)
+}
+
+// outputOf settles what an output is, or what decides it: values of teacher and student.
+func (c *copies) outputOf(name string, t, s *graph.Value, task Task, classes int) output {
+	if !slices.ContainsFunc(c.teacher.Outputs, func(v *graph.Value) bool { return v == t }) {
+		name = t.Name
+	}
+	o := output{name: name, teacher: t.Name, student: s.Name}
+	behind := logits(t)
+	fits := classes > 0 && len(t.Shape) > 1 && t.Shape[len(t.Shape)-1].Is(classes)
+	o.scored = task != Regress && classes > 1 && t.Shape.Static() && t.Shape.Elements() == t.Shape[0].Size*classes &&
+		!slices.ContainsFunc(c.outputs, func(o output) bool { return o.scored })
+	if o.classify = task == Classify || task == Auto && (behind != t || fits); o.classify {
+		o.teacher, o.student = behind.Name, logits(s).Name
+		o.labelled = o.scored && fits && len(t.Shape) == 2
+	}
+	return o
 }
 
 // logits steps behind a trailing Softmax or LogSoftmax over the last axis.

@@ -14,25 +14,8 @@ import (
 func Gradient(b *graph.Builder, y *graph.Value, wrt []*graph.Value) (_ []*graph.Value, err error) {
 	defer b.Guard(&err)
 	nodes := b.Graph().Nodes
-	depends := map[*graph.Value]bool{} // on one of wrt, through differentiable nodes
-	for _, v := range wrt {
-		depends[v] = true
-	}
+	depends := dependents(nodes, wrt)
 	var inTheWay []*graph.Node
-	for _, n := range nodes {
-		s := op.Of(n)
-		for _, v := range n.Reads() {
-			if !depends[v] || s != nil && s.NoGrad {
-				continue
-			}
-			for _, o := range n.Outputs {
-				if o != nil && o.DType.IsFloat() {
-					depends[o] = true
-				}
-			}
-			break
-		}
-	}
 	grads := map[*graph.Value]*graph.Value{}
 	if depends[y] {
 		grads[y] = b.Const("one", ones(y.DType, y.Shape.Sizes()))
@@ -78,6 +61,59 @@ func Gradient(b *graph.Builder, y *graph.Value, wrt []*graph.Value) (_ []*graph.
 		out[i] = grads[v]
 	}
 	return out, errors.Join(errs...)
+}
+
+// dependents are the float values that depend on one of some values through nodes that are not flat by nature, and those values.
+func dependents(nodes []*graph.Node, on []*graph.Value) map[*graph.Value]bool {
+	depends := map[*graph.Value]bool{}
+	for _, v := range on {
+		depends[v] = true
+	}
+	for _, n := range nodes {
+		s := op.Of(n)
+		for _, v := range n.Reads() {
+			if !depends[v] || s != nil && s.NoGrad {
+				continue
+			}
+			for _, o := range n.Outputs {
+				if o != nil && o.DType.IsFloat() {
+					depends[o] = true
+				}
+			}
+			break
+		}
+	}
+	return depends
+}
+
+// Decides finds what an output is decided by that can be trained: the output itself, where it is float and depends on a float initializer, else
+// the nearest such values behind it, as the scores behind an ArgMax. None: it depends on no weight.
+func Decides(g *graph.Graph, output *graph.Value) []*graph.Value {
+	var weights []*graph.Value
+	for _, v := range g.Initializers {
+		if v.DType.IsFloat() && len(v.Shape) > 0 {
+			weights = append(weights, v)
+		}
+	}
+	depends := dependents(g.Nodes, weights)
+	var found []*graph.Value
+	seen := map[*graph.Value]bool{}
+	var back func(v *graph.Value)
+	back = func(v *graph.Value) {
+		if v == nil || v.Const != nil || seen[v] {
+			return
+		}
+		seen[v] = true
+		if depends[v] {
+			found = append(found, v)
+		} else if v.Producer != nil {
+			for _, in := range v.Producer.Reads() {
+				back(in)
+			}
+		}
+	}
+	back(output)
+	return found
 }
 
 func ones(dtype graph.DType, dims []int) *graph.Tensor {

@@ -32,7 +32,7 @@ func (e *Engine) TimeModels(ctx context.Context, models [][]byte, in []map[strin
 		}
 	}()
 	programs := make([]*program, len(models))
-	feeds := make([][]onnxruntime.Value, len(models))
+	feeds, own := make([][]onnxruntime.Value, len(models)), make([][]onnxruntime.Value, len(models))
 	defer func() {
 		for _, p := range programs {
 			if p != nil {
@@ -41,7 +41,7 @@ func (e *Engine) TimeModels(ctx context.Context, models [][]byte, in []map[strin
 		}
 	}()
 	for i, model := range models {
-		if programs[i], feeds[i], err = newModel(model, in[i], outputs[i], o); err != nil {
+		if programs[i], feeds[i], own[i], err = newModel(model, in[i], outputs[i], o); err != nil {
 			return nil, err
 		}
 	}
@@ -49,7 +49,7 @@ func (e *Engine) TimeModels(ctx context.Context, models [][]byte, in []map[strin
 	for start := time.Now(); len(times[0]) < leastRuns || time.Since(start) < time.Duration(len(models))*timingTime; {
 		for i, p := range programs {
 			for run := range burst {
-				results := make([]onnxruntime.Value, len(outputs[i]))
+				results := slices.Clone(own[i])
 				begin := time.Now()
 				if err := p.compute(ctx, feeds[i], results); err != nil {
 					return nil, err
@@ -57,7 +57,10 @@ func (e *Engine) TimeModels(ctx context.Context, models [][]byte, in []map[strin
 				if run >= burstWarmup {
 					times[i] = append(times[i], time.Since(begin))
 				}
-				for _, v := range results {
+				for k, v := range results {
+					if own[i][k] != nil {
+						continue
+					}
 					if err := v.Destroy(); err != nil {
 						return nil, err
 					}
