@@ -23,8 +23,8 @@ func add(m proto.Message, field protowire.Number, content string) {
 func unmodelled() *onnxpb.ModelProto {
 	m := full()
 	add(m, 6, "doc string")
-	add(m, 20, "\x0a\x00")       // training info
-	add(m, 25, "\x0a\x01f")      // a function called f
+	add(m, 20, "\x0a\x00") // training info
+	m.Functions = []*onnxpb.FunctionProto{{Name: new("f")}}
 	add(m.Graph, 14, "\x0a\x00") // quantization annotation
 	add(m.Graph.Node[0], 8, "overload")
 	add(m.Graph.Node[0], 99, "from a later version")

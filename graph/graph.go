@@ -13,6 +13,7 @@ type Graph struct {
 	Outputs      []*Value         // what a run gives
 	Initializers []*Value         // the values with Const
 	Nodes        []*Node          // in topological order
+	Functions    []*Function      // ops that the model defines itself; never changed in place
 	Origin       any              // the model it was imported from
 }
 
@@ -176,7 +177,8 @@ func (g *Graph) Clone() (*Graph, map[*Value]*Value) {
 		}
 		return c
 	}
-	c := &Graph{Name: g.Name, Opsets: maps.Clone(g.Opsets), Inputs: list(g.Inputs), Initializers: list(g.Initializers), Origin: g.Origin}
+	c := &Graph{Name: g.Name, Opsets: maps.Clone(g.Opsets), Inputs: list(g.Inputs), Initializers: list(g.Initializers),
+		Functions: g.Functions, Origin: g.Origin}
 	c.Nodes = make([]*Node, len(g.Nodes))
 	for i, n := range g.Nodes {
 		m := &Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Attrs: maps.Clone(n.Attrs), Origin: n.Origin}

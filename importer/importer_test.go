@@ -381,3 +381,33 @@ func TestTensor(t *testing.T) {
 		t.Errorf("truncated: error %v, want one that is %v", err, importer.ErrMalformed)
 	}
 }
+
+// Functions are read with the attributes that they pass on; one that reads what nothing gives is refused.
+func TestFunctions(t *testing.T) {
+	m := &onnxpb.ModelProto{IrVersion: new(int64(8)), OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: new(int64(18))}, {Domain: new("own"), Version: new(int64(1))}},
+		Graph: &onnxpb.GraphProto{
+			Input: []*onnxpb.ValueInfoProto{{Name: new("x")}}, Output: []*onnxpb.ValueInfoProto{{Name: new("y")}},
+			Node: []*onnxpb.NodeProto{{OpType: new("leaky"), Domain: new("own"), Input: []string{"x"}, Output: []string{"y"}}},
+		},
+		Functions: []*onnxpb.FunctionProto{{Name: new("leaky"), Domain: new("own"), Input: []string{"a"}, Output: []string{"b"},
+			AttributeProto: []*onnxpb.AttributeProto{{Name: new("slope"), Type: new(onnxpb.AttributeProto_FLOAT), F: new(float32(0.5))}},
+			Node: []*onnxpb.NodeProto{{OpType: new("LeakyRelu"), Input: []string{"a"}, Output: []string{"b"},
+				Attribute: []*onnxpb.AttributeProto{{Name: new("alpha"), RefAttrName: new("slope"), Type: new(onnxpb.AttributeProto_FLOAT)}}}}}},
+	}
+	data, err := onnxpb.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := mustImport(t, data, importer.Options{})
+	f := g.FunctionOf(g.Nodes[0])
+	if f == nil || f.Opsets[""] != 18 || f.Defaults["slope"] != float32(0.5) || f.Nodes[0].Attrs["alpha"] != (graph.Ref{Name: "slope"}) {
+		t.Fatalf("%+v", f)
+	}
+	m.Functions[0].Node[0].Input[0] = "c"
+	if data, err = onnxpb.Marshal(m); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := importer.Import(data, importer.Options{}); !errors.Is(err, importer.ErrMalformed) || !strings.Contains(err.Error(), `reads "c"`) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -69,6 +69,7 @@ func (r *reader) model(m *onnxpb.ModelProto) *graph.Graph {
 	r.initializers(g, m.Graph)
 	r.inputs(g, m.Graph)
 	r.nodes(g, m.Graph)
+	r.functions(g, m)
 	for _, info := range m.Graph.GetOutput() {
 		if v := r.values[info.GetName()]; v != nil {
 			g.Outputs = append(g.Outputs, v)

@@ -1,6 +1,6 @@
 // The ONNX messages that ildc reads and writes: the part of them that its graph models. Field numbers and types are
 // those of onnx.proto (github.com/onnx/onnx, ONNX IR version 13, Apache-2.0). Every other field is kept as an unknown one, so that
-// it survives reading and writing: doc strings, functions, training info, annotations, sparse attributes, non-tensor types.
+// it survives reading and writing: doc strings, training info, annotations, sparse attributes, non-tensor types.
 //
 // The package and the file have names of our own, since a program may link another copy of the ONNX messages. The syntax is
 // proto2, as in onnx.proto, since presence counts: a zero that was written is written again.
@@ -120,7 +120,7 @@ func (x *AttributeProto_AttributeType) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use AttributeProto_AttributeType.Descriptor instead.
 func (AttributeProto_AttributeType) EnumDescriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{5, 0}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{6, 0}
 }
 
 type TensorProto_DataType int32
@@ -221,7 +221,7 @@ func (x *TensorProto_DataType) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use TensorProto_DataType.Descriptor instead.
 func (TensorProto_DataType) EnumDescriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{9, 0}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{10, 0}
 }
 
 type TensorProto_DataLocation int32
@@ -277,7 +277,7 @@ func (x *TensorProto_DataLocation) UnmarshalJSON(b []byte) error {
 
 // Deprecated: Use TensorProto_DataLocation.Descriptor instead.
 func (TensorProto_DataLocation) EnumDescriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{9, 1}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{10, 1}
 }
 
 type ModelProto struct {
@@ -288,6 +288,7 @@ type ModelProto struct {
 	ProducerVersion *string                   `protobuf:"bytes,3,opt,name=producer_version,json=producerVersion" json:"producer_version,omitempty"`
 	Graph           *GraphProto               `protobuf:"bytes,7,opt,name=graph" json:"graph,omitempty"`
 	MetadataProps   []*StringStringEntryProto `protobuf:"bytes,14,rep,name=metadata_props,json=metadataProps" json:"metadata_props,omitempty"`
+	Functions       []*FunctionProto          `protobuf:"bytes,25,rep,name=functions" json:"functions,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -364,6 +365,113 @@ func (x *ModelProto) GetMetadataProps() []*StringStringEntryProto {
 	return nil
 }
 
+func (x *ModelProto) GetFunctions() []*FunctionProto {
+	if x != nil {
+		return x.Functions
+	}
+	return nil
+}
+
+type FunctionProto struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Name           *string                `protobuf:"bytes,1,opt,name=name" json:"name,omitempty"`
+	Input          []string               `protobuf:"bytes,4,rep,name=input" json:"input,omitempty"`
+	Output         []string               `protobuf:"bytes,5,rep,name=output" json:"output,omitempty"`
+	Attribute      []string               `protobuf:"bytes,6,rep,name=attribute" json:"attribute,omitempty"`
+	AttributeProto []*AttributeProto      `protobuf:"bytes,11,rep,name=attribute_proto,json=attributeProto" json:"attribute_proto,omitempty"`
+	Node           []*NodeProto           `protobuf:"bytes,7,rep,name=node" json:"node,omitempty"`
+	OpsetImport    []*OperatorSetIdProto  `protobuf:"bytes,9,rep,name=opset_import,json=opsetImport" json:"opset_import,omitempty"`
+	Domain         *string                `protobuf:"bytes,10,opt,name=domain" json:"domain,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *FunctionProto) Reset() {
+	*x = FunctionProto{}
+	mi := &file_ildc_onnx_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FunctionProto) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FunctionProto) ProtoMessage() {}
+
+func (x *FunctionProto) ProtoReflect() protoreflect.Message {
+	mi := &file_ildc_onnx_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FunctionProto.ProtoReflect.Descriptor instead.
+func (*FunctionProto) Descriptor() ([]byte, []int) {
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FunctionProto) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *FunctionProto) GetInput() []string {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+func (x *FunctionProto) GetOutput() []string {
+	if x != nil {
+		return x.Output
+	}
+	return nil
+}
+
+func (x *FunctionProto) GetAttribute() []string {
+	if x != nil {
+		return x.Attribute
+	}
+	return nil
+}
+
+func (x *FunctionProto) GetAttributeProto() []*AttributeProto {
+	if x != nil {
+		return x.AttributeProto
+	}
+	return nil
+}
+
+func (x *FunctionProto) GetNode() []*NodeProto {
+	if x != nil {
+		return x.Node
+	}
+	return nil
+}
+
+func (x *FunctionProto) GetOpsetImport() []*OperatorSetIdProto {
+	if x != nil {
+		return x.OpsetImport
+	}
+	return nil
+}
+
+func (x *FunctionProto) GetDomain() string {
+	if x != nil && x.Domain != nil {
+		return *x.Domain
+	}
+	return ""
+}
+
 type OperatorSetIdProto struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Domain        *string                `protobuf:"bytes,1,opt,name=domain" json:"domain,omitempty"`
@@ -374,7 +482,7 @@ type OperatorSetIdProto struct {
 
 func (x *OperatorSetIdProto) Reset() {
 	*x = OperatorSetIdProto{}
-	mi := &file_ildc_onnx_proto_msgTypes[1]
+	mi := &file_ildc_onnx_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -386,7 +494,7 @@ func (x *OperatorSetIdProto) String() string {
 func (*OperatorSetIdProto) ProtoMessage() {}
 
 func (x *OperatorSetIdProto) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[1]
+	mi := &file_ildc_onnx_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -399,7 +507,7 @@ func (x *OperatorSetIdProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperatorSetIdProto.ProtoReflect.Descriptor instead.
 func (*OperatorSetIdProto) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{1}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *OperatorSetIdProto) GetDomain() string {
@@ -426,7 +534,7 @@ type StringStringEntryProto struct {
 
 func (x *StringStringEntryProto) Reset() {
 	*x = StringStringEntryProto{}
-	mi := &file_ildc_onnx_proto_msgTypes[2]
+	mi := &file_ildc_onnx_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -438,7 +546,7 @@ func (x *StringStringEntryProto) String() string {
 func (*StringStringEntryProto) ProtoMessage() {}
 
 func (x *StringStringEntryProto) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[2]
+	mi := &file_ildc_onnx_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -451,7 +559,7 @@ func (x *StringStringEntryProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StringStringEntryProto.ProtoReflect.Descriptor instead.
 func (*StringStringEntryProto) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{2}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *StringStringEntryProto) GetKey() string {
@@ -483,7 +591,7 @@ type GraphProto struct {
 
 func (x *GraphProto) Reset() {
 	*x = GraphProto{}
-	mi := &file_ildc_onnx_proto_msgTypes[3]
+	mi := &file_ildc_onnx_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -495,7 +603,7 @@ func (x *GraphProto) String() string {
 func (*GraphProto) ProtoMessage() {}
 
 func (x *GraphProto) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[3]
+	mi := &file_ildc_onnx_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -508,7 +616,7 @@ func (x *GraphProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GraphProto.ProtoReflect.Descriptor instead.
 func (*GraphProto) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{3}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GraphProto) GetNode() []*NodeProto {
@@ -574,7 +682,7 @@ type NodeProto struct {
 
 func (x *NodeProto) Reset() {
 	*x = NodeProto{}
-	mi := &file_ildc_onnx_proto_msgTypes[4]
+	mi := &file_ildc_onnx_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +694,7 @@ func (x *NodeProto) String() string {
 func (*NodeProto) ProtoMessage() {}
 
 func (x *NodeProto) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[4]
+	mi := &file_ildc_onnx_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +707,7 @@ func (x *NodeProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeProto.ProtoReflect.Descriptor instead.
 func (*NodeProto) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{4}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *NodeProto) GetInput() []string {
@@ -665,7 +773,7 @@ type AttributeProto struct {
 
 func (x *AttributeProto) Reset() {
 	*x = AttributeProto{}
-	mi := &file_ildc_onnx_proto_msgTypes[5]
+	mi := &file_ildc_onnx_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +785,7 @@ func (x *AttributeProto) String() string {
 func (*AttributeProto) ProtoMessage() {}
 
 func (x *AttributeProto) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[5]
+	mi := &file_ildc_onnx_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +798,7 @@ func (x *AttributeProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttributeProto.ProtoReflect.Descriptor instead.
 func (*AttributeProto) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{5}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AttributeProto) GetName() string {
@@ -794,7 +902,7 @@ type ValueInfoProto struct {
 
 func (x *ValueInfoProto) Reset() {
 	*x = ValueInfoProto{}
-	mi := &file_ildc_onnx_proto_msgTypes[6]
+	mi := &file_ildc_onnx_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +914,7 @@ func (x *ValueInfoProto) String() string {
 func (*ValueInfoProto) ProtoMessage() {}
 
 func (x *ValueInfoProto) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[6]
+	mi := &file_ildc_onnx_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +927,7 @@ func (x *ValueInfoProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValueInfoProto.ProtoReflect.Descriptor instead.
 func (*ValueInfoProto) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{6}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ValueInfoProto) GetName() string {
@@ -845,7 +953,7 @@ type TypeProto struct {
 
 func (x *TypeProto) Reset() {
 	*x = TypeProto{}
-	mi := &file_ildc_onnx_proto_msgTypes[7]
+	mi := &file_ildc_onnx_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +965,7 @@ func (x *TypeProto) String() string {
 func (*TypeProto) ProtoMessage() {}
 
 func (x *TypeProto) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[7]
+	mi := &file_ildc_onnx_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +978,7 @@ func (x *TypeProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypeProto.ProtoReflect.Descriptor instead.
 func (*TypeProto) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{7}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TypeProto) GetTensorType() *TypeProto_Tensor {
@@ -889,7 +997,7 @@ type TensorShapeProto struct {
 
 func (x *TensorShapeProto) Reset() {
 	*x = TensorShapeProto{}
-	mi := &file_ildc_onnx_proto_msgTypes[8]
+	mi := &file_ildc_onnx_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -901,7 +1009,7 @@ func (x *TensorShapeProto) String() string {
 func (*TensorShapeProto) ProtoMessage() {}
 
 func (x *TensorShapeProto) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[8]
+	mi := &file_ildc_onnx_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -914,7 +1022,7 @@ func (x *TensorShapeProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorShapeProto.ProtoReflect.Descriptor instead.
 func (*TensorShapeProto) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{8}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TensorShapeProto) GetDim() []*TensorShapeProto_Dimension {
@@ -944,7 +1052,7 @@ type TensorProto struct {
 
 func (x *TensorProto) Reset() {
 	*x = TensorProto{}
-	mi := &file_ildc_onnx_proto_msgTypes[9]
+	mi := &file_ildc_onnx_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1064,7 @@ func (x *TensorProto) String() string {
 func (*TensorProto) ProtoMessage() {}
 
 func (x *TensorProto) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[9]
+	mi := &file_ildc_onnx_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1077,7 @@ func (x *TensorProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorProto.ProtoReflect.Descriptor instead.
 func (*TensorProto) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{9}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TensorProto) GetDims() []int64 {
@@ -1067,7 +1175,7 @@ type SparseTensorProto struct {
 
 func (x *SparseTensorProto) Reset() {
 	*x = SparseTensorProto{}
-	mi := &file_ildc_onnx_proto_msgTypes[10]
+	mi := &file_ildc_onnx_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1187,7 @@ func (x *SparseTensorProto) String() string {
 func (*SparseTensorProto) ProtoMessage() {}
 
 func (x *SparseTensorProto) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[10]
+	mi := &file_ildc_onnx_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1200,7 @@ func (x *SparseTensorProto) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SparseTensorProto.ProtoReflect.Descriptor instead.
 func (*SparseTensorProto) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{10}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SparseTensorProto) GetValues() *TensorProto {
@@ -1126,7 +1234,7 @@ type TypeProto_Tensor struct {
 
 func (x *TypeProto_Tensor) Reset() {
 	*x = TypeProto_Tensor{}
-	mi := &file_ildc_onnx_proto_msgTypes[11]
+	mi := &file_ildc_onnx_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1246,7 @@ func (x *TypeProto_Tensor) String() string {
 func (*TypeProto_Tensor) ProtoMessage() {}
 
 func (x *TypeProto_Tensor) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[11]
+	mi := &file_ildc_onnx_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1259,7 @@ func (x *TypeProto_Tensor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TypeProto_Tensor.ProtoReflect.Descriptor instead.
 func (*TypeProto_Tensor) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{7, 0}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{8, 0}
 }
 
 func (x *TypeProto_Tensor) GetElemType() int32 {
@@ -1181,7 +1289,7 @@ type TensorShapeProto_Dimension struct {
 
 func (x *TensorShapeProto_Dimension) Reset() {
 	*x = TensorShapeProto_Dimension{}
-	mi := &file_ildc_onnx_proto_msgTypes[12]
+	mi := &file_ildc_onnx_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1193,7 +1301,7 @@ func (x *TensorShapeProto_Dimension) String() string {
 func (*TensorShapeProto_Dimension) ProtoMessage() {}
 
 func (x *TensorShapeProto_Dimension) ProtoReflect() protoreflect.Message {
-	mi := &file_ildc_onnx_proto_msgTypes[12]
+	mi := &file_ildc_onnx_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1206,7 +1314,7 @@ func (x *TensorShapeProto_Dimension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TensorShapeProto_Dimension.ProtoReflect.Descriptor instead.
 func (*TensorShapeProto_Dimension) Descriptor() ([]byte, []int) {
-	return file_ildc_onnx_proto_rawDescGZIP(), []int{8, 0}
+	return file_ildc_onnx_proto_rawDescGZIP(), []int{9, 0}
 }
 
 func (x *TensorShapeProto_Dimension) GetValue() isTensorShapeProto_Dimension_Value {
@@ -1254,7 +1362,7 @@ var File_ildc_onnx_proto protoreflect.FileDescriptor
 
 const file_ildc_onnx_proto_rawDesc = "" +
 	"\n" +
-	"\x0fildc_onnx.proto\x12\tildc.onnx\"\xb4\x02\n" +
+	"\x0fildc_onnx.proto\x12\tildc.onnx\"\xec\x02\n" +
 	"\n" +
 	"ModelProto\x12\x1d\n" +
 	"\n" +
@@ -1263,7 +1371,18 @@ const file_ildc_onnx_proto_rawDesc = "" +
 	"\rproducer_name\x18\x02 \x01(\tR\fproducerName\x12)\n" +
 	"\x10producer_version\x18\x03 \x01(\tR\x0fproducerVersion\x12+\n" +
 	"\x05graph\x18\a \x01(\v2\x15.ildc.onnx.GraphProtoR\x05graph\x12H\n" +
-	"\x0emetadata_props\x18\x0e \x03(\v2!.ildc.onnx.StringStringEntryProtoR\rmetadataProps\"F\n" +
+	"\x0emetadata_props\x18\x0e \x03(\v2!.ildc.onnx.StringStringEntryProtoR\rmetadataProps\x126\n" +
+	"\tfunctions\x18\x19 \x03(\v2\x18.ildc.onnx.FunctionProtoR\tfunctions\"\xb7\x02\n" +
+	"\rFunctionProto\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05input\x18\x04 \x03(\tR\x05input\x12\x16\n" +
+	"\x06output\x18\x05 \x03(\tR\x06output\x12\x1c\n" +
+	"\tattribute\x18\x06 \x03(\tR\tattribute\x12B\n" +
+	"\x0fattribute_proto\x18\v \x03(\v2\x19.ildc.onnx.AttributeProtoR\x0eattributeProto\x12(\n" +
+	"\x04node\x18\a \x03(\v2\x14.ildc.onnx.NodeProtoR\x04node\x12@\n" +
+	"\fopset_import\x18\t \x03(\v2\x1d.ildc.onnx.OperatorSetIdProtoR\vopsetImport\x12\x16\n" +
+	"\x06domain\x18\n" +
+	" \x01(\tR\x06domain\"F\n" +
 	"\x12OperatorSetIdProto\x12\x16\n" +
 	"\x06domain\x18\x01 \x01(\tR\x06domain\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\"@\n" +
@@ -1405,54 +1524,59 @@ func file_ildc_onnx_proto_rawDescGZIP() []byte {
 }
 
 var file_ildc_onnx_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_ildc_onnx_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_ildc_onnx_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_ildc_onnx_proto_goTypes = []any{
 	(AttributeProto_AttributeType)(0),  // 0: ildc.onnx.AttributeProto.AttributeType
 	(TensorProto_DataType)(0),          // 1: ildc.onnx.TensorProto.DataType
 	(TensorProto_DataLocation)(0),      // 2: ildc.onnx.TensorProto.DataLocation
 	(*ModelProto)(nil),                 // 3: ildc.onnx.ModelProto
-	(*OperatorSetIdProto)(nil),         // 4: ildc.onnx.OperatorSetIdProto
-	(*StringStringEntryProto)(nil),     // 5: ildc.onnx.StringStringEntryProto
-	(*GraphProto)(nil),                 // 6: ildc.onnx.GraphProto
-	(*NodeProto)(nil),                  // 7: ildc.onnx.NodeProto
-	(*AttributeProto)(nil),             // 8: ildc.onnx.AttributeProto
-	(*ValueInfoProto)(nil),             // 9: ildc.onnx.ValueInfoProto
-	(*TypeProto)(nil),                  // 10: ildc.onnx.TypeProto
-	(*TensorShapeProto)(nil),           // 11: ildc.onnx.TensorShapeProto
-	(*TensorProto)(nil),                // 12: ildc.onnx.TensorProto
-	(*SparseTensorProto)(nil),          // 13: ildc.onnx.SparseTensorProto
-	(*TypeProto_Tensor)(nil),           // 14: ildc.onnx.TypeProto.Tensor
-	(*TensorShapeProto_Dimension)(nil), // 15: ildc.onnx.TensorShapeProto.Dimension
+	(*FunctionProto)(nil),              // 4: ildc.onnx.FunctionProto
+	(*OperatorSetIdProto)(nil),         // 5: ildc.onnx.OperatorSetIdProto
+	(*StringStringEntryProto)(nil),     // 6: ildc.onnx.StringStringEntryProto
+	(*GraphProto)(nil),                 // 7: ildc.onnx.GraphProto
+	(*NodeProto)(nil),                  // 8: ildc.onnx.NodeProto
+	(*AttributeProto)(nil),             // 9: ildc.onnx.AttributeProto
+	(*ValueInfoProto)(nil),             // 10: ildc.onnx.ValueInfoProto
+	(*TypeProto)(nil),                  // 11: ildc.onnx.TypeProto
+	(*TensorShapeProto)(nil),           // 12: ildc.onnx.TensorShapeProto
+	(*TensorProto)(nil),                // 13: ildc.onnx.TensorProto
+	(*SparseTensorProto)(nil),          // 14: ildc.onnx.SparseTensorProto
+	(*TypeProto_Tensor)(nil),           // 15: ildc.onnx.TypeProto.Tensor
+	(*TensorShapeProto_Dimension)(nil), // 16: ildc.onnx.TensorShapeProto.Dimension
 }
 var file_ildc_onnx_proto_depIdxs = []int32{
-	4,  // 0: ildc.onnx.ModelProto.opset_import:type_name -> ildc.onnx.OperatorSetIdProto
-	6,  // 1: ildc.onnx.ModelProto.graph:type_name -> ildc.onnx.GraphProto
-	5,  // 2: ildc.onnx.ModelProto.metadata_props:type_name -> ildc.onnx.StringStringEntryProto
-	7,  // 3: ildc.onnx.GraphProto.node:type_name -> ildc.onnx.NodeProto
-	12, // 4: ildc.onnx.GraphProto.initializer:type_name -> ildc.onnx.TensorProto
-	13, // 5: ildc.onnx.GraphProto.sparse_initializer:type_name -> ildc.onnx.SparseTensorProto
-	9,  // 6: ildc.onnx.GraphProto.input:type_name -> ildc.onnx.ValueInfoProto
-	9,  // 7: ildc.onnx.GraphProto.output:type_name -> ildc.onnx.ValueInfoProto
-	9,  // 8: ildc.onnx.GraphProto.value_info:type_name -> ildc.onnx.ValueInfoProto
-	8,  // 9: ildc.onnx.NodeProto.attribute:type_name -> ildc.onnx.AttributeProto
-	0,  // 10: ildc.onnx.AttributeProto.type:type_name -> ildc.onnx.AttributeProto.AttributeType
-	12, // 11: ildc.onnx.AttributeProto.t:type_name -> ildc.onnx.TensorProto
-	6,  // 12: ildc.onnx.AttributeProto.g:type_name -> ildc.onnx.GraphProto
-	12, // 13: ildc.onnx.AttributeProto.tensors:type_name -> ildc.onnx.TensorProto
-	6,  // 14: ildc.onnx.AttributeProto.graphs:type_name -> ildc.onnx.GraphProto
-	10, // 15: ildc.onnx.ValueInfoProto.type:type_name -> ildc.onnx.TypeProto
-	14, // 16: ildc.onnx.TypeProto.tensor_type:type_name -> ildc.onnx.TypeProto.Tensor
-	15, // 17: ildc.onnx.TensorShapeProto.dim:type_name -> ildc.onnx.TensorShapeProto.Dimension
-	5,  // 18: ildc.onnx.TensorProto.external_data:type_name -> ildc.onnx.StringStringEntryProto
-	2,  // 19: ildc.onnx.TensorProto.data_location:type_name -> ildc.onnx.TensorProto.DataLocation
-	12, // 20: ildc.onnx.SparseTensorProto.values:type_name -> ildc.onnx.TensorProto
-	12, // 21: ildc.onnx.SparseTensorProto.indices:type_name -> ildc.onnx.TensorProto
-	11, // 22: ildc.onnx.TypeProto.Tensor.shape:type_name -> ildc.onnx.TensorShapeProto
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	5,  // 0: ildc.onnx.ModelProto.opset_import:type_name -> ildc.onnx.OperatorSetIdProto
+	7,  // 1: ildc.onnx.ModelProto.graph:type_name -> ildc.onnx.GraphProto
+	6,  // 2: ildc.onnx.ModelProto.metadata_props:type_name -> ildc.onnx.StringStringEntryProto
+	4,  // 3: ildc.onnx.ModelProto.functions:type_name -> ildc.onnx.FunctionProto
+	9,  // 4: ildc.onnx.FunctionProto.attribute_proto:type_name -> ildc.onnx.AttributeProto
+	8,  // 5: ildc.onnx.FunctionProto.node:type_name -> ildc.onnx.NodeProto
+	5,  // 6: ildc.onnx.FunctionProto.opset_import:type_name -> ildc.onnx.OperatorSetIdProto
+	8,  // 7: ildc.onnx.GraphProto.node:type_name -> ildc.onnx.NodeProto
+	13, // 8: ildc.onnx.GraphProto.initializer:type_name -> ildc.onnx.TensorProto
+	14, // 9: ildc.onnx.GraphProto.sparse_initializer:type_name -> ildc.onnx.SparseTensorProto
+	10, // 10: ildc.onnx.GraphProto.input:type_name -> ildc.onnx.ValueInfoProto
+	10, // 11: ildc.onnx.GraphProto.output:type_name -> ildc.onnx.ValueInfoProto
+	10, // 12: ildc.onnx.GraphProto.value_info:type_name -> ildc.onnx.ValueInfoProto
+	9,  // 13: ildc.onnx.NodeProto.attribute:type_name -> ildc.onnx.AttributeProto
+	0,  // 14: ildc.onnx.AttributeProto.type:type_name -> ildc.onnx.AttributeProto.AttributeType
+	13, // 15: ildc.onnx.AttributeProto.t:type_name -> ildc.onnx.TensorProto
+	7,  // 16: ildc.onnx.AttributeProto.g:type_name -> ildc.onnx.GraphProto
+	13, // 17: ildc.onnx.AttributeProto.tensors:type_name -> ildc.onnx.TensorProto
+	7,  // 18: ildc.onnx.AttributeProto.graphs:type_name -> ildc.onnx.GraphProto
+	11, // 19: ildc.onnx.ValueInfoProto.type:type_name -> ildc.onnx.TypeProto
+	15, // 20: ildc.onnx.TypeProto.tensor_type:type_name -> ildc.onnx.TypeProto.Tensor
+	16, // 21: ildc.onnx.TensorShapeProto.dim:type_name -> ildc.onnx.TensorShapeProto.Dimension
+	6,  // 22: ildc.onnx.TensorProto.external_data:type_name -> ildc.onnx.StringStringEntryProto
+	2,  // 23: ildc.onnx.TensorProto.data_location:type_name -> ildc.onnx.TensorProto.DataLocation
+	13, // 24: ildc.onnx.SparseTensorProto.values:type_name -> ildc.onnx.TensorProto
+	13, // 25: ildc.onnx.SparseTensorProto.indices:type_name -> ildc.onnx.TensorProto
+	12, // 26: ildc.onnx.TypeProto.Tensor.shape:type_name -> ildc.onnx.TensorShapeProto
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_ildc_onnx_proto_init() }
@@ -1460,7 +1584,7 @@ func file_ildc_onnx_proto_init() {
 	if File_ildc_onnx_proto != nil {
 		return
 	}
-	file_ildc_onnx_proto_msgTypes[12].OneofWrappers = []any{
+	file_ildc_onnx_proto_msgTypes[13].OneofWrappers = []any{
 		(*TensorShapeProto_Dimension_DimValue)(nil),
 		(*TensorShapeProto_Dimension_DimParam)(nil),
 	}
@@ -1470,7 +1594,7 @@ func file_ildc_onnx_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ildc_onnx_proto_rawDesc), len(file_ildc_onnx_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

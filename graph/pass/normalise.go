@@ -9,15 +9,11 @@ import (
 )
 
 // Normalise copies g into the op forms of opset [op.Opset], with shapes and dtypes inferred. Values keep their names, so that
-// whatever is learnt of the copy can be said of the original. Nodes that the op table does not have stay as they are.
+// whatever is learnt of the copy can be said of the original. Calls of the model's own functions are replaced by their bodies. Nodes that the op
+// table does not have stay as they are.
 func Normalise(g *graph.Graph) (*graph.Graph, error) {
-	opset := g.Opsets[""]
-	n, err := Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
-		if s := op.Of(n); s != nil && s.Upgrade != nil {
-			return s.Upgrade(b, n, opset)
-		}
-		return nil
-	})
+	z := &normaliser{graph: g}
+	n, err := Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value { return z.node(b, n, g.Opsets[""]) })
 	if err != nil {
 		return nil, fmt.Errorf("pass: %w", err)
 	}
