@@ -220,6 +220,7 @@ func (p *plan) align(ctx context.Context, teacher *graph.Graph, bind pass.Bindin
 		p.pairs = append(p.pairs, p.taught(pair))
 		p.result.Pairs = append(p.result.Pairs, Pair{Teacher: pair.Teacher.Name, Student: pair.Student.Name, Score: pair.Score, Bridge: pair.Bridge})
 	}
+	p.pairs = append(p.pairs, p.attention()...)
 	var table strings.Builder
 	if err := p.alignment.Table(&table, false); err != nil {
 		return err
@@ -261,6 +262,20 @@ func (p *plan) taught(pair layermatch.Pair) distill.Pair {
 	}
 	return distill.Pair{Teacher: pair.Teacher.Name, Student: pair.Student.Name, Channel: pair.Teacher.Channel, Kept: pair.Kept,
 		First: beside(p.alignment.First(pair)), Pre: beside(pair.Pre())}
+}
+
+// attention are the attention layers that correspond, as losses take them: scores and values.
+func (p *plan) attention() (pairs []distill.Pair) {
+	for _, a := range p.alignment.Attention {
+		scores := distill.Pair{Role: distill.Scores, Teacher: a.Teacher.Scores, Student: a.Student.Scores, Channel: 1}
+		if p.generated != nil {
+			if l := p.generated.Lineage[a.Student.Scores]; l.Teacher == a.Teacher.Scores && len(l.Kept) > 1 {
+				scores.Kept = l.Kept[1]
+			}
+		}
+		pairs = append(pairs, scores, distill.Pair{Role: distill.Values, Teacher: a.Teacher.Values, Student: a.Student.Values, Channel: 1})
+	}
+	return pairs
 }
 
 // overrides turns the caller's wishes, and lineage where it is known, into the matcher's.

@@ -26,6 +26,7 @@ type OutputLoss struct {
 type FeatureLoss struct {
 	Name   string
 	Source string // the paper
+	Role   Role   // of the pairs that it compares
 	// Refuse says why the term makes no sense for a pair; "" where it does.
 	Refuse func(p Feature) string
 	// Teacher and Student append the transforms; they must agree in shape. Transforms of a map that is not trained emit no parameters.

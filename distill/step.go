@@ -266,7 +266,7 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 func (c *copies) features(pairs []Pair, l FeatureLoss, teacher, student inlined) []Feature {
 	var all []Feature
 	for _, p := range pairs {
-		if f := p.feature(teacher, student); l.Refuse(*f) == "" {
+		if f := p.feature(teacher, student); p.Role == l.Role && l.Refuse(*f) == "" {
 			all = append(all, *f)
 		}
 	}

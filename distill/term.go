@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,6 +65,10 @@ func (c *copies) describe(t *Term, pairs []Pair) {
 		if l.Name != t.Name {
 			continue
 		}
+		pairs = slices.DeleteFunc(slices.Clone(pairs), func(p Pair) bool { return p.Role != l.Role })
+		if len(pairs) == 0 {
+			t.Refused = append(t.Refused, fmt.Sprintf("no %s are aligned", cmp.Or(l.Role, "feature maps")))
+		}
 		for _, p := range pairs {
 			f := p.feature(teacher, student)
 			if why := l.Refuse(*f); why != "" {
@@ -72,9 +77,6 @@ func (c *copies) describe(t *Term, pairs []Pair) {
 				t.Pairs = append(t.Pairs, f.Name)
 			}
 		}
-	}
-	if len(pairs) == 0 {
-		t.Refused = append(t.Refused, "no feature maps are aligned")
 	}
 }
 

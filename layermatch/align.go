@@ -63,6 +63,8 @@ type Alignment struct {
 	TeacherStages []Stage     `json:"teacher_stages"`
 	StudentStages []Stage     `json:"student_stages"`
 	Similarity    *Similarity `json:"similarity,omitempty"` // nil without activations
+
+	Attention []AttentionPair `json:"attention,omitempty"` // in the student's order
 }
 
 // Align pairs the teacher's values with the student's: the monotone assignment whose scores add up to the most. Both graphs have
@@ -103,7 +105,7 @@ func Align(teacher, student *graph.Graph, o Options) (*Alignment, error) {
 	}
 	choose(pairs, t.stages, o.Select)
 	return &Alignment{Pairs: pairs, Teacher: t.candidates(), Student: s.candidates(), TeacherStages: t.stages, StudentStages: s.stages,
-		Similarity: similarity}, nil
+		Similarity: similarity, Attention: pairAttention(t, s, o.Lineage)}, nil
 }
 
 func (n *network) candidates() []Candidate {

@@ -103,6 +103,28 @@ def sp(t, s):
     return F.mse_loss(similarity(s), similarity(t)) / VARIANCE
 
 
+def scores(x, kept=None):
+    """TinyBERT: scores that a mask has hidden count as 0."""
+    x = torch.where(x <= -100, torch.zeros_like(x), x)
+    return x if kept is None else x[:, kept]
+
+
+def attn(t, s, kept=None, average=False):
+    t, s = scores(t, kept), scores(s)
+    if average:
+        t, s = t.mean(1), s.mean(1)
+    return F.mse_loss(s, t) / VARIANCE
+
+
+def relation(t, s):
+    """MiniLM with one relation head: values [N,heads,positions,width]."""
+    def products(v):
+        v = v.transpose(1, 2).flatten(2)
+        return v @ v.transpose(1, 2) / v.shape[2] ** 0.5
+    p, q = products(t).softmax(-1), products(s).log_softmax(-1)
+    return (p * (p.log() - q)).sum(-1).mean()
+
+
 cases = []
 
 
@@ -152,5 +174,13 @@ t, s = tensor(2, 6, 4, 4), param(2, 3, 2, 2)
 w = param(6, 3, 1, 1)
 case("a larger teacher map", "hint", hint(F.avg_pool2d(t, 2), s, w), teacher=t, student=s, **{CONNECTOR.format("hint"): w})
 case("a larger teacher map", "at", at(F.avg_pool2d(t, 2), s), teacher=t, student=s)
+
+t, s = tensor(2, 4, 3, 3), param(2, 2, 3, 3)
+mask = torch.tensor([0.0, 0.0, -10000.0], dtype=torch.float64)
+masked_t, masked_s = (t + mask), (s.detach() + mask).requires_grad_()
+case("kept heads, masked", "attn", attn(masked_t, masked_s, [1, 3]), kept=[1, 3], teacher=masked_t, student=masked_s)
+case("other heads", "attn", attn(t, s, average=True), teacher=t, student=s)
+t, s = tensor(2, 4, 3, 5), param(2, 2, 3, 4)
+case("values", "relation", relation(t, s), teacher=t, student=s)
 
 pathlib.Path(__file__).with_name("losses.json").write_text(json.dumps(cases, indent=None, separators=(",", ":")).replace('},{"name"', '},\n{"name"') + "\n")
