@@ -316,7 +316,7 @@ func declined(g *graph.Graph) []Reason {
 	}
 	for _, n := range pass.CostOf(g).Uncounted {
 		if op.Of(n) == nil {
-			unknown = append(unknown, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: "the op is not known"})
+			unknown = append(unknown, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: op.Unknown(n)})
 		} else {
 			shapeless = append(shapeless, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: "its shapes are not known before the model runs"})
 		}

@@ -23,6 +23,7 @@ BIND = {
     "silero_vad_op18_ifless": "sequence=512",
 }
 STEPS = 20
+WORK = 5e8  # MACs of the teacher in a step: of larger models a batch has fewer samples
 
 
 def run(ildc, arguments):
@@ -79,8 +80,9 @@ def examine(ildc, path, folder):
     if code:
         return "accepted", reason(plan, why, path)
     reached = plan["budget"]["reached"]
+    batch = int(max(1, min(16, WORK / plan["teacher"]["macs"])))
     student = pathlib.Path(folder, name + ".onnx")
-    code, result, why = run(ildc, ["compress", str(path), "--budget", "macs=0.5x", "--steps", str(STEPS), "--eval-every", "5", "--synthetic", "96", "--batch", "16",
+    code, result, why = run(ildc, ["compress", str(path), "--budget", "macs=0.5x", "--steps", str(STEPS), "--eval-every", "5", "--synthetic", str(6 * batch), "--batch", str(batch),
                                    "--engine", "ort", "--progress", "none", "--overwrite", "-o", str(student), *bind])
     if code not in (0, 3):
         return "plannable", f"{reached}; {reason(result, why, path)}"
