@@ -38,6 +38,8 @@ const (
 	// verifyTolerance is far above what float32 sums in another order, and folded batch norm, make of a deep net, and far below what a
 	// wrong weight does.
 	verifyTolerance = 1e-3
+	// verifyFloor is the magnitude below which an output counts as so large: ONNX Runtime's Sigmoid is right to some 10⁻⁷, however small it is.
+	verifyFloor = 1e-3
 	// verifyHalves is the same for 16-bit floats, each of whose roundings is 2⁻¹¹ or, of bfloat16, 2⁻⁸.
 	verifyHalves = 5e-2
 )
@@ -170,8 +172,5 @@ func relativeError(got, want *graph.Tensor) float64 {
 		}
 		most, scale = max(most, d), max(scale, math.Abs(w))
 	}
-	if most == 0 {
-		return 0
-	}
-	return min(most/scale, math.MaxFloat64)
+	return min(most/max(scale, verifyFloor), math.MaxFloat64)
 }

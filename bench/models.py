@@ -83,7 +83,7 @@ def examine(ildc, path, folder):
     batch = int(max(1, min(16, WORK / plan["teacher"]["macs"])))
     student = pathlib.Path(folder, name + ".onnx")
     code, result, why = run(ildc, ["compress", str(path), "--budget", "macs=0.5x", "--steps", str(STEPS), "--eval-every", "5", "--synthetic", str(6 * batch), "--batch", str(batch),
-                                   "--engine", "ort", "--progress", "none", "--overwrite", "-o", str(student), *bind])
+                                   "--noise", "--engine", "ort", "--progress", "none", "--overwrite", "-o", str(student), *bind])
     if code not in (0, 3):
         return "plannable", f"{reached}; {reason(result, why, path)}"
     losses = [p["losses"]["total"] for p in result["history"]]

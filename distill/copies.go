@@ -134,7 +134,11 @@ func trainable(g *graph.Graph) []string {
 			continue
 		}
 		linear := slices.ContainsFunc(consumers[v], func(n *graph.Node) bool { s := op.Of(n); return s != nil && s.MACs != nil })
-		if t.Len() > 1 || linear {
+		setting := slices.ContainsFunc(consumers[v], func(n *graph.Node) bool {
+			s := op.Of(n)
+			return s != nil && slices.ContainsFunc(s.Settings, func(k int) bool { return n.Input(k) == v })
+		})
+		if (t.Len() > 1 || linear) && !setting {
 			names = append(names, v.Name)
 		}
 	}

@@ -86,12 +86,16 @@ func (j *Job) start(ctx context.Context, o Options) (_ *run, err error) {
 	return r, r.begin(ctx, fingerprint, teacher)
 }
 
-// batchable settles the batch: a model with a fixed batch that cannot be changed is trained with batch 1.
+// batchable settles the batch: a model with a fixed batch that cannot be changed is trained with that one.
 func (j *Job) batchable(ctx context.Context, o *Options) error {
 	for _, m := range []struct {
 		name string
 		g    *graph.Graph
 	}{{"teacher", j.Teacher}, {"student", j.Student}} {
+		if n := fixedBatch(m.g); n > 1 && n != o.Batch {
+			j.log().Warn("the model's batch is fixed: training with it", "model", m.name, "batch", n)
+			o.Batch = n
+		}
 		err := j.verifyBatch(ctx, m.g)
 		if cancelled(ctx, err) {
 			return err
@@ -102,6 +106,18 @@ func (j *Job) batchable(ctx context.Context, o *Options) error {
 		}
 	}
 	return nil
+}
+
+// fixedBatch is the leading extent that all inputs of a model state, 0 where they don't, or differ.
+func fixedBatch(g *graph.Graph) int {
+	batch := 0
+	for i, v := range g.Inputs {
+		if len(v.Shape) == 0 || !v.Shape[0].Known() || i > 0 && v.Shape[0].Size != batch {
+			return 0
+		}
+		batch = v.Shape[0].Size
+	}
+	return batch
 }
 
 func (j *Job) resumable(fingerprint string) (*checkpoint, error) {

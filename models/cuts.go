@@ -68,25 +68,33 @@ func mergeable(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*grap
 	return nil
 }
 
-// branches says whether a value is made of another one alone, by linear ops among others, and for one reader alone.
+// branches says whether a value is made of another one, by linear ops among others, and for one reader alone. What it is made of besides, such as a mask, may be
+// read elsewhere.
 func branches(g *graph.Graph, reader *graph.Node, from, root *graph.Value, consumers map[*graph.Value][]*graph.Node) bool {
+	depends := map[*graph.Value]bool{root: true}
+	for _, n := range g.Nodes {
+		if slices.ContainsFunc(n.Reads(), func(v *graph.Value) bool { return depends[v] }) {
+			for _, v := range n.Outputs {
+				depends[v] = v != nil
+			}
+		}
+	}
+	if from == root || !depends[from] {
+		return false
+	}
 	inside := map[*graph.Node]bool{}
-	linear, reached := false, false
+	linear := false
 	for ahead := []*graph.Value{from}; len(ahead) > 0; {
 		v := ahead[len(ahead)-1]
 		ahead = ahead[:len(ahead)-1]
-		switch n := v.Producer; {
-		case v == root:
-			reached = true
-		case v.Const != nil || inside[n]:
-		case n == nil:
-			return false // an input of the graph
-		default:
-			inside[n] = true
-			s := op.Of(n)
-			linear = linear || s != nil && s.MACs != nil
-			ahead = append(ahead, n.Reads()...)
+		if v == root || !depends[v] || inside[v.Producer] {
+			continue
 		}
+		n := v.Producer
+		inside[n] = true
+		s := op.Of(n)
+		linear = linear || s != nil && s.MACs != nil
+		ahead = append(ahead, n.Reads()...)
 	}
 	for n := range inside {
 		for _, v := range n.Outputs {
@@ -98,5 +106,5 @@ func branches(g *graph.Graph, reader *graph.Node, from, root *graph.Value, consu
 			}
 		}
 	}
-	return linear && reached
+	return linear
 }

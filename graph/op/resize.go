@@ -14,9 +14,9 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Resize.html
 func resizing() []*Spec {
 	return []*Spec{
-		{Type: "Resize", Least: 1, Most: 4, Upgrade: resizeUpgrade, Rebatch: resizeRebatch, Shape: resizeShape, Channels: resizeChannels,
+		{Type: "Resize", Least: 1, Most: 4, Settings: []int{1, 2}, Upgrade: resizeUpgrade, Rebatch: resizeRebatch, Shape: resizeShape, Channels: resizeChannels,
 			Grad: resizeGrad, Eval: resizeEval, Tolerance: 1e-5},
-		composite(&Spec{Type: "Upsample", Least: 1, Most: 2}, upsample),
+		composite(&Spec{Type: "Upsample", Least: 1, Most: 2, Settings: []int{1}}, upsample),
 	}
 }
 

@@ -34,6 +34,9 @@ type Spec struct {
 	// Inputs is how many inputs the op takes at the least and at the most; Most < 0 is without limit, and all must be there.
 	Least, Most int
 
+	// Settings are the numbers of inputs of floats that are settings, as scales are, and no weights: they are not trained.
+	Settings []int
+
 	// Upgrade appends the equivalent, in the form of Opset, of a node of that opset, and gives its outputs; nil where the node
 	// can stay as it is. Shapes of the inputs are inferred as far as they can be.
 	// It runs on every imported node. No Upgrade: the form never changed in a way that matters.

@@ -1,13 +1,16 @@
-"""Trains a small BERT-like classifier of sentences on SST-2, and exports it: python make_teacher.py
+"""Trains a small BERT-like classifier of sentences on SST-2, and exports it: python make_teacher.py [--data FOLDER]
 
 Writes teacher.onnx (inputs input_ids and attention_mask, int64 [batch,sequence]; output logits [batch,2]) and vocabulary.txt (a word a line; the number of a
-line, from 0 on, is the word's token) beside this file. The sentences lie in ../../../shared/data/sst2, a tab and the label behind each.
+line, from 0 on, is the word's token) beside this file. The sentences lie in ../../../shared/data/sst2, a tab and the label behind each. With --data it writes
+them as the model's inputs, FOLDER/train.npz and FOLDER/test.npz, instead.
 """
 
 import collections
 import math
 import pathlib
+import sys
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -16,8 +19,9 @@ HERE = pathlib.Path(__file__).parent
 DATA = HERE / "../../../shared/data/sst2"
 PAD, CLS, UNKNOWN = range(3)  # lines of the vocabulary
 LENGTH, WIDTH, HEADS, LAYERS, INNER = 40, 64, 4, 4, 256
-LEAST = 3  # times that a word of the vocabulary occurs in the training sentences
-EPOCHS, BATCH, RATE = 12, 32, 1e-3
+LEAST = 5  # times that a word of the vocabulary occurs in the training sentences
+EPOCHS, BATCH, RATE = 10, 32, 1e-3
+DROPPED = 0.15  # of the words of a training sentence become unknown ones
 
 
 def read(part):
@@ -66,7 +70,8 @@ class Classifier(nn.Module):
         x = self.drop(self.norm(x))
         for layer in self.layers:
             x = layer(x, bias)
-        return self.head(x[:, 0])
+        weights = attention_mask[:, :, None].float()
+        return self.head((x * weights).sum(1) / weights.sum(1))
 
 
 def accuracy(model, data):
@@ -75,9 +80,17 @@ def accuracy(model, data):
         return (model(*data[:2]).argmax(1) == data[2]).double().mean().item()
 
 
+def write_data(folder):
+    token = {w: i for i, w in enumerate((HERE / "vocabulary.txt").read_text().splitlines())}
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    for part in ("train", "test"):
+        ids, mask, labels = encode(list(read(part)), token)
+        np.savez(pathlib.Path(folder, part + ".npz"), input_ids=ids.numpy(), attention_mask=mask.numpy(), label=labels.numpy())
+
+
 def main():
     torch.manual_seed(0)
-    torch.set_num_threads(1)
+    torch.set_num_threads(2)
     parts = {part: list(read(part)) for part in ("train", "dev", "test")}
     count = collections.Counter(w for words, _ in parts["train"] for w in words)
     vocabulary = ["[PAD]", "[CLS]", "[UNK]"] + sorted(w for w, c in count.items() if c >= LEAST)
@@ -93,7 +106,8 @@ def main():
         model.train()
         order = torch.randperm(len(ids))
         for rows in order[: len(ids) // BATCH * BATCH].view(-1, BATCH):
-            loss = F.cross_entropy(model(ids[rows], mask[rows]), labels[rows])
+            drop = (torch.rand(ids[rows].shape) < DROPPED) & (ids[rows] > CLS)
+            loss = F.cross_entropy(model(ids[rows].masked_fill(drop, UNKNOWN), mask[rows]), labels[rows])
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -112,4 +126,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--data"]:
+        write_data(sys.argv[2])
+    else:
+        main()
