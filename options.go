@@ -65,6 +65,9 @@ type Data struct {
 	whole bool            // all samples are for training, in their order, as a benchmark feeds them
 }
 
+// given says whether there are data, and not synthetic inputs.
+func (d Data) given() bool { return d.Path != "" || d.Train != nil }
+
 const (
 	defaultBudget     = "macs=0.5x"
 	defaultValidation = 0.1

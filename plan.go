@@ -34,7 +34,7 @@ type plan struct {
 // Plan generates the student and aligns it with the teacher, without training. With data it is the plan that [Compress] would follow on these data. The
 // result is also given beside [ErrDeclined].
 func Plan(ctx context.Context, o Options) (*Result, error) {
-	p, err := newPlan(ctx, o, o.Data.Path != "" || o.Data.Train != nil)
+	p, err := newPlan(ctx, o, o.Data.given())
 	if p == nil {
 		return nil, err
 	}
@@ -51,7 +51,19 @@ func newPlan(ctx context.Context, o Options, data bool) (*plan, error) {
 		return nil, err
 	}
 	p := &plan{options: o, teacher: teacher, result: &Result{Schema: Schema, Pairs: []Pair{}}}
-	bind := pass.Binding{Batch: 1, Symbols: o.Data.Symbols}
+	inputs := teacher.graph // a generated student has the teacher's inputs
+	if o.Student.given() {
+		if err := p.takeStudent(); err != nil {
+			return nil, err
+		}
+		inputs = p.student
+	}
+	if data && o.Data.given() { // before anything is counted: it tells the sizes of symbolic extents
+		if err := p.open(ctx, inputs); err != nil {
+			return nil, err
+		}
+	}
+	bind := pass.Binding{Batch: 1, Symbols: p.options.Data.Symbols}
 	analysed, err := pass.Analyse(teacher.graph, bind)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", teacher.name, err)
@@ -64,18 +76,11 @@ func newPlan(ctx context.Context, o Options, data bool) (*plan, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	inputs := teacher.graph // a generated student has the teacher's inputs
-	if o.Student.given() {
-		if err := p.takeStudent(); err != nil {
-			return nil, err
-		}
-		inputs = p.student
-	}
-	if data {
+	if data && !o.Data.given() {
 		if err := p.synthesise(ctx); err != nil {
 			return nil, err
 		}
-		if p.data, err = p.options.Data.open(ctx, teacher.graph, inputs, o.Train.Seed); err != nil {
+		if err := p.open(ctx, inputs); err != nil {
 			return nil, err
 		}
 	}
@@ -85,6 +90,14 @@ func newPlan(ctx context.Context, o Options, data bool) (*plan, error) {
 		}
 	}
 	return p, p.align(ctx, analysed, bind)
+}
+
+// open opens the data, which tells the sizes of symbolic extents.
+func (p *plan) open(ctx context.Context, inputs *graph.Graph) (err error) {
+	if p.data, err = p.options.Data.open(ctx, p.teacher.graph, inputs, p.options.Train.Seed); err == nil {
+		p.options.Data.Symbols = p.data.symbols
+	}
+	return err
 }
 
 // takeStudent loads a student of the caller's.

@@ -21,7 +21,7 @@ import (
 // made lies in the cache, since it takes minutes.
 func (p *plan) synthesise(ctx context.Context) error {
 	d := &p.options.Data
-	if d.Path != "" || d.Train != nil || d.Noise || d.Student != nil || d.whole {
+	if d.given() || d.Noise || d.Student != nil || d.whole {
 		return nil
 	}
 	s := distill.Synthesis{Teacher: p.teacher.graph, Engine: engineOf(p.options.Engine), EngineOptions: p.options.EngineOptions, Symbols: d.Symbols,
