@@ -6,6 +6,12 @@ Each is FOLDER/NAME/model.onnx with test_data_set_0/input_K.pb and output_K.pb. 
 import pathlib
 import sys
 
+import numpy as np
+
+for name, plain in (("float", float), ("int", int), ("bool", bool), ("object", object)):
+    if name not in np.__dict__:  # onnx 1.12 names types so that numpy 1.24 has dropped
+        setattr(np, name, plain)
+
 from onnx import TensorProto, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
