@@ -282,7 +282,7 @@ func distance(got, want *graph.Tensor) float64 {
 		}
 		scale = max(scale, math.Abs(w))
 	}
-	if most < 1e-7 { // ONNX Runtime's Sigmoid ends at 1.5e-8, where that of others goes on
+	if most < 1e-6 { // ONNX Runtime's Sigmoid is right to some 1e-7, however small it is
 		return 0
 	}
 	return most / scale
