@@ -52,6 +52,11 @@ func TestAttention(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			for _, p := range a.Chosen() {
+				if len(p.Teacher.Shape) != 3 {
+					t.Errorf("%s %v is chosen as a feature map", p.Teacher.Name, p.Teacher.Shape)
+				}
+			}
 			got := ""
 			for _, p := range a.Attention {
 				got += fmt.Sprintf("%s:%s %s:%s, ", p.Teacher.Scores, p.Student.Scores, p.Teacher.Values, p.Student.Values)

@@ -39,7 +39,7 @@ func ParseSelection(text string) (Selection, error) {
 
 // choose marks the pairs to distil from: those that were asked for, and by default of each of the teacher's other stages the last: of the last
 // stage with positions the very last map, of others the end of their last block, where they have blocks, since the block that leaves a stage
-// begins at its resolution. A network of one stage, such as a multilayer perceptron, gives some at even distances.
+// begins at its resolution. A network of one stage, such as a multilayer perceptron, or whose maps have one resolution, such as a transformer, gives some at even distances.
 // Where there are many stages, some are taken at even distances. Pairs of equal resolution on every path are preferred. What a pool alone has made is left: it says what its operand says.
 // A number takes so many of the ends of stages, at even distances, or of all pairs where there are fewer ends.
 func choose(pairs []Pair, stages []Stage, selection Selection) {
@@ -64,10 +64,13 @@ func choose(pairs []Pair, stages []Stage, selection Selection) {
 			}
 		}
 	}
-	lastMaps := -1 // the last stage of maps with positions
+	lastMaps, longest, even := -1, -1, true // the last stage of maps with positions, the one of most pairs, and whether all have one resolution
 	for k, in := range staged {
 		if len(in) > 0 && len(stages[k].Spatial) > 0 {
-			lastMaps = k
+			even = even && (lastMaps < 0 || slices.Equal(stages[k].Spatial, stages[lastMaps].Spatial))
+			if lastMaps = k; longest < 0 || len(in) > len(staged[longest]) {
+				longest = k
+			}
 		}
 	}
 	var taken []*Pair
@@ -83,7 +86,7 @@ func choose(pairs []Pair, stages []Stage, selection Selection) {
 		whole, blocks := preferred(in, false), preferred(in, true)
 		last := whole[len(whole)-1]
 		switch {
-		case used == 1:
+		case used == 1 || even && k == longest:
 			if blocks[len(blocks)-1] != last {
 				blocks = append(blocks, last)
 			}

@@ -23,7 +23,10 @@ type network struct {
 	chainOf map[*graph.Value]*chain
 	chains  []*chain // the candidates, in total order
 	stages  []Stage
-	byName  map[string]*graph.Value
+
+	attention []attending // in order
+
+	byName map[string]*graph.Value
 }
 
 // path counts along a longest path.
@@ -39,6 +42,7 @@ func analyse(g *graph.Graph) *network {
 	n.findThrough()
 	n.findChannels()
 	n.findChains()
+	n.findAttention()
 	n.arrange()
 	n.findStages()
 	return n

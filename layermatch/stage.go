@@ -46,7 +46,7 @@ func (n *network) arrange() {
 			slices.SortStableFunc(between, func(c, d *chain) int { return place(c) - place(d) })
 		} else if b.Depth-a.Depth < blockDepth {
 			for _, c := range between {
-				c.aside = !c.sameResolution(a)
+				c.aside = c.aside || !c.sameResolution(a)
 			}
 		}
 		arranged = append(arranged, between...)
