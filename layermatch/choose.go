@@ -87,6 +87,9 @@ func choose(pairs []Pair, stages []Stage, selection Selection) {
 		last := whole[len(whole)-1]
 		switch {
 		case used == 1 || even && k == longest:
+			if ends := merged(in); used > 1 && len(ends) > 0 {
+				blocks = ends
+			}
 			if blocks[len(blocks)-1] != last {
 				blocks = append(blocks, last)
 			}
@@ -115,6 +118,11 @@ func choose(pairs []Pair, stages []Stage, selection Selection) {
 	for _, p := range taken {
 		p.Chosen = cmp.Or(reason[p], "asked for")
 	}
+}
+
+// merged keeps the ends of blocks: of a transformer every one counts, though masks lead past them.
+func merged(pairs []*Pair) []*Pair {
+	return slices.DeleteFunc(slices.Clone(pairs), func(p *Pair) bool { return p.Teacher.Kind != Merge || p.Student.Kind != Merge || p.Terms.Spatial != 1 })
 }
 
 // preferred keeps the pairs that have most of what is wanted of a pair: equal resolution, to be on every path, and, with merges, to be

@@ -10,7 +10,8 @@ import (
 
 // Normalise copies g into the op forms of opset [op.Opset], with shapes and dtypes inferred. Values keep their names, so that
 // whatever is learnt of the copy can be said of the original. Calls of the model's own functions are replaced by their bodies. Nodes that the op
-// table does not have stay as they are.
+// table does not have stay as they are. Layer normalisation and Gelu in pieces become
+// the ops.
 func Normalise(g *graph.Graph) (*graph.Graph, error) {
 	z := &normaliser{graph: g}
 	n, err := Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value { return z.node(b, n, g.Opsets[""]) })
@@ -18,6 +19,9 @@ func Normalise(g *graph.Graph) (*graph.Graph, error) {
 		return nil, fmt.Errorf("pass: %w", err)
 	}
 	n.Opsets[""] = op.Opset
+	if err := fuse(n); err != nil {
+		return nil, fmt.Errorf("pass: %w", err)
+	}
 	return n, nil
 }
 
