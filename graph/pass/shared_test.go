@@ -1,0 +1,56 @@
+package pass_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/importer"
+)
+
+// slicedMACs bounds the models that are evaluated by the reference, slowly.
+const slicedMACs = 4e6
+
+// Models of others compute without some of their channels what they compute with those channels' weights zeroed.
+func TestSliceSharedModels(t *testing.T) {
+	files, err := filepath.Glob("../../../shared/models/*/*.onnx")
+	if err != nil || len(files) == 0 {
+		t.Skip("../shared/models is not there: these are models of others that are not part of the repository")
+	}
+	compared := 0
+	for _, file := range files {
+		g, err := importer.File(file)
+		if err != nil {
+			continue
+		}
+		bind := pass.Binding{Batch: 1, Symbols: map[string]int{}}
+		for _, v := range g.Inputs {
+			for axis, d := range v.Shape {
+				if !d.Known() && axis > 0 {
+					bind.Symbols[pass.SymbolOf(v, axis)] = 48
+				}
+			}
+		}
+		gs, err := pass.Channels(pass.Widen(g), bind)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if cost := pass.CostOf(gs.Graph); cost.MACs == 0 || cost.MACs > slicedMACs || len(cost.Uncounted) > 0 || len(gs.List) == 0 {
+			continue
+		}
+		compared++
+		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+			keep := make([][]int, len(gs.List))
+			for i, group := range gs.List {
+				for channel := 0; channel < group.Channels && group.Loose == ""; channel += 2 {
+					keep[i] = append(keep[i], channel)
+				}
+			}
+			checkSlice(t, gs, keep)
+		})
+	}
+	if compared < 30 {
+		t.Errorf("%d models were sliced, want 30", compared)
+	}
+}
