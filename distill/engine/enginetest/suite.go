@@ -133,7 +133,7 @@ func near(t *testing.T, what string, got, want *graph.Tensor, tolerance float64)
 	g, w := got.Values(), want.Values()
 	scale := 0.0
 	for _, v := range w {
-		if !math.IsInf(v, 0) {
+		if !math.IsInf(v, 0) && !math.IsNaN(v) {
 			scale = max(scale, math.Abs(v))
 		}
 	}
