@@ -6,7 +6,7 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Softmax eˣ/Σeˣ and LogSoftmax x − log Σeˣ along an axis: x [...] → [...].
+// Softmax eˣ/Σeˣ, LogSoftmax x − log Σeˣ, and Hardmax, 1 at the first maximum and 0 elsewhere, along an axis: x [...] → [...].
 // History: before opset 13 the input was flattened to a matrix at the axis (default 1), and each row was one distribution.
 // https://onnx.ai/onnx/operators/onnx__Softmax.html
 func softmax() []*Spec {
@@ -15,7 +15,23 @@ func softmax() []*Spec {
 			Eval: softmaxEval(func(x, top, sum float64) float64 { return math.Exp(x-top) / sum }), Tolerance: 1e-5},
 		{Type: "LogSoftmax", FromLogits: true, Least: 1, Most: 1, Upgrade: softmaxUpgrade, Shape: softmaxShape, Channels: softmaxChannels, Grad: logSoftmaxGrad,
 			Eval: softmaxEval(func(x, top, sum float64) float64 { return x - top - math.Log(sum) }), Tolerance: 1e-5},
+		composite(&Spec{Type: "Hardmax", Least: 1, Most: 1}, hardmax),
 	}
+}
+
+func hardmax(b *graph.Builder, n *graph.Node) []*graph.Value {
+	x := n.Inputs[0]
+	axis, ok := graph.Axis(n.Int("axis", -1), len(x.Shape))
+	switch {
+	case x.Shape == nil || ok && !x.Shape[axis].Known():
+		return nil
+	case !ok:
+		b.Fail("%w", Errorf(n, ErrMalformed, "axis %d", n.Int("axis", -1)))
+		return nil
+	}
+	at := b.Op("ArgMax", graph.Attrs{"axis": int64(axis), "keepdims": int64(0)}, x)
+	values := b.Const("off, on", graph.FromValues(x.DType, []int{2}, []float64{0, 1}))
+	return []*graph.Value{b.Op("OneHot", graph.Attrs{"axis": int64(axis)}, at, b.Scalar(graph.Int64, float64(x.Shape[axis].Size)), values)}
 }
 
 func softmaxShape(n *graph.Node) ([]Type, error) {

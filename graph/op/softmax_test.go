@@ -15,6 +15,8 @@ func TestSoftmaxEval(t *testing.T) {
 		{"Softmax along the first axis", "Softmax", graph.Attrs{"axis": int64(0)}, one(f32([]int{2, 2}, 0, math.Log(3), 0, 0)),
 			one(f32([]int{2, 2}, 0.5, 0.75, 0.5, 0.25))},
 		{"LogSoftmax", "LogSoftmax", nil, one(x), one(f32([]int{2, 2}, -math.Log(4), math.Log(0.75), -math.Ln2, -math.Ln2))},
+		{"Hardmax", "Hardmax", nil, one(x), one(f32([]int{2, 2}, 0, 1, 1, 0))},
+		{"Hardmax along the first axis", "Hardmax", graph.Attrs{"axis": int64(0)}, one(x), one(f32([]int{2, 2}, 0, 0, 1, 1))},
 	})
 }
 
