@@ -258,14 +258,23 @@ func (gs *Groups) listFixed(declined []*Group) {
 	for _, a := range gs.coupling.Sources() {
 		sources[a.Value] = append(sources[a.Value], a)
 	}
+	fed := map[*graph.Value]bool{} // what depends on an input, and is no weight
+	for _, v := range gs.Graph.Inputs {
+		fed[v] = true
+	}
 	for _, n := range gs.Graph.Nodes {
+		if slices.ContainsFunc(n.Reads(), func(v *graph.Value) bool { return fed[v] }) {
+			for _, v := range n.Outputs {
+				fed[v] = true
+			}
+		}
 		if s := op.Of(n); s == nil || s.MACs == nil {
 			continue
 		}
 		var axes []op.AxisRef // those that channels would leave by
 		var weights []op.AxisRef
 		for _, v := range n.Reads() {
-			if len(v.Shape) > 1 && v.Const != nil {
+			if len(v.Shape) > 1 && !fed[v] {
 				weights = append(weights, op.AxisRef{Value: v})
 			}
 			axes = append(axes, sources[v]...)

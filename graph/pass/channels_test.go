@@ -251,6 +251,57 @@ var topologies = []struct {
 		y := m.reshape(m.transpose(m.Op("MatMul", nil, a, v), 1, 0, 2), 3, 8)
 		m.Output(m.Op("MatMul", nil, y, m.weight("o", 8, 5)))
 	}, "MatMul 2", "MatMul_5"},
+	{"U-Net skip", func(m *model) {
+		down := m.relu(m.conv(m.image(3), 8))
+		low := m.relu(m.conv(m.Op("MaxPool", graph.Attrs{"kernel_shape": []int64{2, 2}, "strides": []int64{2, 2}}, down), 6))
+		up := m.Op("Resize", graph.Attrs{"mode": "linear"}, low, nil, m.Const("scales", graph.FromFloat32([]int{4}, []float32{1, 1, 2, 2})))
+		m.head(m.relu(m.conv(m.Op("Concat", graph.Attrs{"axis": int64(1)}, up, down), 10)))
+	}, "Conv 8, Conv_1 6, Conv_2 10", "Gemm"},
+	{"upsampling to sizes that state the channels", func(m *model) {
+		x := m.Op("Resize", nil, m.relu(m.conv(m.image(3), 8)), nil, nil, m.Ints(1, 8, 8, 8))
+		m.head(m.relu(m.conv(x, 6)))
+	}, "Conv 8, Conv_1 6", "Gemm"},
+	{"instance norm and a slope per channel", func(m *model) {
+		x := m.conv(m.image(3), 8)
+		n := m.Op("InstanceNormalization", nil, x, m.weight("scale", 8), m.weight("shift", 8))
+		m.head(m.Op("PRelu", nil, n, m.weight("slope", 8, 1, 1)))
+	}, "Conv 8", "Gemm"},
+	{"group norm", func(m *model) {
+		n := m.Op("GroupNormalization", graph.Attrs{"num_groups": int64(2)}, m.conv(m.image(3), 8), m.weight("scale", 8), m.weight("shift", 8))
+		m.head(m.relu(m.conv(m.relu(n), 6)))
+	}, "Conv_1 6", "Conv Gemm"},
+	{"dense block", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 4))
+		y := m.relu(m.conv(x, 3))
+		xy := m.Op("Concat", graph.Attrs{"axis": int64(1)}, x, y)
+		m.head(m.relu(m.conv(m.Op("Concat", graph.Attrs{"axis": int64(1)}, xy, m.relu(m.conv(xy, 5))), 6)))
+	}, "Conv 4, Conv_1 3, Conv_2 5, Conv_3 6", "Gemm"},
+	{"inverted bottleneck", func(m *model) {
+		x := m.norm(m.conv(m.image(3), 4))
+		wide := m.Op("HardSwish", nil, m.norm(m.conv(x, 12)))
+		deep := m.Op("Conv", graph.Attrs{"group": int64(12), "pads": []int64{1, 1, 1, 1}}, wide, m.weight("w", 12, 1, 3, 3))
+		m.head(m.Op("Add", nil, x, m.conv(m.relu(m.norm(deep)), 4)))
+	}, "Conv 4, Conv_1 12", "Gemm"},
+	{"pixels from blocks of channels", func(m *model) {
+		x := m.relu(m.conv(m.image(3), 8))
+		m.Output(m.Op("DepthToSpace", graph.Attrs{"blocksize": int64(2)}, m.conv(x, 12)))
+	}, "Conv 8", "Conv_1"},
+	{"attention in einsums, whose weights have heads as an axis", func(m *model) {
+		x := m.Input("x", graph.Float32, graph.Dims(1, 3, 5))
+		einsum := func(equation string, in ...*graph.Value) *graph.Value {
+			return m.Op("Einsum", graph.Attrs{"equation": equation}, in...)
+		}
+		heads := func(name string) *graph.Value { return einsum("bte,ehd->bthd", x, m.weight(name, 5, 2, 4)) }
+		a := m.Op("Softmax", nil, einsum("bqhd,bkhd->bhqk", heads("q"), heads("k")))
+		m.Output(einsum("bthd,hde->bte", einsum("bhqk,bkhd->bqhd", a, heads("v")), m.weight("o", 2, 4, 5)))
+	}, "", "Einsum/MatMul Einsum_1/MatMul Einsum_3/MatMul Einsum_5/MatMul"},
+	{"several inputs and outputs", func(m *model) {
+		x := m.gemm(m.Input("a", graph.Float32, graph.Dims(2, 4)), 6)
+		y := m.gemm(m.Input("b", graph.Float32, graph.Dims(2, 3)), 6)
+		sum := m.relu(m.Op("Add", nil, x, y))
+		m.Output(m.gemm(sum, 2))
+		m.Output(m.Op("Sigmoid", nil, m.gemm(m.relu(m.gemm(sum, 5)), 3)))
+	}, "Gemm 6, Gemm_3 5", "Gemm_2 Gemm_4"},
 	{"model output in the middle", func(m *model) {
 		x := m.relu(m.conv(m.image(3), 8))
 		m.Output(x)

@@ -21,10 +21,14 @@ func (z *normaliser) node(b *graph.Builder, n *graph.Node, opset int64) []*graph
 	if f := z.graph.FunctionOf(n); f != nil {
 		return z.call(b, n, f)
 	}
-	if s := op.Of(n); s != nil && s.Upgrade != nil {
-		return s.Upgrade(b, n, opset)
+	s := op.Of(n)
+	switch {
+	case s == nil || s.Upgrade == nil:
+		return nil
+	case s.Composite:
+		b = b.In(NodeName(n)) // messages name the parts of a node that the file has
 	}
-	return nil
+	return s.Upgrade(b, n, opset)
 }
 
 // call appends the body of a function.
