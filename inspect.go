@@ -1,6 +1,7 @@
 package ildc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -66,22 +67,46 @@ func Inspect(m Model, symbols map[string]int) (*Inspection, error) {
 			shrinks[a.Value] = true
 		}
 	}
-	for _, n := range cost.Nodes {
-		s := op.Of(n.Node)
-		info := NodeInfo{Name: pass.NodeName(n.Node), Op: n.Node.OpName(), MACs: n.MACs}
+	i.count(l.graph, cost.Nodes, shrinks)
+	return i, nil
+}
+
+// count tells of each node of the file what normalisation has made of it: one node, or several of its own.
+func (i *Inspection) count(file *graph.Graph, nodes []pass.NodeCost, shrinks map[*graph.Value]bool) {
+	ops := map[string]string{} // of the file's nodes, by name
+	for _, n := range file.Nodes {
+		ops[pass.NodeName(n)] = n.OpName()
+	}
+	at := map[string]int{}
+	for _, n := range nodes {
+		name := pass.NodeName(n.Node)
+		for whole := name; ; whole = whole[:strings.LastIndexByte(whole, '/')] { // parts of a node are named after it
+			if ops[whole] != "" {
+				name = whole
+			}
+			if ops[whole] != "" || !strings.Contains(whole, "/") {
+				break
+			}
+		}
+		k, seen := at[name]
+		if !seen {
+			k = len(i.Nodes)
+			at[name] = k
+			i.Nodes = append(i.Nodes, NodeInfo{Name: name, Op: cmp.Or(ops[name], n.Node.OpName()), Runs: true, Trains: true})
+		}
+		info, s := &i.Nodes[k], op.Of(n.Node)
+		info.MACs += n.MACs
 		for _, v := range n.Node.Inputs {
 			if v != nil && v.Const != nil && v.DType.IsFloat() && len(v.Shape) > 0 {
 				info.Params += int64(v.Const.Len())
 			}
 		}
 		if v := n.Node.Output(0); v != nil {
-			info.Shape, info.Shrink = v.Shape.String(), shrinks[v]
+			info.Shape, info.Shrink = v.Shape.String(), info.Shrink || shrinks[v]
 		}
-		info.Runs = s != nil && s.Eval != nil
-		info.Trains = s != nil && (s.Grad != nil || s.NoGrad)
-		i.Nodes = append(i.Nodes, info)
+		info.Runs = info.Runs && s != nil && s.Eval != nil
+		info.Trains = info.Trains && s != nil && (s.Grad != nil || s.NoGrad)
 	}
-	return i, nil
 }
 
 // Text is the inspection as text.
