@@ -67,27 +67,19 @@ func Inspect(m Model, symbols map[string]int) (*Inspection, error) {
 			shrinks[a.Value] = true
 		}
 	}
-	i.count(l.graph, cost.Nodes, shrinks)
+	i.count(groups, cost.Nodes, shrinks)
 	return i, nil
 }
 
 // count tells of each node of the file what normalisation has made of it: one node, or several of its own.
-func (i *Inspection) count(file *graph.Graph, nodes []pass.NodeCost, shrinks map[*graph.Value]bool) {
+func (i *Inspection) count(groups *pass.Groups, nodes []pass.NodeCost, shrinks map[*graph.Value]bool) {
 	ops := map[string]string{} // of the file's nodes, by name
-	for _, n := range file.Nodes {
+	for _, n := range groups.Source.Nodes {
 		ops[pass.NodeName(n)] = n.OpName()
 	}
 	at := map[string]int{}
 	for _, n := range nodes {
-		name := pass.NodeName(n.Node)
-		for whole := name; ; whole = whole[:strings.LastIndexByte(whole, '/')] { // parts of a node are named after it
-			if ops[whole] != "" {
-				name = whole
-			}
-			if ops[whole] != "" || !strings.Contains(whole, "/") {
-				break
-			}
-		}
+		name := groups.NameOf(n.Node)
 		k, seen := at[name]
 		if !seen {
 			k = len(i.Nodes)

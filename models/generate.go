@@ -120,8 +120,9 @@ func narrowed(teacher, base *graph.Graph, budget Budget, o Options) (*Student, e
 	}
 	s.gone = pass.ConstantBytes(teacher) - pass.ConstantBytes(base)
 	for _, f := range gs.Fixed {
-		s.Untouched = append(s.Untouched, Reason{pass.NodeName(f.Node), f.Node.OpName(), f.Why})
+		s.Untouched = append(s.Untouched, Reason{gs.NameOf(f.Node), f.Node.OpName(), f.Why})
 	}
+	s.Untouched = slices.Compact(s.Untouched) // parts of one node
 	if o.Shrink == Depth {
 		gs.List = nil
 	}

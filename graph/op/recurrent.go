@@ -16,13 +16,20 @@ import (
 // Not supported: sequence_lens other than T, clip, input_forget, more than maxUnrolled steps. https://onnx.ai/onnx/operators/onnx__LSTM.html and its neighbours.
 func recurrent() []*Spec {
 	layer := func(op string, most int, c cell) *Spec {
-		return composite(&Spec{Type: op, Least: 3, Most: most}, func(b *graph.Builder, n *graph.Node) []*graph.Value { return unroll(b, n, c) })
+		return composite(&Spec{Type: op, Least: 3, Most: most, Restated: hiddenSize}, func(b *graph.Builder, n *graph.Node) []*graph.Value { return unroll(b, n, c) })
 	}
 	return []*Spec{
 		layer("RNN", 6, cell{gates: 1, activations: []string{"Tanh"}, step: rnnStep}),
 		layer("GRU", 6, cell{gates: 3, activations: []string{"Sigmoid", "Tanh"}, step: gruStep}),
 		layer("LSTM", 8, cell{gates: 4, activations: []string{"Sigmoid", "Tanh", "Tanh"}, step: lstmStep}),
 	}
+}
+
+func hiddenSize(n *graph.Node) map[string]int64 {
+	if r := n.Input(2); r != nil && len(r.Shape) == 3 && r.Shape[2].Known() {
+		return map[string]int64{"hidden_size": int64(r.Shape[2].Size)}
+	}
+	return nil
 }
 
 // maxUnrolled bounds the steps of a recurrent layer.

@@ -71,6 +71,9 @@ type Spec struct {
 	// Scalar, of an op that maps the elements of its one input one by one, is that map. Eval follows from it.
 	Scalar func(n *graph.Node) func(x float64) float64
 
+	// Restated gives the integer attributes that only restate an extent of an input, as hidden_size does, by that extent.
+	Restated func(n *graph.Node) map[string]int64
+
 	// Composite says that Upgrade puts other ops in the place of every node whose shapes it knows: coupling, gradient and engines need not know the op.
 	Composite bool
 

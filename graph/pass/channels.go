@@ -20,6 +20,7 @@ type Groups struct {
 	bind     Binding
 	edits    []edit
 	coupling *op.Coupling
+	names    map[string]bool // of the source's nodes
 }
 
 // Group is a set of channels that any number may be removed of (but one must stay). All of them touch the same axes of the
@@ -163,6 +164,31 @@ func (gs *Groups) gather() {
 	gs.nameProducers()
 }
 
+// NameOf is the name of the node in the file that a node of the analysed copy stands for, or is a part of.
+func (gs *Groups) NameOf(n *graph.Node) string {
+	if gs.names == nil {
+		gs.names = map[string]bool{}
+		for _, m := range gs.Source.Nodes {
+			gs.names[NodeName(m)] = true
+		}
+	}
+	return partOf(gs.names, NodeName(n))
+}
+
+// partOf cuts a name, at slashes, to the longest beginning that is one of these; the name itself where none is.
+func partOf(names map[string]bool, name string) string {
+	for whole := name; ; {
+		if names[whole] {
+			return whole
+		}
+		i := strings.LastIndexByte(whole, '/')
+		if i < 0 {
+			return name
+		}
+		whole = whole[:i]
+	}
+}
+
 // nameProducers finds the producers of each group, and names it after the first.
 func (gs *Groups) nameProducers() {
 	for _, group := range gs.List {
@@ -183,7 +209,7 @@ func (gs *Groups) nameProducers() {
 			}
 		}
 		if len(group.Producers) > 0 {
-			group.Name = NodeName(group.Producers[0])
+			group.Name = gs.NameOf(group.Producers[0])
 		}
 	}
 	order := map[*graph.Node]int{}

@@ -40,6 +40,7 @@ func (gs *Groups) Slice(keep [][]int) (*Sliced, error) {
 	if err := s.edit(); err != nil {
 		return nil, err
 	}
+	s.restate()
 	s.removeDead()
 	return &Sliced{Graph: g, Kept: s.byName()}, s.verify()
 }

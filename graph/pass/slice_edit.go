@@ -184,6 +184,19 @@ func (s *slicer) edit() error {
 	return nil
 }
 
+// restate lets attributes that restate extents follow them.
+func (s *slicer) restate() {
+	for _, n := range s.graph.Nodes {
+		if spec := op.Of(n); spec != nil && spec.Restated != nil {
+			for name, extent := range spec.Restated(n) {
+				if n.Has(name) {
+					n.Attrs[name] = extent
+				}
+			}
+		}
+	}
+}
+
 // setAttr replaces an integer attribute, or an element of a list, where it is what it was.
 func setAttr(n *graph.Node, name string, index int, before, after int64) {
 	switch a := n.Attrs[name].(type) {
