@@ -85,6 +85,10 @@ func repeatHeads(b *graph.Builder, v *graph.Value, group int) *graph.Value {
 		return v
 	}
 	kv := v.Shape[1].Size
+	if kv > maxMade || group > maxMade || kv*group > maxMade {
+		b.Fail("%d heads for %d groups: %w", kv, group, ErrUnsupported)
+		return v
+	}
 	at := make([]int64, kv*group)
 	for i := range at {
 		at[i] = int64(i / group)
@@ -128,6 +132,10 @@ func (a *attending) window(q, k *graph.Value, past int, lengths *graph.Value, le
 		return false
 	}
 	rows, columns := q.Shape[2].Size, k.Shape[2].Size
+	if rows > maxMade || columns > maxMade || rows*columns > maxMade {
+		a.Fail("a mask of %d by %d positions: %w", rows, columns, ErrUnsupported)
+		return false
+	}
 	ahead := make([]int64, rows*columns) // how far the query is ahead of the key
 	keys := make([]int64, columns)
 	for i := range ahead {

@@ -56,7 +56,7 @@ func comparisons() []*Spec {
 		property("IsInf", func(n *graph.Node, x float64) bool {
 			return n.Int("detect_positive", 1) != 0 && math.IsInf(x, 1) || n.Int("detect_negative", 1) != 0 && math.IsInf(x, -1)
 		}),
-		{Type: "MaskGrad", Domain: Macro, Least: 2, Most: 2, Shape: sameAsFirst, Eval: maskGradEval, Lower: maskGradLower},
+		{Type: "MaskGrad", Domain: Macro, Least: 2, Most: 2, Shape: maskGradShape, Eval: maskGradEval, Lower: maskGradLower},
 		{Type: "Where", AnyType: true, Least: 3, Most: 3, Shape: whereShape, Channels: broadcastChannels, Grad: whereGrad, Eval: whereEval},
 		variadic("Max", math.Max, extremeGrad), variadic("Min", math.Min, extremeGrad),
 		variadic("Sum", func(a, b float64) float64 { return a + b }, sumGrad), mean,
@@ -82,6 +82,13 @@ func property(op string, holds func(n *graph.Node, x float64) bool) *Spec {
 // multiply.
 func maskGradLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	return []*graph.Value{b.Op("Where", nil, n.Inputs[1], n.Inputs[0], b.Scalar(n.Inputs[0].DType, 0))}
+}
+
+func maskGradShape(n *graph.Node) ([]Type, error) {
+	if dy, keep := n.Inputs[0], n.Inputs[1]; keep.DType != graph.Bool || dy.Shape.Static() && keep.Shape.Static() && !dy.Shape.Equal(keep.Shape) {
+		return nil, Errorf(n, ErrMalformed, "a mask of %v%v", keep.DType, keep.Shape)
+	}
+	return sameAsFirst(n)
 }
 
 func maskGradEval(_ *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {

@@ -129,7 +129,7 @@ func (e einsumBuilder) diagonal(t term) term {
 		}
 		k += i + 1
 		rows, columns := t.value.Shape[i], t.value.Shape[k]
-		if !rows.Known() || !columns.Known() || rows.Size != columns.Size {
+		if !rows.Known() || !columns.Known() || rows.Size != columns.Size || rows.Size > 1<<13 {
 			e.Fail("%w", Errorf(e.node, ErrUnsupported, "the diagonal of axes %v and %v", rows, columns))
 			return t
 		}

@@ -125,7 +125,10 @@ func gatherElementsEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, err
 func gatherNDShape(n *graph.Node) ([]Type, error) {
 	x, index := n.Inputs[0], n.Inputs[1]
 	t := Type{DType: x.DType}
-	if x.Shape == nil || len(index.Shape) == 0 || !index.Shape[len(index.Shape)-1].Known() {
+	switch {
+	case index.Shape != nil && len(index.Shape) == 0:
+		return nil, Errorf(n, ErrMalformed, "indices of rank 0")
+	case x.Shape == nil || index.Shape == nil || !index.Shape[len(index.Shape)-1].Known():
 		return []Type{t}, nil
 	}
 	last, batch := len(index.Shape)-1, int(n.Int("batch_dims", 0))

@@ -68,7 +68,7 @@ func microsoftHeads(b *graph.Builder, n *graph.Node, qkv []*graph.Value, heads i
 func (a *attending) mask(mask, k *graph.Value, filter float64) (ok bool) {
 	switch len(mask.Shape) {
 	case 1:
-		if !k.Shape[2].Known() {
+		if !k.Shape[2].Known() || k.Shape[2].Size > maxMade {
 			return false
 		}
 		at := make([]float64, k.Shape[2].Size)

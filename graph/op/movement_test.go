@@ -201,7 +201,7 @@ func TestMovementShape(t *testing.T) {
 		{"OneHot", "OneHot", axis(1), values(fed("N,3"), fixedInts(5), fed("2")), "[N,5,3]", nil},
 		{"OneHot of a computed depth", "OneHot", nil, values(fed("N"), unknownInts, fed("2")), "[N,?]", nil},
 		{"OneHot of a negative depth", "OneHot", nil, values(fed("N"), fixedInts(-5), fed("2")), "", op.ErrMalformed},
-		{"ScatterElements", "ScatterElements", nil, values(x, fed("1"), fed("1")), "[N,3,H]", nil},
+		{"ScatterElements", "ScatterElements", nil, values(x, fed("1,1,1"), fed("1,1,1")), "[N,3,H]", nil},
 	})
 }
 

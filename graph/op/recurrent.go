@@ -143,6 +143,10 @@ func unroll(b *graph.Builder, n *graph.Node, c cell) []*graph.Value {
 		b.Fail("%w", Errorf(n, ErrUnsupported, "sequence_lens that differ from the %d steps", steps))
 		return nil
 	}
+	if directions < 1 || directions > 2 || batch*hidden > maxMade {
+		b.Fail("%w", Errorf(n, ErrUnsupported, "%d directions of states [%d,%d]", directions, batch, hidden))
+		return nil
+	}
 	activations, given := n.Attrs["activations"].([]string)
 	if !given {
 		activations = slices.Repeat(c.activations, directions)
@@ -152,7 +156,7 @@ func unroll(b *graph.Builder, n *graph.Node, c cell) []*graph.Value {
 	case steps > maxUnrolled:
 		b.Fail("%w", Errorf(n, ErrUnsupported, "%d steps; up to %d are unrolled", steps, maxUnrolled))
 		return nil
-	case steps == 0 || directions == 0 || directions > 2 || (way == "bidirectional") != (directions == 2) || len(activations) != len(c.activations)*directions:
+	case steps == 0 || (way == "bidirectional") != (directions == 2) || len(activations) != len(c.activations)*directions:
 		b.Fail("%w", Errorf(n, ErrMalformed, "%d steps, direction %q, activations %v", steps, way, activations))
 		return nil
 	}

@@ -107,7 +107,7 @@ func resizeShape(n *graph.Node) ([]Type, error) {
 				shape[a] = e[i]
 			}
 		}
-		return types, nil
+		return types, checkExtents(n, shape)
 	}
 	if len(scales) != len(axes) && len(to) != len(axes) {
 		return nil, Errorf(n, ErrMalformed, "%d scales and %d sizes for %d axes", len(scales), len(to), len(axes))

@@ -34,6 +34,26 @@ func scatter(n *graph.Node, x, updates *graph.Tensor, at []int) ([]*graph.Tensor
 	return []*graph.Tensor{graph.FromValues(x.DType, x.Dims, y)}, nil
 }
 
+// scatterShape is the shape rule of both: that of the data. Updates must fit what a gather by the same indices gives.
+func scatterShape(gather func(n *graph.Node) ([]Type, error)) func(n *graph.Node) ([]Type, error) {
+	return func(n *graph.Node) ([]Type, error) {
+		taken, err := gather(n)
+		if err != nil {
+			return nil, err
+		}
+		if want, updates := taken[0].Shape, n.Inputs[2].Shape; want != nil && updates != nil {
+			fits := len(want) == len(updates)
+			for i := 0; fits && i < len(want); i++ {
+				fits = !want[i].Known() || !updates[i].Known() || want[i] == updates[i]
+			}
+			if !fits {
+				return nil, Errorf(n, ErrMalformed, "updates %v, want %v", updates, want)
+			}
+		}
+		return sameAsFirst(n)
+	}
+}
+
 // scatterGrad: the data's gradient is dy, without what was written over; that of the updates is what gather takes from dy.
 func scatterGrad(gather string) gradFunc {
 	return func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
