@@ -28,11 +28,13 @@ const (
 	baselineArm = "kd"
 )
 
-// DefaultArms are the arms of a study that names none.
+// DefaultArms are the arms of a study that names none: those on layers of attention, which few models have, are to be named.
 func DefaultArms() []string {
 	arms := []string{scratchArm, finetuneArm, baselineArm}
 	for _, l := range distill.FeatureLosses() {
-		arms = append(arms, baselineArm+"+"+l.Name)
+		if l.Role == distill.Maps {
+			arms = append(arms, baselineArm+"+"+l.Name)
+		}
 	}
 	return append(arms, defaultArm)
 }
