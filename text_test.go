@@ -77,9 +77,9 @@ func TestText(t *testing.T) {
 	if len(r.Removed) == 0 {
 		t.Error("no layer was left out")
 	}
-	// Agreement of 1,821 sentences deviates by 0.7 %; 60 steps reach about 0.9.
+	// 60 steps were measured to reach an agreement of 0.984 and the teacher's accuracy; on 1,821 sentences agreement deviates by 0.003, accuracy by 0.01.
 	m := r.Student.Metrics
-	if !r.Met || *m.Agreement < 0.85 || *m.Accuracy < *r.Teacher.Metrics.Accuracy-0.06 {
+	if !r.Met || *m.Agreement < 0.95 || *m.Accuracy < *r.Teacher.Metrics.Accuracy-0.04 {
 		t.Errorf("agreement %.3f, accuracy %.3f of %.3f; budget %+v", *m.Agreement, *m.Accuracy, *r.Teacher.Metrics.Accuracy, r.Budget)
 	}
 }
