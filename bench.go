@@ -92,12 +92,12 @@ func Bench(ctx context.Context, o BenchOptions) (*Benchmark, error) {
 	}
 	o.Batch = max(1, o.Batch)
 	o.Data.whole, o.Data.Synthetic = true, benchBatches*o.Batch
-	data, err := o.Data.open(ctx, m.graph, nil, o.Seed)
+	data, err := o.Data.open(ctx, m.whole, nil, o.Seed)
 	if err != nil {
 		return nil, err
 	}
 	e := engineOf(o.Engine)
-	program, err := infer(ctx, m.graph, pass.Binding{Batch: o.Batch, Symbols: data.symbols}, e, o.EngineOptions)
+	program, err := infer(ctx, m.whole, pass.Binding{Batch: o.Batch, Symbols: data.symbols}, e, o.EngineOptions)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m.name, err)
 	}

@@ -31,7 +31,7 @@ func RecordGolden(ctx context.Context, o GoldenOptions) error {
 	if o.Batch == 0 {
 		o.Batch = 1
 	}
-	p, err := o.Data.open(ctx, m.graph, nil, o.Seed)
+	p, err := o.Data.open(ctx, m.whole, nil, o.Seed)
 	if err != nil {
 		return err
 	}

@@ -48,12 +48,12 @@ func Inspect(m Model, symbols map[string]int) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := pass.Channels(l.graph, pass.Binding{Batch: 1, Symbols: symbols})
+	groups, err := pass.Channels(l.whole, pass.Binding{Batch: 1, Symbols: symbols})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", l.name, err)
 	}
 	cost := pass.CostOf(groups.Graph)
-	i := &Inspection{Opsets: l.graph.Opsets,
+	i := &Inspection{Opsets: l.file.Opsets,
 		Side: Side{Path: m.Path, SHA256: l.sha256, Params: cost.Params, MACs: cost.MACs, Bytes: l.bytes}}
 	for _, v := range l.file.Inputs {
 		i.Inputs = append(i.Inputs, Tensor{v.Name, v.DType.String(), v.Shape.String()})

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/importer"
 )
@@ -35,7 +36,9 @@ func (m Model) given() bool { return m.Path != "" || m.Bytes != nil || m.Reader 
 type loaded struct {
 	name   string       // for messages: the path, or "model"
 	file   *graph.Graph // as imported
-	graph  *graph.Graph // with float32 in the place of 16-bit floats
+	whole  *graph.Graph // with float32 in the place of 16-bit floats
+	graph  *graph.Graph // the part of it that can be run
+	frozen []Reason     // the nodes that keep the rest from it
 	bytes  int64
 	sha256 string
 }
@@ -65,17 +68,31 @@ func (m Model) load() (*loaded, error) {
 	if l.file, err = importer.Import(data, importer.Options{Dir: folder}); err != nil {
 		return nil, fmt.Errorf("%s: %w", l.name, err)
 	}
-	l.graph = pass.Widen(l.file)
+	l.whole = pass.Widen(l.file)
+	var unknown []*graph.Node
+	l.graph, unknown = pass.Detach(l.whole)
+	for _, n := range unknown {
+		l.frozen = append(l.frozen, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: op.Unknown(n)})
+	}
 	l.bytes, l.sha256 = int64(len(data)), sum(data)
 	return l, nil
 }
 
-// narrow gives a model that was made of this one the types of its file.
+// narrow gives a model that was made of this one's graph the types of its file.
 func (l *loaded) narrow(g *graph.Graph) *graph.Graph {
-	if l.graph == l.file {
+	if l.whole == l.file {
 		return g
 	}
 	return pass.Narrow(g, l.file)
+}
+
+// complete gives a model that was made of this one's graph the types of its file, and what stays as it is.
+func (l *loaded) complete(g *graph.Graph) *graph.Graph {
+	g = l.narrow(g)
+	if l.frozen == nil {
+		return g
+	}
+	return pass.Attach(g, l.file)
 }
 
 // sum is the SHA-256 in hexadecimal.

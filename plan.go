@@ -70,7 +70,8 @@ func newPlan(ctx context.Context, o Options, data bool) (*plan, error) {
 	}
 	cost := pass.CostOf(analysed)
 	p.result.Teacher = Side{Path: o.Teacher.Path, SHA256: teacher.sha256, Params: cost.Params, MACs: cost.MACs, Bytes: teacher.bytes}
-	if p.result.Declined = declined(analysed); len(p.result.Declined) > 0 {
+	p.result.Frozen = teacher.frozen
+	if p.result.Declined = declined(analysed, teacher.frozen); len(p.result.Declined) > 0 {
 		return p, &declinedError{teacher.name, p.result.Declined}
 	}
 	if err := ctx.Err(); err != nil {
@@ -113,13 +114,16 @@ func (p *plan) takeStudent() (err error) {
 	return nil
 }
 
-// written is a student as its file has it, in the types of the model that it was made of; or the teacher.
-func (p *plan) written(g *graph.Graph) *graph.Graph {
+// source is the model that a student was made of, and so the one whose types and frozen nodes its file has; or the teacher's own.
+func (p *plan) source(g *graph.Graph) *loaded {
 	if p.own != nil && g != p.teacher.graph {
-		return p.own.narrow(g)
+		return p.own
 	}
-	return p.teacher.narrow(g)
+	return p.teacher
 }
+
+// written is a student as its file has it; or the teacher.
+func (p *plan) written(g *graph.Graph) *graph.Graph { return p.source(g).complete(g) }
 
 // What the importance of channels is told by: training samples, fewer where their activations are large.
 const (
@@ -317,8 +321,8 @@ func (p *plan) overrides(teacher, student *graph.Graph) (layermatch.Options, err
 }
 
 // declined lists why a model cannot be compressed: none where it can. Ops that the table does not have leave the shapes behind them
-// unknown, so that only they are named where there are any.
-func declined(g *graph.Graph) []Reason {
+// unknown, so that only they are named where there are any; so are those that keep the model from being run where nothing that is left of it can be trained.
+func declined(g *graph.Graph, frozen []Reason) []Reason {
 	var unknown, shapeless, reasons, unbound []Reason
 	for _, v := range g.Inputs {
 		for a, d := range v.Shape {
@@ -341,7 +345,10 @@ func declined(g *graph.Graph) []Reason {
 		return unbound
 	case shapeless != nil:
 		return shapeless
-	case !slices.ContainsFunc(g.Outputs, func(v *graph.Value) bool { return pass.Decides(g, v) != nil }):
+	case slices.ContainsFunc(g.Outputs, func(v *graph.Value) bool { return pass.Decides(g, v) != nil }):
+	case frozen != nil:
+		return frozen
+	default:
 		for _, v := range g.Outputs {
 			reasons = append(reasons, Reason{Node: v.Name, Op: "output", Why: fmt.Sprintf("it is %v, and depends on no weight through anything that a gradient goes through", v.DType)})
 		}

@@ -36,6 +36,7 @@ type Result struct {
 
 	Removed   []Cut    `json:"removed,omitempty"`   // blocks and layers that were left out
 	Untouched []Reason `json:"untouched,omitempty"` // nodes whose width stays, and why
+	Frozen    []Reason `json:"frozen,omitempty"`    // nodes with ops that are not known: they and all that depends on them stay as they are, and are not counted
 	Declined  []Reason `json:"declined,omitempty"`  // why the model is declined, with [ErrDeclined]
 	Warnings  []string `json:"warnings,omitempty"`
 	Met       bool     `json:"met"` // every stated requirement is met

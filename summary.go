@@ -117,6 +117,9 @@ func (r *Result) widths(s *strings.Builder) {
 		}
 		fmt.Fprintf(s, "left out: %s%s (%s MACs; by itself it adds %.3f to kd)\n", c.Node, into, thousands(c.MACs), c.Disturbance)
 	}
+	for _, f := range r.Frozen {
+		fmt.Fprintf(s, "stays as it is, with all that depends on it: %s (%s): %s\n", f.Node, f.Op, f.Why)
+	}
 	for _, u := range r.Untouched {
 		fmt.Fprintf(s, "left alone: %s (%s): %s\n", u.Node, u.Op, u.Why)
 	}

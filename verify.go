@@ -10,6 +10,7 @@ import (
 
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 )
@@ -64,19 +65,24 @@ func (p *plan) verify(ctx context.Context, trained *graph.Graph) error {
 	}
 	v := &Verification{Samples: n}
 	tolerance, own := verifyTolerance, map[string]*graph.Tensor{}
-	for _, x := range p.written(trained).Inputs {
+	like := p.source(trained).narrow(trained)
+	for _, x := range like.Inputs {
 		own[x.Name] = in[x.Name]
 		if t := in[x.Name]; t != nil && t.DType != x.DType {
 			own[x.Name] = graph.FromValues(x.DType, t.Dims, t.Values())
 		}
 	}
-	if p.written(trained) != trained {
+	if like != trained {
 		tolerance = verifyHalves
 	}
 	var got map[string]*graph.Tensor
 	if runner := p.modelRunner(); runner != nil && outputs != nil {
 		v.Engine = runner.Version()
-		if got, err = runner.RunModel(ctx, p.result.Model, own, outputs...); err != nil && ctx.Err() == nil {
+		model, err := p.runnable()
+		if err != nil {
+			return err
+		}
+		if got, err = runner.RunModel(ctx, model, own, outputs...); err != nil && ctx.Err() == nil {
 			p.result.warn(fmt.Sprintf("the student could not be run by %s, and was checked by the embedded engine: %v", v.Engine, err))
 		}
 		v.Independent = err == nil
@@ -106,6 +112,15 @@ func (p *plan) verify(ctx context.Context, trained *graph.Graph) error {
 		return fmt.Errorf("ildc: %w: by %.3g relative to the largest output, in %s", ErrVerification, v.MaxRelativeError, v.Engine)
 	}
 	return nil
+}
+
+// runnable is the exported student without the nodes that stay as they are, whose ops an engine need not have.
+func (p *plan) runnable() ([]byte, error) {
+	source := p.source(p.student)
+	if source.frozen == nil {
+		return p.result.Model, nil
+	}
+	return exporter.Marshal(source.narrow(p.student), exporter.Options{})
 }
 
 // modelRunner is what runs the exported bytes; nil where there is only the embedded engine.

@@ -1,4 +1,4 @@
-"""What becomes of models that others have made: python bench/models.py ILDC [NAME…]
+"""What becomes of models that others have made: python bench/models.py ILDC THREADS [NAME…]
 
 Each model of ../shared/models is planned at half the MACs and its student trained for 20 steps on synthetic inputs; the student is then loaded in ONNX
 Runtime, and checked by the onnx package where the teacher passes that. Prints a table; the last lines count.

@@ -7,12 +7,14 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
+const quantised = "the model is quantised: compress the float model that it was made of, and quantise the student"
+
 // Ops that the table does not have on purpose, by why.
 var declinedOps = []struct {
 	why string
 	ops []string // names, or beginnings of names with a "*"
 }{
-	{"the model is quantised: compress the float model that it was made of, and quantise the student", []string{
+	{quantised, []string{
 		"QuantizeLinear", "DequantizeLinear", "DynamicQuantize*", "QLinear*", "QGemm", "QAttention", "ConvInteger", "MatMulInteger*", "MatMulNBits", "GatherBlockQuantized",
 		"Quant", "BipolarQuant", "Trunc", "Requant*"}},
 	{"trees have no weights that a gradient reaches", []string{"TreeEnsemble*"}},
@@ -39,3 +41,6 @@ func Unknown(n *graph.Node) string {
 	}
 	return "the op is not known"
 }
+
+// Quantised says whether a node computes with quantised numbers, in an op that the table does not have.
+func Quantised(n *graph.Node) bool { return Of(n) == nil && Unknown(n) == quantised }

@@ -1,6 +1,7 @@
 package pass
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/ildc/ildc/graph"
@@ -44,6 +45,11 @@ func Analyse(g *graph.Graph, bind Binding) (*graph.Graph, error) {
 		return nil, err
 	}
 	foldNamed(n, func(v *graph.Value) bool { return names[v.Name] != nil })
+	for _, n := range n.Nodes { // shapes may follow from what was folded
+		if err := inferDeclared(n); err != nil {
+			return nil, fmt.Errorf("pass: %w", err)
+		}
+	}
 	return n, nil
 }
 
@@ -87,6 +93,8 @@ func evalConstant(n *graph.Node, constants map[*graph.Value]*graph.Tensor) []*gr
 		return nil
 	}
 	in := make([]*graph.Tensor, len(n.Inputs))
+	fed := *n // with the shapes that follow from the constants
+	fed.Inputs, fed.Outputs = make([]*graph.Value, len(n.Inputs)), make([]*graph.Value, len(n.Outputs))
 	for i, v := range n.Inputs {
 		if v == nil {
 			continue
@@ -94,8 +102,17 @@ func evalConstant(n *graph.Node, constants map[*graph.Value]*graph.Tensor) []*gr
 		if in[i] = constants[v]; in[i] == nil || !in[i].DType.Known() || in[i].DType.Size() == 1 && in[i].DType != graph.Bool {
 			return nil
 		}
+		fed.Inputs[i] = &graph.Value{Name: v.Name, DType: in[i].DType, Shape: in[i].Shape(), Const: in[i]}
 	}
-	for _, v := range n.Outputs {
+	for i, v := range n.Outputs {
+		if v != nil {
+			fed.Outputs[i] = &graph.Value{Name: v.Name}
+		}
+	}
+	if op.Infer(&fed) != nil {
+		return nil
+	}
+	for _, v := range fed.Outputs {
 		if v != nil && (!v.Shape.Static() || v.Shape.Elements() > maxFolded) {
 			return nil
 		}
