@@ -182,7 +182,7 @@ func (p *plan) export(ctx context.Context, trained *graph.Graph) error {
 
 // measure runs teacher and exported student over the part that nothing was chosen on.
 func (p *plan) measure(ctx context.Context, data *parts) error {
-	student, err := Bytes(p.result.Model).load()
+	student, err := Bytes(p.result.Model).load(p.source(p.student).unsupported...)
 	if err != nil {
 		return err
 	}

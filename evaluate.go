@@ -2,10 +2,12 @@ package ildc
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
 )
 
 // EvalOptions say what to measure. Model and Data are needed.
@@ -25,24 +27,34 @@ type Measures struct {
 	Metrics  distill.Metrics `json:"metrics"`
 }
 
-// Evaluate measures a model on data, and against a teacher.
+// Evaluate measures a model on data, and against a teacher. Of a model with nodes that cannot be run it compares with the teacher what is in front of them; without a teacher
+// it is declined.
 func Evaluate(ctx context.Context, o EvalOptions) (*Measures, error) {
 	m, err := o.Model.load()
 	if err != nil {
 		return nil, err
 	}
-	var teacher *graph.Graph
-	reference := m.graph
+	t := m
 	if o.Teacher.given() {
-		t, err := o.Teacher.load()
-		if err != nil {
+		if t, err = o.Teacher.load(); err != nil {
 			return nil, err
 		}
-		teacher, reference = t.graph, t.graph
 	}
-	p, err := o.Data.open(ctx, reference, m.graph, 0)
+	p, err := o.Data.open(ctx, t.graph, m.graph, 0)
 	if err != nil {
 		return nil, err
+	}
+	for _, l := range []*loaded{m, t} {
+		if _, err := l.analyse(pass.Binding{Batch: 1, Symbols: p.symbols}); err != nil {
+			return nil, fmt.Errorf("%s: %w", l.name, err)
+		}
+	}
+	var teacher *graph.Graph
+	switch {
+	case t != m:
+		teacher = t.graph
+	case m.frozen != nil: // what is in front of its outputs can be compared with a teacher's, and means nothing by itself
+		return nil, &declinedError{m.name, m.frozen}
 	}
 	r := &Measures{}
 	data, name := p.measured()

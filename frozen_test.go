@@ -3,6 +3,7 @@ package ildc_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -103,4 +104,57 @@ func TestFrozenBranches(t *testing.T) {
 		t.Errorf("frozen %+v, budget %+v, %d of %d bytes", r.Frozen, r.Budget, r.Student.Bytes, r.Teacher.Bytes)
 	}
 	checkSignature(t, teacher, r.Model)
+}
+
+// What stands in front of nodes that cannot be run means nothing by itself, and can be compared.
+func TestEvaluateFrozen(t *testing.T) {
+	model := ildc.Bytes(withTail(t, "testdata/digits/teacher.onnx"))
+	if _, err := ildc.Evaluate(context.Background(), ildc.EvalOptions{Model: model, Data: digitsData()}); !errors.Is(err, ildc.ErrDeclined) {
+		t.Errorf("error %v, want %v", err, ildc.ErrDeclined)
+	}
+	m, err := ildc.Evaluate(context.Background(), ildc.EvalOptions{Model: model, Teacher: model, Data: digitsData()})
+	if err != nil || m.Metrics.Agreement == nil || *m.Metrics.Agreement != 1 {
+		t.Errorf("%+v, error %v: want that a model agrees with itself", m, err)
+	}
+}
+
+// Recurrent layers of more steps than are unrolled stay as they are.
+func TestFrozenRecurrent(t *testing.T) {
+	g := graph.New("recurrent")
+	g.Opsets[""] = 17
+	random := rand.New(rand.NewPCG(1, 2))
+	weight := func(name string, dims ...int) *graph.Value {
+		w := graph.NewTensor(graph.Float32, dims...)
+		for i := range w.Float32s() {
+			w.Float32s()[i] = float32(random.NormFloat64())
+		}
+		v := &graph.Value{Name: name, DType: graph.Float32, Shape: graph.Dims(dims...), Const: w}
+		g.Initializers = append(g.Initializers, v)
+		return v
+	}
+	node := func(name, op string, attrs graph.Attrs, in ...*graph.Value) *graph.Value {
+		n := &graph.Node{Name: name, Op: op, Attrs: attrs, Inputs: in}
+		n.Outputs = []*graph.Value{{Name: name + ":0", DType: graph.Float32, Producer: n}}
+		g.Nodes = append(g.Nodes, n)
+		return n.Outputs[0]
+	}
+	x := &graph.Value{Name: "x", DType: graph.Float32, Shape: graph.Dims(1, 400, 4)}
+	h := node("channels", "Transpose", graph.Attrs{"perm": []int64{0, 2, 1}}, x)
+	h = node("relu", "Relu", nil, node("up", "Conv", nil, h, weight("wide", 32, 4, 1)))
+	h = node("down", "Conv", nil, h, weight("narrow", 8, 32, 1))
+	h = node("steps", "Transpose", graph.Attrs{"perm": []int64{2, 0, 1}}, h)
+	y := node("lstm", "LSTM", graph.Attrs{"hidden_size": int64(6)}, h, weight("w", 1, 24, 8), weight("r", 1, 24, 6))
+	g.Inputs, g.Outputs = []*graph.Value{x}, []*graph.Value{y}
+	model, err := exporter.Marshal(g, exporter.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.Bytes(model), Data: ildc.Data{Synthetic: 32, Noise: true}, Train: distill.Options{Steps: 2, Batch: 4}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Frozen) != 1 || r.Frozen[0].Node != "lstm" || r.Frozen[0].Why != "400 steps; up to 128 are unrolled" || len(r.Groups) != 1 {
+		t.Errorf("frozen %+v, groups %+v", r.Frozen, r.Groups)
+	}
+	checkSignature(t, model, r.Model)
 }

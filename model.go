@@ -1,6 +1,7 @@
 package ildc
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -34,13 +35,14 @@ func (m Model) given() bool { return m.Path != "" || m.Bytes != nil || m.Reader 
 
 // loaded is an imported model.
 type loaded struct {
-	name   string       // for messages: the path, or "model"
-	file   *graph.Graph // as imported
-	whole  *graph.Graph // with float32 in the place of 16-bit floats
-	graph  *graph.Graph // the part of it that can be run
-	frozen []Reason     // the nodes that keep the rest from it
-	bytes  int64
-	sha256 string
+	name        string       // for messages: the path, or "model"
+	file        *graph.Graph // as imported
+	whole       *graph.Graph // with float32 in the place of 16-bit floats
+	graph       *graph.Graph // the part of it that can be run
+	frozen      []Reason     // the nodes that keep the rest from it
+	unsupported []string     // those of them whose op is known, but not as they use it; by name
+	bytes       int64
+	sha256      string
 }
 
 // data reads the model.
@@ -56,12 +58,13 @@ func (m Model) data() ([]byte, error) {
 	return nil, errors.New("ildc: a model is given by one of path, bytes and reader")
 }
 
-func (m Model) load() (*loaded, error) {
+// load imports the model. The nodes that are named are known to be unsupported.
+func (m Model) load(unsupported ...string) (*loaded, error) {
 	data, err := m.data()
 	if err != nil {
 		return nil, err
 	}
-	l, folder := &loaded{name: "model"}, ""
+	l, folder := &loaded{name: "model", unsupported: unsupported}, ""
 	if m.Path != "" {
 		l.name, folder = m.Path, filepath.Dir(m.Path)
 	}
@@ -69,13 +72,36 @@ func (m Model) load() (*loaded, error) {
 		return nil, fmt.Errorf("%s: %w", l.name, err)
 	}
 	l.whole = pass.Widen(l.file)
-	var unknown []*graph.Node
-	l.graph, unknown = pass.Detach(l.whole)
-	for _, n := range unknown {
-		l.frozen = append(l.frozen, Reason{Node: pass.NodeName(n), Op: n.OpName(), Why: op.Unknown(n)})
-	}
+	l.detach(nil)
 	l.bytes, l.sha256 = int64(len(data)), sum(data)
 	return l, nil
+}
+
+// detach finds the part of the model that can be run. A node that is unsupported cannot, and why tells it.
+func (l *loaded) detach(why map[string]string) {
+	l.frozen = nil
+	var unknown []*graph.Node
+	l.graph, unknown = pass.Detach(l.whole, l.unsupported...)
+	for _, n := range unknown {
+		name := pass.NodeName(n)
+		l.frozen = append(l.frozen, Reason{Node: name, Op: n.OpName(), Why: cmp.Or(why[name], op.Unknown(n))})
+	}
+}
+
+// analyse is [pass.Analyse] of the part of the model that can be run, without the nodes that turn out to be unsupported.
+func (l *loaded) analyse(bind pass.Binding) (*graph.Graph, error) {
+	why := map[string]string{}
+	for {
+		g, err := pass.Analyse(l.graph, bind)
+		var at *pass.NodeError
+		var what *op.Error
+		if err == nil || !errors.Is(err, op.ErrUnsupported) || !errors.As(err, &at) || !errors.As(err, &what) || why[at.Node] != "" {
+			return g, err
+		}
+		why[at.Node] = what.Why
+		l.unsupported = append(l.unsupported, at.Node)
+		l.detach(why)
+	}
 }
 
 // narrow gives a model that was made of this one's graph the types of its file.
@@ -92,7 +118,7 @@ func (l *loaded) complete(g *graph.Graph) *graph.Graph {
 	if l.frozen == nil {
 		return g
 	}
-	return pass.Attach(g, l.file)
+	return pass.Attach(g, l.file, l.unsupported...)
 }
 
 // sum is the SHA-256 in hexadecimal.

@@ -64,7 +64,7 @@ func newPlan(ctx context.Context, o Options, data bool) (*plan, error) {
 		}
 	}
 	bind := pass.Binding{Batch: 1, Symbols: p.options.Data.Symbols}
-	analysed, err := pass.Analyse(teacher.graph, bind)
+	analysed, err := teacher.analyse(bind)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", teacher.name, err)
 	}
@@ -216,7 +216,14 @@ func (p *plan) tried() {
 
 // align pairs the values of both models.
 func (p *plan) align(ctx context.Context, teacher *graph.Graph, bind pass.Binding) error {
-	student, err := pass.Analyse(p.student, bind)
+	var student *graph.Graph
+	var err error
+	if p.own != nil {
+		student, err = p.own.analyse(bind)
+		p.student = p.own.graph
+	} else {
+		student, err = pass.Analyse(p.student, bind)
+	}
 	if err != nil {
 		return fmt.Errorf("student: %w", err)
 	}

@@ -93,7 +93,7 @@ func (p *plan) verify(ctx context.Context, trained *graph.Graph) error {
 		}
 		e := engineOf(nil)
 		v.Engine = e.Version()
-		exported, err := Bytes(p.result.Model).load()
+		exported, err := Bytes(p.result.Model).load(p.source(p.student).unsupported...)
 		if err != nil {
 			return err
 		}

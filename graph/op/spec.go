@@ -197,7 +197,18 @@ func All() []*Spec {
 	return all
 }
 
-// Errorf is an error about a node, naming it, its op, and the shapes it reads.
+// Error is about a node.
+type Error struct {
+	Node string // with its op, and the shapes it reads
+	Why  string
+	kind error
+}
+
+func (e *Error) Error() string { return e.Node + ": " + e.Why + ": " + e.kind.Error() }
+
+func (e *Error) Unwrap() error { return e.kind }
+
+// Errorf is an [Error] about a node, of one of the kinds that callers tell apart.
 func Errorf(n *graph.Node, kind error, format string, args ...any) error {
 	shapes := ""
 	for i, v := range n.Inputs {
@@ -210,7 +221,7 @@ func Errorf(n *graph.Node, kind error, format string, args ...any) error {
 			shapes += v.Shape.String()
 		}
 	}
-	return fmt.Errorf("node %q (%s) on %s: %s: %w", n.Name, n.OpName(), shapes, fmt.Sprintf(format, args...), kind)
+	return &Error{fmt.Sprintf("node %q (%s) on %s", n.Name, n.OpName(), shapes), fmt.Sprintf(format, args...), kind}
 }
 
 // Infer sets dtype, shape and known elements of a node's outputs. An op that is not in the table leaves them unknown and is no error.

@@ -8,10 +8,10 @@ import (
 )
 
 // Detach copies the part of an imported graph that can be run and trained, and lists the nodes that keep the rest from it: those with ops that the table
-// does not have. They and all that depends on them are not in the copy, nor is what only they read. What they read of it are its outputs, after those of g's that are left.
+// does not have, and those that are named, see [NodeName]. They and all that depends on them are not in the copy, nor is what only they read. What they read of it are its outputs, after those of g's that are left.
 // [Attach] puts the two together again. It gives g itself where there is no such node, and where the model is quantised, and so of another kind as a whole.
-func Detach(g *graph.Graph) (part *graph.Graph, unknown []*graph.Node) {
-	unknown = unknownNodes(g)
+func Detach(g *graph.Graph, named ...string) (part *graph.Graph, unknown []*graph.Node) {
+	unknown = unknownNodes(g, named)
 	if len(unknown) == 0 || slices.ContainsFunc(unknown, op.Quantised) {
 		return g, nil
 	}
@@ -109,18 +109,18 @@ func weighted(g *graph.Graph) map[*graph.Value]bool {
 }
 
 // Attach copies what was made of the part that [Detach] gave of whole, with the rest of whole as it is, where it was. A weight that both of them read, and that is not the
-// same any more, is there twice then.
-func Attach(part, whole *graph.Graph) *graph.Graph {
+// same any more, is there twice then. named are the nodes that Detach was given.
+func Attach(part, whole *graph.Graph, named ...string) *graph.Graph {
 	joined, _ := part.Clone()
 	have := joined.ByName()
-	named := whole.ByName()
+	given := whole.ByName()
 	free := func(name string) string {
-		for have[name] != nil || named[name] != nil {
+		for have[name] != nil || given[name] != nil {
 			name += "_"
 		}
 		return name
 	}
-	runs, _ := runnable(whole, unknownNodes(whole))
+	runs, _ := runnable(whole, unknownNodes(whole, named))
 	now := map[*graph.Value]*graph.Value{}
 	value := func(v *graph.Value) *graph.Value {
 		if v == nil || now[v] != nil {
@@ -180,10 +180,10 @@ func gives(m, n *graph.Node) bool {
 	})
 }
 
-// unknownNodes are those with ops that the table does not have, be it within a function.
-func unknownNodes(g *graph.Graph) (unknown []*graph.Node) {
+// unknownNodes are those with ops that the table does not have, be it within a function, and those that are named.
+func unknownNodes(g *graph.Graph, named []string) (unknown []*graph.Node) {
 	for _, n := range g.Nodes {
-		if !known(g, n, 0) {
+		if !known(g, n, 0) || slices.Contains(named, NodeName(n)) {
 			unknown = append(unknown, n)
 		}
 	}

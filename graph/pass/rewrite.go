@@ -7,12 +7,28 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
+// NodeError is what is wrong with a node of the graph that a pass was given, be it with what the pass has put in its place.
+type NodeError struct {
+	Node string // see [NodeName]
+	Err  error
+}
+
+func (e *NodeError) Error() string { return e.Err.Error() }
+
+func (e *NodeError) Unwrap() error { return e.Err }
+
 // Rewrite copies g, passing each node through f in topological order. f appends what stands in the node's place and gives
 // the values for its outputs, or nil to keep the node. Shapes are inferred on the way, so that f sees those of the inputs.
-// Values keep their names.
+// Values keep their names. An error is a [NodeError].
 func Rewrite(g *graph.Graph, f func(b *graph.Builder, n *graph.Node) []*graph.Value) (_ *graph.Graph, err error) {
 	g, _ = g.Clone()
 	b := graph.NewBuilder(g, inferDeclared)
+	var at *graph.Node
+	defer func() {
+		if err != nil {
+			err = &NodeError{NodeName(at), err}
+		}
+	}()
 	defer b.Guard(&err)
 	old := g.Nodes
 	g.Nodes = nil
@@ -25,6 +41,10 @@ func Rewrite(g *graph.Graph, f func(b *graph.Builder, n *graph.Node) []*graph.Va
 		}
 	}
 	for _, n := range old {
+		if b.Err() != nil {
+			break
+		}
+		at = n
 		follow(n.Inputs)
 		follow(n.Captures)
 		nodes, constants := len(g.Nodes), len(g.Initializers)
