@@ -115,8 +115,8 @@ func (o Options) weightsAt(step, steps int) Weights {
 }
 
 // settle decides what depends on the student.
-func (o *Options) settle(batchNorm bool) {
-	o.Optimiser = o.Optimiser.settle(batchNorm)
+func (o *Options) settle(normalised bool) {
+	o.Optimiser = o.Optimiser.settle(normalised)
 	if o.LearnRate == 0 {
 		o.LearnRate = o.Optimiser.peak(o.Random)
 	}

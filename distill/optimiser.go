@@ -11,7 +11,7 @@ import (
 
 // Optimiser is how parameters move. The update is part of the step graph.
 type Optimiser struct {
-	Name        string  // "sgd" (Nesterov momentum), "adamw", or "auto": sgd for nets with batch normalisation, adamw for others
+	Name        string  // "sgd" (Nesterov momentum), "adamw", or "auto": sgd where most layers have batch normalisation, adamw elsewhere
 	Momentum    float64 // sgd: the momentum; adamw: β₁
 	WeightDecay float64 // of weights of rank 2 and more; biases and batch norm have none
 	ClipNorm    float64 // the global norm that gradients are clipped to; 0: not clipped
@@ -26,10 +26,10 @@ func DefaultOptimiser() Optimiser {
 }
 
 // settle turns "auto" into a choice. Batch normalisation makes a step of SGD independent of the scale of weights; a net without it
-// can have any scale (raw pixels, say), and needs an optimiser that is.
-func (o Optimiser) settle(batchNorm bool) Optimiser {
+// can have any scale (raw pixels, say), and needs an optimiser that is. normalised says whether most layers have it.
+func (o Optimiser) settle(normalised bool) Optimiser {
 	if o.Name == "auto" {
-		if o.Name = "adamw"; batchNorm {
+		if o.Name = "adamw"; normalised {
 			o.Name = "sgd"
 		}
 	}

@@ -236,7 +236,7 @@ func (t *trainFlags) registerStep(f *pflag.FlagSet) {
 	f.StringVar(&t.losses, "losses", "", "terms and their weights, as kd,hint=2,at=0.5 (default "+distill.DefaultLosses().String()+")")
 	f.StringVar(&t.final, "final-losses", "", "weights that terms reach at the end, linearly over the run, as hint=0; others keep theirs")
 	f.Float64Var(&o.LearnRate, "lr", 0, "peak learning rate (default 0.02 for sgd, 0.1 where weights are random, 0.001 for adamw)")
-	f.StringVar(&t.optimiser, "optimizer", "auto", strings.Join(distill.Optimisers, ", ")+" (auto: sgd with batch norm, adamw without)")
+	f.StringVar(&t.optimiser, "optimizer", "auto", strings.Join(distill.Optimisers, ", ")+" (auto: sgd where most layers have batch norm, else adamw)")
 	f.Float64Var(&t.decay, "weight-decay", 5e-4, "decay of weights; biases and batch norm have none")
 	f.Float64Var(&t.clip, "clip", 5, "global norm that gradients are clipped to; 0: not clipped")
 	f.Float64Var(&o.Temperature, "temperature", 0, "of kd (default 4)")
