@@ -157,4 +157,14 @@ func TestFrozenRecurrent(t *testing.T) {
 		t.Errorf("frozen %+v, groups %+v", r.Frozen, r.Groups)
 	}
 	checkSignature(t, model, r.Model)
+
+	i, err := ildc.Inspect(ildc.Bytes(model), nil)
+	if err != nil || len(i.Nodes) != len(g.Nodes) {
+		t.Fatalf("%d nodes of %d, error %v", len(i.Nodes), len(g.Nodes), err)
+	}
+	for _, n := range i.Nodes {
+		if n.Runs != (n.Op != "LSTM") {
+			t.Errorf("inspected: %+v", n)
+		}
+	}
 }

@@ -48,7 +48,15 @@ func Inspect(m Model, symbols map[string]int) (*Inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := pass.Channels(l.whole, pass.Binding{Batch: 1, Symbols: symbols})
+	bind := pass.Binding{Batch: 1, Symbols: symbols}
+	if _, err := l.analyse(bind); err != nil {
+		return nil, fmt.Errorf("%s: %w", l.name, err)
+	}
+	known := l.whole
+	if l.unsupported != nil {
+		known = l.graph
+	}
+	groups, err := pass.Channels(known, bind)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", l.name, err)
 	}
@@ -68,7 +76,27 @@ func Inspect(m Model, symbols map[string]int) (*Inspection, error) {
 		}
 	}
 	i.count(groups, cost.Nodes, shrinks)
+	if known == l.graph {
+		i.rest(l.whole, known)
+	}
 	return i, nil
+}
+
+// rest tells of the nodes that are not in the part that is known.
+func (i *Inspection) rest(whole, known *graph.Graph) {
+	there := map[string]bool{}
+	for _, n := range known.Nodes {
+		there[pass.NodeName(n)] = true
+	}
+	for _, n := range whole.Nodes {
+		if name := pass.NodeName(n); !there[name] {
+			info := NodeInfo{Name: name, Op: n.OpName()}
+			if v := n.Output(0); v != nil {
+				info.Shape = v.Shape.String()
+			}
+			i.Nodes = append(i.Nodes, info)
+		}
+	}
 }
 
 // count tells of each node of the file what normalisation has made of it: one node, or several of its own.
