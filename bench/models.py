@@ -5,6 +5,7 @@ Runtime, and checked by the onnx package where the teacher passes that. Prints a
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -23,11 +24,12 @@ BIND = {
     "silero_vad_op18_ifless": "sequence=512",
 }
 STEPS = 20
+LONGEST = 1200  # seconds for a model
 WORK = 5e8  # MACs of the teacher in a step: of larger models a batch has fewer samples
 
 
 def run(ildc, arguments):
-    done = subprocess.run([ildc, *arguments, "--json"], capture_output=True, text=True, timeout=900)
+    done = subprocess.run([ildc, *arguments, "--json"], capture_output=True, text=True, timeout=LONGEST)
     result = json.loads(done.stdout) if done.stdout.strip() else {}
     said = done.stderr.strip().splitlines()
     why = next((line for line in said if line.startswith("ildc: ")), said[-1] if said else "")
@@ -40,7 +42,7 @@ def reason(result, why, path):
         d = declined[0]
         more = f", and {len(declined) - 1} more" if len(declined) > 1 else ""
         return f"node {d['node']} ({d['op']}): {d['why']}{more}"
-    return why.replace(str(path) + ": ", "")
+    return why.replace(str(path) + ": ", "").replace(os.path.normpath(path.parent), "its folder")
 
 
 def signature(model, kind):
@@ -70,7 +72,7 @@ def checked(teacher, student):
     return problems
 
 
-def examine(ildc, path, folder):
+def examine(ildc, threads, path, folder):
     name = path.parent.name
     bind = ["--bind", BIND[name]] if name in BIND else []
     code, result, why = run(ildc, ["inspect", str(path), *bind])
@@ -83,7 +85,7 @@ def examine(ildc, path, folder):
     batch = int(max(1, min(16, WORK / plan["teacher"]["macs"])))
     student = pathlib.Path(folder, name + ".onnx")
     code, result, why = run(ildc, ["compress", str(path), "--budget", "macs=0.5x", "--steps", str(STEPS), "--eval-every", "5", "--synthetic", str(6 * batch), "--batch", str(batch),
-                                   "--noise", "--engine", "ort", "--progress", "none", "--overwrite", "-o", str(student), *bind])
+                                   "--noise", "--engine", "ort", "--threads", threads, "--progress", "none", "--overwrite", "-o", str(student), *bind])
     if code not in (0, 3):
         return "plannable", f"{reached}; {reason(result, why, path)}"
     losses = [p["losses"]["total"] for p in result["history"]]
@@ -98,14 +100,16 @@ def examine(ildc, path, folder):
 
 
 def main():
-    ildc, names = sys.argv[1], sys.argv[2:]
+    ildc, threads, names = sys.argv[1], sys.argv[2], sys.argv[3:]
     count = {}
     with tempfile.TemporaryDirectory() as folder:
         for path in sorted(MODELS.glob("*/*.onnx")):
             if names and path.parent.name not in names:
                 continue
             try:
-                kind, what = examine(ildc, path, folder)
+                kind, what = examine(ildc, threads, path, folder)
+            except subprocess.TimeoutExpired as e:
+                kind, what = "plannable" if "compress" in e.cmd else "error", f"stopped after {LONGEST} s"
             except Exception as e:
                 kind, what = "error", f"{type(e).__name__}: {str(e).splitlines()[0]}"
             count[kind] = count.get(kind, 0) + 1
