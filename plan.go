@@ -86,7 +86,12 @@ func newPlan(ctx context.Context, o Options, data bool) (*plan, error) {
 		}
 	}
 	if !o.Student.given() {
-		if err := p.generate(ctx, analysed, bind); err != nil {
+		err := p.generate(ctx, analysed, bind)
+		if errors.Is(err, models.ErrWhole) && teacher.frozen != nil {
+			p.result.Declined = teacher.frozen
+			return p, &declinedError{teacher.name, teacher.frozen}
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -13,6 +13,9 @@ import (
 // ErrInfeasible says that no student meets the budget. The error's text names the smallest reachable.
 var ErrInfeasible = errors.New("the budget is infeasible")
 
+// ErrWhole says that a budget is infeasible since the teacher has nothing that could shrink.
+var ErrWhole = errors.New("no channel of the teacher can be removed")
+
 // Measure is what a budget limits.
 type Measure string
 

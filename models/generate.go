@@ -333,7 +333,7 @@ func (s *Student) infeasible(limits Budget, smallest Cost, groups int) error {
 	for _, u := range s.Untouched {
 		left = append(left, fmt.Sprintf("\n  node %s (%s): %s", u.Node, u.Op, u.Why))
 	}
-	return fmt.Errorf("%w: no channel of the teacher can be removed%s", err, strings.Join(left, ""))
+	return fmt.Errorf("%w: %w%s", err, ErrWhole, strings.Join(left, ""))
 }
 
 // count measures the finished student.
