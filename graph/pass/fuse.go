@@ -9,7 +9,7 @@ import (
 )
 
 // fuse replaces, in place, what was exported piece by piece, as older opsets have to, by the op that it is: layer normalisation,
-// (x − mean)/√(mean((x − mean)²) + ε)·scale + bias, and Gelu, x·½·(1 + erf(x/√2)). It then is one chain for alignment, and one kernel for engines. What else reads a
+// (x − mean)/√(mean((x − mean)²) + ε)·scale + bias, Gelu, x·½·(1 + erf(x/√2)), and softmax over the last axis, exp(x − max)/Σ exp(x − max). It then is one chain for alignment, and one kernel for engines. What else reads a
 // piece goes on reading it.
 func fuse(g *graph.Graph) error {
 	b := op.NewBuilder(g)
@@ -24,6 +24,8 @@ func fuse(g *graph.Graph) error {
 			m.Inputs = []*graph.Value{p.x, p.scale, p.bias}
 		} else if x := matchGelu(n); x != nil {
 			m.Op, m.Attrs, m.Inputs = "Gelu", graph.Attrs{}, []*graph.Value{x}
+		} else if x := matchSoftmax(n); x != nil {
+			m.Op, m.Attrs, m.Inputs = "Softmax", graph.Attrs{"axis": int64(-1)}, []*graph.Value{x}
 		} else {
 			g.Nodes = append(g.Nodes, n)
 			continue
@@ -107,28 +109,37 @@ func scalarOf(v *graph.Value) *graph.Tensor {
 // mean reads a mean over the last axes that keeps them: of what, and which axes.
 func mean(v *graph.Value) (of *graph.Value, axes []int, ok bool) {
 	n := producer(v, "ReduceMean")
-	if n == nil || n.Int("keepdims", 1) == 0 || n.Input(1) == nil || n.Inputs[0].Shape == nil {
+	if n == nil || n.Int("keepdims", 1) == 0 {
 		return nil, nil, false
+	}
+	axes = lastAxes(n)
+	return n.Inputs[0], axes, len(axes) > 0
+}
+
+// lastAxes are the axes that a node reduces, where they are the last ones of what it reads, in order; else none.
+func lastAxes(n *graph.Node) (axes []int) {
+	if n.Input(1) == nil || n.Inputs[0].Shape == nil {
+		return nil
 	}
 	t := constantOf(n.Inputs[1])
 	if t == nil || t.Int64s() == nil {
-		return nil, nil, false
+		return nil
 	}
 	rank := len(n.Inputs[0].Shape)
 	for _, axis := range t.Int64s() {
 		a, ok := graph.Axis(axis, rank)
 		if !ok {
-			return nil, nil, false
+			return nil
 		}
 		axes = append(axes, a)
 	}
 	slices.Sort(axes)
 	for i, a := range axes {
 		if a != rank-len(axes)+i {
-			return nil, nil, false
+			return nil
 		}
 	}
-	return n.Inputs[0], axes, len(axes) > 0
+	return axes
 }
 
 // centred reads x − mean(x).
