@@ -101,24 +101,8 @@ func TestFoldBatchNorm(t *testing.T) {
 			if g.Outputs[0] != y {
 				t.Errorf("the output is %q now, it was %q", g.Outputs[0].Name, y.Name)
 			}
-			in := map[string]*graph.Tensor{"x": tensor(test.input...)}
-			want, err := pass.Eval(original, in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := pass.Eval(g, in)
-			if err != nil {
-				t.Fatal(err)
-			}
 			// Folded weights and values in between are rounded to float32 at other places: some 2⁻²⁴ of the largest term each.
-			largest, distance := 0.0, 0.0
-			ws := want[y.Name].Values()
-			for i, v := range got[y.Name].Values() {
-				largest, distance = max(largest, math.Abs(ws[i])), max(distance, math.Abs(v-ws[i]))
-			}
-			if !(distance <= 1e-5*largest) {
-				t.Errorf("outputs differ by %g; the largest is %g", distance, largest)
-			}
+			checkSame(t, g, original, map[string]*graph.Tensor{"x": tensor(test.input...)}, 1e-5)
 		})
 	}
 }

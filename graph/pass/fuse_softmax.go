@@ -38,10 +38,11 @@ func reducedRows(v *graph.Value, name string, rank int) *graph.Value {
 			}
 		case "Expand", "Identity":
 		case "Max": // with a constant, such as minus infinity
-			if _, c := operands(n, "Max"); scalarOf(c) == nil {
+			of, bound := operands(n, "Max")
+			if of == nil || scalarOf(bound) == nil {
 				return nil
 			}
-			v, _ = operands(n, "Max")
+			v = of
 			continue
 		case name:
 			of := n.Inputs[0]

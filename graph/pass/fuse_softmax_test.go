@@ -74,21 +74,7 @@ func TestFuseSoftmax(t *testing.T) {
 			for i := range x.Float32s() {
 				x.Float32s()[i] = float32(3 * math.Sin(float64(7*i)))
 			}
-			in := map[string]*graph.Tensor{"x": x}
-			want, err := pass.Eval(g, in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := pass.Eval(n, in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name := g.Outputs[0].Name
-			for i, w := range want[name].Values() { // some roundings of float32
-				if y := got[name].Values()[i]; math.Abs(y-w) > 1e-6 {
-					t.Fatalf("element %d is %g, want %g", i, y, w)
-				}
-			}
+			checkSame(t, n, g, map[string]*graph.Tensor{"x": x}, 1e-6) // some roundings of float32
 		})
 	}
 }

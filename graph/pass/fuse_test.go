@@ -63,20 +63,7 @@ func TestFuseLayerNorm(t *testing.T) {
 			if fused := len(n.Nodes) == 2; fused != c.fused {
 				t.Errorf("%d nodes are left", len(n.Nodes))
 			}
-			name := g.Outputs[0].Name
-			want, err := pass.Eval(g, map[string]*graph.Tensor{"x": x})
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := pass.Eval(n, map[string]*graph.Tensor{"x": x})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, w := range want[name].Values() {
-				if v := got[name].Values()[i]; math.Abs(v-w) > 1e-5 { // some roundings of float32 between the pieces
-					t.Fatalf("element %d is %v, was %v", i, v, w)
-				}
-			}
+			checkSame(t, n, g, map[string]*graph.Tensor{"x": x}, 1e-5) // some roundings of float32 between the pieces
 		})
 	}
 }
@@ -117,19 +104,7 @@ func TestFuseGelu(t *testing.T) {
 				t.Errorf("%d nodes are left", len(n.Nodes))
 			}
 			in := map[string]*graph.Tensor{"x": graph.FromFloat32([]int{3}, []float32{-1, 0.5, 2})}
-			want, err := pass.Eval(g, in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := pass.Eval(n, in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, w := range want[g.Outputs[0].Name].Values() {
-				if v := got[n.Outputs[0].Name].Values()[i]; math.Abs(v-w) > 1e-6 {
-					t.Errorf("element %d is %v, was %v", i, v, w)
-				}
-			}
+			checkSame(t, n, g, in, 1e-6)
 		})
 	}
 }
