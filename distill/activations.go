@@ -175,7 +175,7 @@ func (j Job) Divergence(ctx context.Context, samples int) (float64, error) {
 	}
 	for _, of := range s.copies.outputs {
 		out := Output{Name: of.name, Teacher: teacher[of.teacher], Student: student[of.student], Classify: of.classify,
-			Temperature: o.Temperature, Variance: 1}
+			Temperature: temperature(o.Temperature, teacher[of.teacher]), Variance: 1}
 		a.result(of.name, kd().Emit(a.Emitter, out))
 	}
 	step, _, err := a.finish()

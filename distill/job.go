@@ -50,7 +50,7 @@ type Options struct {
 	Losses      Weights       // default [DefaultLosses]
 	FinalLosses Weights       // what weights end at, reached linearly over the run; terms that are not named keep theirs
 	Pretrain    float64       // fraction of the steps, the first ones, that train on feature maps alone, as in FitNets; default 0
-	Temperature float64       // of kd; default 4
+	Temperature float64       // of terms that soften logits; default 4, and 1 for outputs of more than 100 classes
 	Task        Task          // default Auto
 	Seed        uint64
 	EvalEvery   int // steps between validations; default one epoch, and at least ten a run
@@ -78,9 +78,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.named = o.Losses != nil; !o.named {
 		o.Losses = DefaultLosses()
-	}
-	if o.Temperature == 0 {
-		o.Temperature = 4
 	}
 	if o.Task == "" {
 		o.Task = Auto
@@ -129,7 +126,7 @@ func (o Options) check() error {
 	if o.Batch < 1 || o.Steps < 0 || o.Epochs < 0 || o.Duration < 0 || o.EvalEvery < 0 || o.CheckpointEvery < 0 {
 		bad("batch %d, steps %d, epochs %d, time %v: want no negative number", o.Batch, o.Steps, o.Epochs, o.Duration)
 	}
-	if !(o.LearnRate >= 0) || !(o.Temperature > 0) {
+	if !(o.LearnRate >= 0) || !(o.Temperature >= 0) {
 		bad("learning rate %g, temperature %g: want no negative numbers", o.LearnRate, o.Temperature)
 	}
 	if o.Task != Auto && o.Task != Classify && o.Task != Regress {

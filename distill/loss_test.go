@@ -118,6 +118,20 @@ func TestLossGradients(t *testing.T) {
 	}
 }
 
+func TestTemperature(t *testing.T) {
+	for _, c := range []struct {
+		asked, want float64
+		dims        []int
+	}{
+		{0, 4, []int{2, 100}}, {0, 1, []int{2, 101}}, {0, 4, []int{101, 2}}, {0, 1, []int{2, 5, 1000}}, {0, 4, nil},
+		{2, 2, []int{2, 1000}}, {8, 8, []int{2, 10}},
+	} {
+		if got := temperature(c.asked, &graph.Value{Shape: graph.Dims(c.dims...)}); got != c.want {
+			t.Errorf("temperature %g of %v is %g: want %g", c.asked, c.dims, got, c.want)
+		}
+	}
+}
+
 // KD in closed form: logits of two classes (a, 0) and (b, 0) at temperature T give Bernoulli distributions.
 func TestKDValue(t *testing.T) {
 	l := newLossGraph(t, []int{1, 2}, []int{1, 2}, func(e *Emitter, tv, sv *graph.Value) *graph.Value {

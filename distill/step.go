@@ -22,7 +22,7 @@ const (
 // objective is what a training step minimises, and how.
 type objective struct {
 	weights     Weights // of the terms that there are; a step is fed them, since they may move
-	temperature float64
+	temperature float64 // 0: see [temperature]
 	pairs       []Pair
 	labelled    bool
 	optimiser   Optimiser
@@ -221,7 +221,7 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 				continue
 			}
 			out := Output{Name: of.name, Teacher: teacher[of.teacher], Student: student[of.student],
-				Classify: of.classify, Temperature: o.temperature, Variance: o.variances.of(of.name)}
+				Classify: of.classify, Temperature: temperature(o.temperature, teacher[of.teacher]), Variance: o.variances.of(of.name)}
 			if l.Labels {
 				out.Labels = a.feed(labelsInput, graph.Float32, out.Student.Shape.Clone())
 			}

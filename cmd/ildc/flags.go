@@ -239,7 +239,7 @@ func (t *trainFlags) registerStep(f *pflag.FlagSet) {
 	f.StringVar(&t.optimiser, "optimizer", "auto", strings.Join(distill.Optimisers, ", ")+" (auto: sgd where most layers have batch norm, else adamw)")
 	f.Float64Var(&t.decay, "weight-decay", 5e-4, "decay of weights; biases and batch norm have none")
 	f.Float64Var(&t.clip, "clip", 5, "global norm that gradients are clipped to; 0: not clipped")
-	f.Float64Var(&o.Temperature, "temperature", 0, "of kd (default 4)")
+	f.Float64Var(&o.Temperature, "temperature", 0, "of kd, dkd and dist (default 4; 1 for more than 100 classes)")
 	f.StringVar(&t.task, "task", "auto", "auto, classify or regress")
 }
 
