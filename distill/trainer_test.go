@@ -87,3 +87,29 @@ func TestTrainerBatches(t *testing.T) {
 		}
 	}
 }
+
+// The temperature reaches the step: of three classes it is 4 where none was asked for.
+func TestStepTemperature(t *testing.T) {
+	ctx := context.Background()
+	kd := func(temperature float64) float64 {
+		j := job(t)
+		j.Options.Temperature = temperature
+		trainer, err := j.Trainer(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer trainer.Close()
+		batches, err := trainer.Batches(ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		losses, err := trainer.Step(ctx, batches[0].Inputs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return losses["kd"]
+	}
+	if kd(0) != kd(4) || kd(0) == kd(1) {
+		t.Errorf("kd is %g where no temperature was asked for, %g at 4, and %g at 1", kd(0), kd(4), kd(1))
+	}
+}

@@ -102,7 +102,9 @@ func TestFoldBatchNorm(t *testing.T) {
 				t.Errorf("the output is %q now, it was %q", g.Outputs[0].Name, y.Name)
 			}
 			// Folded weights and values in between are rounded to float32 at other places: some 2⁻²⁴ of the largest term each.
-			checkSame(t, g, original, map[string]*graph.Tensor{"x": tensor(test.input...)}, 1e-5)
+			if err := same(g, original, map[string]*graph.Tensor{"x": tensor(test.input...)}, 1e-5); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }

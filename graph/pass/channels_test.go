@@ -156,9 +156,12 @@ func checkSlice(t *testing.T, gs *pass.Groups, keep [][]int) {
 		t.Fatal(err)
 	}
 	if exact { // both are float32 with the same terms, in sums of another length: 10⁻⁵ of the largest element is some 80 roundings
-		checkSame(t, student, masked(gs, keep), in, 1e-5)
-	} else if _, err := pass.Eval(student, in); err != nil {
-		t.Fatal(err)
+		err = same(student, masked(gs, keep), in, 1e-5)
+	} else {
+		_, err = pass.Eval(student, in)
+	}
+	if err != nil {
+		t.Errorf("keep %v: %v", keep, err)
 	}
 }
 

@@ -39,7 +39,7 @@ func reducedRows(v *graph.Value, name string, rank int) *graph.Value {
 		case "Expand", "Identity":
 		case "Max": // with a constant, such as minus infinity
 			of, bound := operands(n, "Max")
-			if of == nil || scalarOf(bound) == nil {
+			if scalarOf(bound) == nil {
 				return nil
 			}
 			v = of

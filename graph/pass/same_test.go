@@ -1,31 +1,31 @@
 package pass_test
 
 import (
+	"fmt"
 	"math"
 	"slices"
-	"testing"
 
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// checkSame evaluates two graphs on the same inputs, and checks that each output of want is one of got and differs from it by tolerance
-// at most, relative to the largest magnitude of that output.
-func checkSame(t *testing.T, got, want *graph.Graph, in map[string]*graph.Tensor, tolerance float64) {
-	t.Helper()
+// same evaluates two graphs on the same inputs, and says where an output of want is none of got, or differs from it by more than tolerance,
+// relative to the largest magnitude of that output.
+func same(got, want *graph.Graph, in map[string]*graph.Tensor, tolerance float64) error {
 	a, err := pass.Eval(got, in)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	b, err := pass.Eval(want, in)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	for name, w := range b {
 		if diff := largestDifference(a[name], w); !(diff <= tolerance) {
-			t.Errorf("output %q differs by %g of its largest element", name, diff)
+			return fmt.Errorf("output %q differs by %g of its largest element", name, diff)
 		}
 	}
+	return nil
 }
 
 // largestDifference is relative to the largest magnitude of want; infinite where the dims differ.
