@@ -23,6 +23,9 @@ const policy = `
 	# What a graph is, what an op means, what can be told of a whole graph. Everything else stands on these.
 	NONE < graph < graph/op < graph/pass
 
+	# An error names the settings that would mend it, by their fields.
+	NONE < internal/setting < graph, distill/dataset, distill/engine, distill/engine/ort/library
+
 	# ONNX's messages know no graph: translating is the importer's and the exporter's work.
 	NONE < graph/onnxpb
 	graph/pass, graph/onnxpb < importer, exporter
