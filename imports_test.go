@@ -27,8 +27,8 @@ const policy = `
 	NONE < internal/setting < graph, distill/dataset, distill/engine, distill/engine/ort/library
 
 	# ONNX's messages know no graph: translating is the importer's and the exporter's work.
-	NONE < graph/onnxpb
-	graph/pass, graph/onnxpb < importer, exporter
+	NONE < internal/onnxpb
+	graph/pass, internal/onnxpb < importer, exporter
 
 	# Apart from the importer, so that only who asks for the cross-check links onnx-go.
 	importer < importer/onnxgo
@@ -62,7 +62,7 @@ const policy = `
 // alone. No other modules are imported. A package of the standard library that is listed may be imported by those packages only.
 const dependencies = `
 	# A file format is read and written in one place.
-	google.golang.org/protobuf: graph/onnxpb, importer_test, exporter_test
+	google.golang.org/protobuf: internal/onnxpb, importer_test, exporter_test
 	github.com/owulveryck/onnx-go: importer/onnxgo
 	github.com/sbinet/npyio: distill/dataset
 	golang.org/x/image: distill/dataset

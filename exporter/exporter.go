@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // irVersion and producer are those of a model that was not imported.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // models lists the module's fixtures, and the models of others and the teachers where they are there.

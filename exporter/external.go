@@ -8,7 +8,7 @@ import (
 	"strconv"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // Tensors of smallest bytes and more go to a data file, each at a multiple of page bytes, so that readers can map it into memory.

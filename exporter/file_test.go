@@ -9,8 +9,8 @@ import (
 
 	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 const externalFixture = "../testdata/onnx/external_data"

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // nodes encodes the nodes in the graph's order. Where all are there, reading and giving what they did when they were imported, it is the

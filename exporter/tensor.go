@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // initializers encodes the weights. They replace the origin's by name.

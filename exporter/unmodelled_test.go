@@ -8,8 +8,8 @@ import (
 
 	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // add gives a message a field that onnxpb does not have, a message in its turn.

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // declarations writes the types of values, keeping what was declared of those whose type did not change.

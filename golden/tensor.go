@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // decodeTensor reads a TensorProto whose elements can be compared.

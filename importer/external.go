@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // external reads elements from a file in the model's folder: as raw data, location naming the file, offset and length in bytes.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ildc/ildc/graph/onnxpb"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // external makes w of the model lie in a file: 2 floats.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // functions reads the ops that the model defines itself. Only those that nodes call are of interest, but all are kept, since they call each other.

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/ildc/ildc/exporter"
-	"github.com/ildc/ildc/graph/onnxpb"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // FuzzImport imports arbitrary bytes. What is imported is a valid graph, and is exported as an equal message.

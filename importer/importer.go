@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // Errors that callers tell apart. One error may be both, since it reports every problem of a model.

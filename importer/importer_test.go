@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // fixtures lists the models of the module's testdata.

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // onnxDomain is the long form of the domain "".

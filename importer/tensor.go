@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // tensor reads a tensor, from external data where it lies there.

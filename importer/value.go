@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // declare gives a value its declared type. What is declared to be no tensor has no dtype and no shape.

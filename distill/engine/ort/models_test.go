@@ -18,9 +18,9 @@ import (
 	"github.com/ildc/ildc/distill/engine/embedded"
 	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/onnxpb"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/onnxpb"
 )
 
 // models lists the models that lie beside the repository, made by others and by us.

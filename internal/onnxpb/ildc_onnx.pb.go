@@ -1509,7 +1509,7 @@ const file_ildc_onnx_proto_rawDesc = "" +
 	"\x11SparseTensorProto\x12.\n" +
 	"\x06values\x18\x01 \x01(\v2\x16.ildc.onnx.TensorProtoR\x06values\x120\n" +
 	"\aindices\x18\x02 \x01(\v2\x16.ildc.onnx.TensorProtoR\aindices\x12\x12\n" +
-	"\x04dims\x18\x03 \x03(\x03R\x04dimsB#Z!github.com/ildc/ildc/graph/onnxpb"
+	"\x04dims\x18\x03 \x03(\x03R\x04dimsB&Z$github.com/ildc/ildc/internal/onnxpb"
 
 var (
 	file_ildc_onnx_proto_rawDescOnce sync.Once
