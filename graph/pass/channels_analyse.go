@@ -15,15 +15,24 @@ const maxFolded = 1 << 27
 // says, every node has its form of opset [op.Opset], and values that the graph computes from constants alone are initializers. Each keeps its
 // name. What has no counterpart in g, by name, was put in by normalisation. Extents and ops that are not known stay so.
 func Analyse(g *graph.Graph, bind Binding) (*graph.Graph, error) {
-	c, _ := g.Clone()
+	w := &work{graph: g, bind: bind}
+	if err := w.run(analysis); err != nil {
+		return nil, err
+	}
+	return w.graph, nil
+}
+
+// bindSymbols copies the graph with sizes for the symbols that are bound, wherever they stand.
+func bindSymbols(w *work) error {
+	g, _ := w.graph.Clone()
 	symbols := map[string]int{}
-	for name, size := range bind.Symbols {
+	for name, size := range w.bind.Symbols {
 		symbols[name] = size
 	}
-	for _, v := range c.Inputs {
-		if len(v.Shape) > 0 && !v.Shape[0].Known() && bind.Batch > 0 {
+	for _, v := range g.Inputs {
+		if len(v.Shape) > 0 && !v.Shape[0].Known() && w.bind.Batch > 0 {
 			if _, bound := symbols[SymbolOf(v, 0)]; !bound {
-				symbols[SymbolOf(v, 0)] = bind.Batch
+				symbols[SymbolOf(v, 0)] = w.bind.Batch
 			}
 		}
 		for a, d := range v.Shape {
@@ -32,58 +41,52 @@ func Analyse(g *graph.Graph, bind Binding) (*graph.Graph, error) {
 			}
 		}
 	}
-	for _, v := range c.Values() {
+	for _, v := range g.Values() {
 		for a, d := range v.Shape {
 			if size, bound := symbols[d.Symbol]; bound && !d.Known() && d != graph.Unknown {
 				v.Shape[a] = graph.D(size)
 			}
 		}
 	}
-	names := c.ByName()
-	n, err := Normalise(c)
-	if err != nil {
-		return nil, err
-	}
-	foldNamed(n, func(v *graph.Value) bool { return names[v.Name] != nil })
-	for _, n := range n.Nodes { // shapes may follow from what was folded
-		if err := inferDeclared(n); err != nil {
-			return nil, fmt.Errorf("pass: %w", err)
-		}
-	}
-	return n, nil
+	w.graph, w.known = g, g.ByName()
+	return nil
 }
 
-// foldNamed replaces, in place, nodes that compute constants alone by initializers, where every output is one that named accepts.
-// Dequantised weights stay computed from their 8-bit elements.
-func foldNamed(g *graph.Graph, named func(*graph.Value) bool) {
+// foldNamed replaces, in place, nodes that compute constants alone by initializers, where the imported graph has a value
+// of the name of every output. Dequantised weights stay computed from their 8-bit elements.
+func foldNamed(w *work) error {
 	constants := map[*graph.Value]*graph.Tensor{}
-	for _, v := range g.Initializers {
+	for _, v := range w.graph.Initializers {
 		constants[v] = v.Const
 	}
-	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *graph.Node) bool {
+	w.graph.Nodes = slices.DeleteFunc(w.graph.Nodes, func(n *graph.Node) bool {
 		out := evalConstant(n, constants)
 		if out == nil {
 			return false
 		}
-		all := true
+		named := true
 		for i, v := range n.Outputs {
 			if v != nil {
 				constants[v] = out[i]
-				all = all && named(v)
+				named = named && w.known[v.Name] != nil
 			}
 		}
-		if !all {
-			return false
+		if named {
+			fix(w.graph, n, out)
 		}
-		for i, v := range n.Outputs {
-			if v != nil {
-				v.Const, v.Producer, v.DType, v.Shape = out[i], nil, out[i].DType, out[i].Shape()
-				g.Initializers = append(g.Initializers, v)
-			}
-		}
-		return true
+		return named
 	})
-	DeadCode(g)
+	DeadCode(w.graph)
+	return nil
+}
+
+func inferAllDeclared(w *work) error {
+	for _, n := range w.graph.Nodes {
+		if err := inferDeclared(n); err != nil {
+			return fmt.Errorf("pass: %w", err)
+		}
+	}
+	return nil
 }
 
 // evalConstant evaluates a node that reads nothing but these constants; nil for any other, and where it cannot be done.

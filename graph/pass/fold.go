@@ -21,12 +21,7 @@ func Fold(g *graph.Graph, keep map[string]bool) error {
 			kept = append(kept, n)
 			continue
 		}
-		for i, v := range n.Outputs {
-			if v != nil {
-				v.Const, v.Producer, v.DType, v.Shape = out[i], nil, out[i].DType, out[i].Shape()
-				g.Initializers = append(g.Initializers, v)
-			}
-		}
+		fix(g, n, out)
 	}
 	g.Nodes = kept
 	DeadCode(g)
@@ -61,6 +56,16 @@ func fold(n *graph.Node, keep map[string]bool) ([]*graph.Tensor, error) {
 		return nil, nil
 	}
 	return s.Eval(n, in)
+}
+
+// fix makes the outputs of a node initializers. The node is for the caller to take out.
+func fix(g *graph.Graph, n *graph.Node, to []*graph.Tensor) {
+	for i, v := range n.Outputs {
+		if v != nil {
+			v.Const, v.Producer, v.DType, v.Shape = to[i], nil, to[i].DType, to[i].Shape()
+			g.Initializers = append(g.Initializers, v)
+		}
+	}
 }
 
 // DeadCode removes, in place, the nodes and initializers that no output depends on. Inputs stay.

@@ -2,6 +2,15 @@ package pass
 
 import "github.com/ildc/ildc/graph"
 
+// recogniseSoftmax reads exp(x − max)/Σ exp(x − max) over the last axis.
+func recogniseSoftmax(n *graph.Node) *graph.Node {
+	x := matchSoftmax(n)
+	if x == nil {
+		return nil
+	}
+	return &graph.Node{Op: "Softmax", Attrs: graph.Attrs{"axis": int64(-1)}, Inputs: []*graph.Value{x}}
+}
+
 // matchSoftmax reads the pieces of a softmax over the last axis that end in a node, and gives what it is the softmax of; nil for any other node.
 func matchSoftmax(n *graph.Node) *graph.Value {
 	if n.OpName() != "Div" {

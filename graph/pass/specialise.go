@@ -31,51 +31,65 @@ func SymbolOf(input *graph.Value, axis int) string {
 // A model whose batch is fixed to 1 is rebatched by rewriting the constants of Reshape and its kin that hard-code the 1. Which 1 is
 // the batch can't be told from syntax alone, so [Rebatched] graphs must be verified by a run, with [SameByBatch].
 func Specialise(g *graph.Graph, bind Binding) (*graph.Graph, error) {
-	g, _ = g.Clone()
-	rebatch := Rebatched(g, bind.Batch)
+	w := &work{graph: g, bind: bind}
+	if err := w.run(specialisation); err != nil {
+		return nil, err
+	}
+	return w.graph, nil
+}
+
+// bindInputs copies the graph with sizes for the extents of its inputs.
+func bindInputs(w *work) error {
+	w.graph, _ = w.graph.Clone()
+	batch := w.bind.Batch
+	w.rebatch = Rebatched(w.graph, batch)
 	var errs []error
-	for _, v := range g.Inputs {
+	for _, v := range w.graph.Inputs {
 		for a, d := range v.Shape {
-			switch size, bound := bind.Symbols[SymbolOf(v, a)]; {
-			case a == 0 && bind.Batch > 0 && (!d.Known() && !bound || d.Is(1) && rebatch):
-				v.Shape[a] = graph.D(bind.Batch)
+			switch size, bound := w.bind.Symbols[SymbolOf(v, a)]; {
+			case a == 0 && batch > 0 && (!d.Known() && !bound || d.Is(1) && w.rebatch):
+				v.Shape[a] = graph.D(batch)
 			case d.Known():
 			case bound:
 				v.Shape[a] = graph.D(size)
 			default:
-				errs = append(errs, fmt.Errorf("pass: input %q %v: extent %d is symbolic: bind %q to a size", v.Name, v.Shape, a, SymbolOf(v, a)))
+				errs = append(errs, fmt.Errorf("pass: input %q %v: extent %d is symbolic: bind %q to a size",
+					v.Name, v.Shape, a, SymbolOf(v, a)))
 			}
 		}
 		if v.Shape == nil {
 			errs = append(errs, fmt.Errorf("pass: input %q has no shape", v.Name))
 		}
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	g, err := Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
-		if s := op.Of(n); rebatch && s != nil && s.Rebatch != nil {
-			return s.Rebatch(b, n, bind.Batch)
+	return errors.Join(errs...)
+}
+
+// rebatch infers shapes from those of the inputs, and lets nodes that hard-code a batch of 1 go along with another one.
+func rebatch(w *work) error {
+	g, err := Rewrite(w.graph, func(b *graph.Builder, n *graph.Node) []*graph.Value {
+		if s := op.Of(n); w.rebatch && s != nil && s.Rebatch != nil {
+			return s.Rebatch(b, n, w.bind.Batch)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("pass: %w", err)
+		return fmt.Errorf("pass: %w", err)
 	}
-	if err := Fold(g, bind.Keep); err != nil {
-		return nil, err
-	}
-	if err := Infer(g); err != nil {
-		return nil, err
-	}
-	for _, n := range g.Nodes {
+	w.graph = g
+	return nil
+}
+
+func requireStatic(w *work) error {
+	var errs []error
+	for _, n := range w.graph.Nodes {
 		for _, v := range n.Outputs {
 			if v != nil && !v.Shape.Static() {
-				errs = append(errs, fmt.Errorf("pass: node %q (%s): shape %v of output %q is not static once the inputs are bound", n.Name, n.OpName(), v.Shape, v.Name))
+				errs = append(errs, fmt.Errorf("pass: node %q (%s): shape %v of output %q is not static once the inputs are bound",
+					n.Name, n.OpName(), v.Shape, v.Name))
 			}
 		}
 	}
-	return g, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // Rebatched says whether binding this batch changes the extent of inputs that are fixed to a batch of 1.

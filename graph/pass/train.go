@@ -11,9 +11,16 @@ import (
 // statistics). next maps the initializers that are running state to the names of the values they take for the next step,
 // which are outputs of the copy, after its own.
 func TrainingForm(g *graph.Graph) (t *graph.Graph, next map[string]string, err error) {
-	next = map[string]string{}
+	w := &work{graph: g, running: map[string]string{}}
+	if err := w.run(training); err != nil {
+		return nil, nil, err
+	}
+	return w.graph, w.running, nil
+}
+
+func train(w *work) error {
 	var running []*graph.Value
-	t, err = Rewrite(g, func(b *graph.Builder, n *graph.Node) []*graph.Value {
+	g, err := Rewrite(w.graph, func(b *graph.Builder, n *graph.Node) []*graph.Value {
 		s := op.Of(n)
 		if s == nil || s.Train == nil {
 			return nil
@@ -26,17 +33,18 @@ func TrainingForm(g *graph.Graph) (t *graph.Graph, next map[string]string, err e
 		out, states := s.Train(b, n)
 		for i := range n.Inputs { // in the order of inputs, for the same names each time
 			if v := states[i]; v != nil {
-				next[root(n.Inputs[i]).Name] = v.Name
+				w.running[root(n.Inputs[i]).Name] = v.Name
 				running = append(running, v)
 			}
 		}
 		return out
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("pass: training form: %w", err)
+		return fmt.Errorf("pass: training form: %w", err)
 	}
-	t.Outputs = append(t.Outputs, running...)
-	return t, next, nil
+	g.Outputs = append(g.Outputs, running...)
+	w.graph = g
+	return nil
 }
 
 // root is the initializer that a value is, be it through nodes that pass on their only input; nil for any other value.
