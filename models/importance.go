@@ -109,7 +109,7 @@ func expansion(x, g *graph.Tensor, axis int) []float64 {
 func addScales(gs *pass.Groups, sums [][]float64) {
 	scales := map[*graph.Value]bool{}
 	for _, n := range gs.Graph.Nodes {
-		if n.OpName() == "BatchNormalization" && n.Inputs[1].Const != nil {
+		if s := op.Of(n); s != nil && s.Role == op.Normalisation && len(n.Inputs) == 5 && n.Inputs[1].Const != nil {
 			scales[n.Inputs[1]] = true
 		}
 	}
