@@ -203,7 +203,7 @@ func (p *plan) generate(ctx context.Context, teacher *graph.Graph, bind pass.Bin
 		p.result.Groups = append(p.result.Groups, Group{Name: g.Name, Before: g.Before, After: g.After})
 	}
 	for _, c := range p.generated.Removed {
-		p.result.Removed = append(p.result.Removed, Cut{Node: c.Name, Into: c.Reader, MACs: c.MACs, Disturbance: c.Disturbance})
+		p.result.Removed = append(p.result.Removed, Cut{Node: c.Node, Into: c.Into, MACs: c.MACs, Disturbance: c.Disturbance})
 	}
 	for _, u := range p.generated.Untouched {
 		p.result.Untouched = append(p.result.Untouched, Reason{Node: u.Node, Op: u.Op, Why: u.Why})

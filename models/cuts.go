@@ -14,10 +14,11 @@ func findCuts(g *graph.Graph) []Cut {
 	var cuts []Cut
 	for _, n := range g.Nodes {
 		if in := skipped(g, n, consumers); in != nil {
-			cuts = append(cuts, Cut{Name: pass.NodeName(n), In: in.Name, Out: n.Outputs[0].Name})
+			cuts = append(cuts, Cut{Node: pass.NodeName(n), in: in.Name, out: n.Outputs[0].Name})
 		}
 		if layer := mergeable(g, n, consumers); layer != nil {
-			cuts = append(cuts, Cut{Name: pass.NodeName(layer), In: layer.Inputs[0].Name, Out: n.Inputs[0].Name, Reader: pass.NodeName(n), gives: n.Outputs[0].Name})
+			cuts = append(cuts, Cut{Node: pass.NodeName(layer), Into: pass.NodeName(n),
+				in: layer.Inputs[0].Name, out: n.Inputs[0].Name, gives: n.Outputs[0].Name})
 		}
 	}
 	return cuts

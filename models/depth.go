@@ -27,13 +27,14 @@ func Shrinks() []Shrink { return []Shrink{Width, Depth, Both} }
 // Cut is a part of a network that a student can do without: a block that adds to a value a correction of its shape, out = in + f(in), or a
 // layer that gives what it reads another value of the same shape, whose work the next layer takes over.
 type Cut struct {
-	Name    string // the node that adds, or the layer
-	In, Out string // values: In comes in the place of Out
-	Reader  string // the layer that takes the work over; "" for a block
-	gives   string // the value that it gives
+	Node string `json:"node"`           // that adds, or the layer
+	Into string `json:"into,omitempty"` // the layer that takes a layer's work over
 
-	MACs        int64   // that go with it
-	Disturbance float64 // how much farther from the teacher it is without the part, alone, see [Options.Divergence]
+	MACs        int64   `json:"macs"`        // that go with it
+	Disturbance float64 `json:"disturbance"` // how much farther from the teacher it is without the part, alone, see [Options.Divergence]
+
+	in, out string // values: in comes in the place of out
+	gives   string // the value that Into gives
 }
 
 // mostDepths is how many numbers of cuts are tried with fewer channels, at the most.
@@ -117,8 +118,8 @@ func cutDown(teacher *graph.Graph, cuts []Cut, budget Budget, o Options) (*Stude
 	s.Found.Cuts = len(cuts)
 	values := s.Graph.ByName()
 	for _, c := range cuts {
-		handedOn := slices.ContainsFunc(cuts, func(d Cut) bool { return d.Name == c.Reader })
-		if c.Reader == "" || values[c.gives] != nil || handedOn { // else the layer is gone with a block
+		handedOn := slices.ContainsFunc(cuts, func(d Cut) bool { return d.Node == c.Into })
+		if c.Into == "" || values[c.gives] != nil || handedOn { // else the layer is gone with a block
 			s.Removed = append(s.Removed, c)
 		}
 	}
@@ -181,7 +182,7 @@ func without(teacher *graph.Graph, cuts []Cut, o Options) (_ *graph.Graph, stand
 	}
 	values := g.ByName()
 	for _, c := range cuts {
-		stands[c.Out] = standsFor(c.In)
+		stands[c.out] = standsFor(c.in)
 	}
 	for out := range stands {
 		stands[out] = standsFor(out)

@@ -92,9 +92,9 @@ func TestDepth(t *testing.T) {
 		s := generate(t, g, text, o)
 		var removed []string
 		for _, b := range s.Removed {
-			removed = append(removed, b.Name)
+			removed = append(removed, b.Node)
 			if b.MACs != 2*16*16*9*36 {
-				t.Errorf("%s has %d MACs", b.Name, b.MACs)
+				t.Errorf("%s has %d MACs", b.Node, b.MACs)
 			}
 		}
 		if fmt.Sprint(removed) != fmt.Sprint(want) {

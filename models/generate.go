@@ -85,14 +85,19 @@ type Found struct {
 	MACs int64 `json:"macs"` // what a search by latency limited the student to; 0 without one
 }
 
-// Group is how many channels of a group the teacher has and the student kept.
+// Group is a set of channels that shrink together.
 type Group struct {
-	Name          string // the first node that produces the channels
-	Before, After int
+	Name   string `json:"name"`   // the first node that produces the channels
+	Before int    `json:"before"` // channels of the teacher
+	After  int    `json:"after"`  // of the student
 }
 
 // Reason says why a node was left alone.
-type Reason struct{ Node, Op, Why string }
+type Reason struct {
+	Node string `json:"node"`
+	Op   string `json:"op,omitempty"`
+	Why  string `json:"why"`
+}
 
 // Generate makes a student that meets the budget. The error is [ErrInfeasible] where none does.
 func Generate(teacher *graph.Graph, budget Budget, o Options) (*Student, error) {

@@ -118,7 +118,7 @@ func TestLatencyOfLayers(t *testing.T) {
 		return times, nil
 	}}
 	s := generate(t, g, "latency=0.6x", o)
-	if len(s.Removed) != 2 || s.Removed[0].Name != "block3" || s.Removed[1].Name != "block1" || float64(s.After.Latency) > 0.6*float64(s.Before.Latency) {
+	if len(s.Removed) != 2 || s.Removed[0].Node != "block3" || s.Removed[1].Node != "block1" || float64(s.After.Latency) > 0.6*float64(s.Before.Latency) {
 		t.Errorf("left out: %+v; reached %s", s.Removed, s.Reached())
 	}
 	o.Found, measured = &s.Found, 0

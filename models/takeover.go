@@ -58,12 +58,12 @@ func takeOver(student *graph.Graph, cuts []Cut, o Options) error {
 	var names []string
 	for _, c := range cuts {
 		y := values[c.gives]
-		if c.Reader == "" || y == nil || y.Producer == nil {
+		if c.Into == "" || y == nil || y.Producer == nil {
 			continue // a block that is gone as a whole had it
 		}
 		f, ok := newFit(a, y.Producer, consumers)
 		if !ok {
-			return fmt.Errorf("models: layer %q can't take the work of %q over", c.Reader, c.Name)
+			return fmt.Errorf("models: layer %q can't take the work of %q over", c.Into, c.Node)
 		}
 		fits = append(fits, f)
 		names = append(names, f.node.Inputs[0].Name, c.gives)

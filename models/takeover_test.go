@@ -142,7 +142,7 @@ func TestTakeOver(t *testing.T) {
 				Activations: func(names []string) (map[string]*graph.Tensor, error) { return p.on(t, g, names...), nil }}
 			before := generate(t, g, "macs=1x", models.Options{}).Before.MACs
 			s := generate(t, g, "macs=0.99x", o)
-			if len(s.Removed) != 1 || s.Removed[0].Reader == "" || s.After.MACs >= before {
+			if len(s.Removed) != 1 || s.Removed[0].Into == "" || s.After.MACs >= before {
 				t.Fatalf("left out: %+v", s.Removed)
 			}
 			want, got := p.rows(p.on(t, g, "y")["y"]), p.rows(p.on(t, s.Graph, "y")["y"])
