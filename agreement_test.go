@@ -69,3 +69,13 @@ func TestEnginesTakeTheSameSteps(t *testing.T) {
 		})
 	}
 }
+
+// openORT gives ONNX Runtime, or skips the test where there is none.
+func openORT(t *testing.T) engine.Engine {
+	t.Helper()
+	e, _, err := ildc.OpenEngine(ildc.EngineChoice{Name: "ort"})
+	if err != nil {
+		t.Skip(err)
+	}
+	return e
+}

@@ -1,13 +1,14 @@
 package ildc
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/engine"
-	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/golden"
+	"github.com/ildc/ildc/internal/pipeline"
+	"github.com/ildc/ildc/internal/report"
 )
 
 // EvalOptions say what to measure. Model and Data are needed.
@@ -16,53 +17,74 @@ type EvalOptions struct {
 	Data           Data  // its Student is the preprocessing of Model, where that differs from Teacher's
 	Task           string
 	Batch          int
-	Engine         engine.Engine
+	Engine         engine.Engine // default: the embedded engine
 	EngineOptions  engine.Options
 }
 
-// Measures are what [Evaluate] gives.
-type Measures struct {
-	Measured string          `json:"measured"` // "test", or "all" where the data has no test part of its own
-	Engine   string          `json:"engine"`
-	Metrics  distill.Metrics `json:"metrics"`
-}
+// Measures are what [Evaluate] gives: metrics, the part of the data that they are of, and the engine.
+type Measures = report.Measures
 
-// Evaluate measures a model on data, and against a teacher. Of a model with nodes that cannot be run it compares with the teacher what is in front of them; without a teacher
-// it is declined.
+// Evaluate measures a model on data, and against a teacher. Of a model with nodes that cannot be run it compares with the teacher what is
+// in front of them; without a teacher it is declined.
 func Evaluate(ctx context.Context, o EvalOptions) (*Measures, error) {
-	m, err := o.Model.load()
-	if err != nil {
+	x := pipeline.Examination{Data: pipeline.Samples{Source: o.Data}, Task: distill.Task(o.Task), Batch: o.Batch,
+		Engine: orEmbedded(o.Engine), Options: o.EngineOptions}
+	var err error
+	if x.Model, err = o.Model.source(); err != nil {
 		return nil, err
 	}
-	t := m
 	if o.Teacher.given() {
-		if t, err = o.Teacher.load(); err != nil {
+		if x.Teacher, err = o.Teacher.source(); err != nil {
 			return nil, err
 		}
 	}
-	p, err := o.Data.open(ctx, t.graph, m.graph, 0)
+	return pipeline.Evaluate(ctx, x)
+}
+
+// GoldenOptions say what to record. Model and Dir are needed.
+type GoldenOptions struct {
+	Model  string        // file
+	Dir    string        // folder of the cases
+	Data   Data          // where inputs come from; synthetic ones without
+	Seed   uint64        // of synthetic inputs
+	Cases  int           // default 3
+	Batch  int           // samples in a case; default 1
+	Engine engine.Engine // default: the embedded engine
+	Golden golden.Options
+}
+
+const defaultCases = 3
+
+// RecordGolden runs a model on samples of the data and records inputs and outputs, see package golden.
+func RecordGolden(ctx context.Context, o GoldenOptions) error {
+	return pipeline.Record(ctx, pipeline.Recording{Model: o.Model, Folder: o.Dir, Data: pipeline.Samples{Source: o.Data}, Seed: o.Seed,
+		Cases: cmp.Or(o.Cases, defaultCases), Batch: cmp.Or(o.Batch, 1), Engine: orEmbedded(o.Engine), Golden: o.Golden})
+}
+
+// Inspection is what there is to know of a model: inputs, outputs, cost, and of each node what can be done with it. Text writes it.
+type Inspection = report.Inspection
+
+// Inspect describes a model. symbols are sizes of symbolic extents other than the batch, which counts as 1.
+func Inspect(m Model, symbols map[string]int) (*Inspection, error) {
+	s, err := m.source()
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range []*loaded{m, t} {
-		if _, err := l.analyse(pass.Binding{Batch: 1, Symbols: p.symbols}); err != nil {
-			return nil, fmt.Errorf("%s: %w", l.name, err)
+	return pipeline.Inspect(s, symbols)
+}
+
+// Verdict is what can be done with a model: "plannable", "accepted" (it imports, and is declined for compression) or "declined"; and why.
+type Verdict = report.Verdict
+
+// Survey tells of each file what can be done with it at a budget; "" is the default one. It goes on after a model that is declined.
+func Survey(ctx context.Context, paths []string, budget string) ([]Verdict, error) {
+	var all []Verdict
+	for _, path := range paths {
+		j, err := Options{Teacher: File(path), Budget: budget}.job()
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, pipeline.Judge(ctx, j))
 	}
-	var teacher *graph.Graph
-	switch {
-	case t != m:
-		teacher = t.graph
-	case m.frozen != nil: // what is in front of its outputs can be compared with a teacher's, and means nothing by itself
-		return nil, &declinedError{m.name, m.frozen}
-	}
-	r := &Measures{}
-	data, name := p.measured()
-	r.Measured = name
-	run := engineOf(o.Engine)
-	r.Engine = run.Version()
-	e := distill.Evaluation{Model: m.graph, Teacher: teacher, Engine: run, EngineOptions: o.EngineOptions,
-		Data: data, Bindings: p.bindings, Batch: o.Batch, Task: distill.Task(o.Task), Symbols: p.symbols}
-	r.Metrics, err = e.Run(ctx)
-	return r, err
+	return all, nil
 }

@@ -43,7 +43,7 @@ const policy = `
 	distill/engine, exporter < distill/engine/ort
 
 	# ONNX Runtime's library is found and installed without what runs it, in builds without cgo, too.
-	NONE < distill/engine/ort/library < distill/engine/ort, .
+	NONE < distill/engine/ort/library < distill/engine/ort
 
 	# Arithmetic on slices, which any engine could use.
 	NONE < distill/engine/embedded/kernel < distill/engine/embedded
@@ -52,10 +52,20 @@ const policy = `
 	importer, exporter, models, layermatch, distill/dataset, distill/engine < distill
 	importer, distill/dataset, distill/engine < golden
 
-	# The pipeline as one call, what presents its result, and the command.
-	distill, golden, distill/engine/embedded, distill/engine/ort < .
-	. < report
-	report, importer/onnxgo < cmd/ildc, bench
+	# What calls have reached, as JSON and text.
+	distill < internal/report
+
+	# What memory there is.
+	NONE < internal/machine
+
+	# Which engine is wanted, and why it is that one.
+	internal/setting, distill/engine/embedded, distill/engine/ort < internal/engines
+
+	# The stages; what runs many of them, or times them; the facade, which hands on; the command.
+	golden, distill/engine/embedded, internal/report, internal/machine < internal/pipeline
+	internal/pipeline < internal/study, internal/bench
+	internal/study, internal/bench, internal/engines < .
+	., importer/onnxgo < cmd/ildc
 `
 
 // dependencies says which packages may import which other modules. What p may import, its tests may; "p_test" stands for the tests
@@ -73,7 +83,7 @@ const dependencies = `
 	gorgonia.org/tensor: distill/engine/embedded, graph/pass_test, importer/onnxgo
 	go4.org/unsafe/assume-no-moving-gc: distill/engine/embedded, graph/pass_test, importer/onnxgo
 	github.com/chewxy/hm: distill/engine/embedded
-	gonum.org/v1/gonum: distill/engine/embedded, importer/onnxgo, .
+	gonum.org/v1/gonum: distill/engine/embedded, importer/onnxgo, internal/study
 	github.com/viterin/vek: distill/engine/embedded/kernel
 
 	# ONNX Runtime needs cgo, which a build must be able to do without.

@@ -12,6 +12,7 @@ import (
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/internal/report"
 )
 
 // digitsStudy trains little, on a tenth of the digits.
@@ -100,8 +101,9 @@ func TestStudyCompares(t *testing.T) {
 	if kd.Difference != nil || scratch.Difference == nil {
 		t.Fatal("differences are those from the baseline, which has none")
 	}
-	score := func(a ildc.ArmStudy, seed int) float64 { return *a.Runs[seed].Student.Metrics.Accuracy }
-	d0, d1 := score(scratch, 0)-score(kd, 0), score(scratch, 1)-score(kd, 1)
+	score := func(r *report.Run) float64 { return *r.Student.Metrics.Accuracy }
+	d0 := score(scratch.Runs[0]) - score(kd.Runs[0])
+	d1 := score(scratch.Runs[1]) - score(kd.Runs[1])
 	mean := (d0 + d1) / 2
 	deviation := math.Abs(d0-d1) / math.Sqrt2 // of two, by n−1
 	if math.Abs(scratch.Difference.Mean-mean) > 1e-12 || math.Abs(scratch.Difference.Deviation-deviation) > 1e-12 {

@@ -1,4 +1,4 @@
-package ildc
+package ildc_test
 
 import (
 	"bytes"
@@ -8,16 +8,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill"
-	"github.com/ildc/ildc/models"
 )
 
 // TestMadeInputs compresses without data: inputs are made once, and come from the cache then; the same student results.
 func TestMadeInputs(t *testing.T) {
 	cache := t.TempDir()
-	compress := func() (*Result, int, error) {
+	compress := func() (*ildc.Result, int, error) {
 		made := 0
-		r, err := Compress(context.Background(), Options{Teacher: File("testdata/digits/teacher.onnx"), Data: Data{Synthetic: 40, Cache: cache},
+		r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File("testdata/digits/teacher.onnx"), Data: ildc.Data{Synthetic: 40, Cache: cache},
 			Train: distill.Options{Steps: 2, Batch: 8}, Progress: func(p distill.Progress) {
 				if p.Phase == "synthesising" {
 					made++
@@ -48,26 +48,5 @@ func TestMadeInputs(t *testing.T) {
 	}
 	if _, _, err := compress(); err == nil || !strings.Contains(err.Error(), files[0]) {
 		t.Errorf("a damaged cache gives %v", err)
-	}
-}
-
-// TestSearchIsKept: a resumed run goes on with the student that the search by latency ended at, and another job's search is not taken.
-func TestSearchIsKept(t *testing.T) {
-	p := &plan{options: Options{Checkpoint: t.TempDir(), Resume: true}, teacher: &loaded{sha256: "abc"}, generated: &models.Student{Found: models.Found{Cuts: 2, MACs: 1234}}}
-	if found, err := p.searched("latency=0.5x"); found != nil || err != nil {
-		t.Errorf("before any search: %+v, %v", found, err)
-	}
-	if err := p.keepSearch("latency=0.5x"); err != nil {
-		t.Fatal(err)
-	}
-	if found, err := p.searched("latency=0.5x"); found == nil || *found != p.generated.Found || err != nil {
-		t.Errorf("after it: %+v, %v", found, err)
-	}
-	if found, err := p.searched("latency=0.6x"); found != nil || err != nil {
-		t.Errorf("for another budget: %+v, %v", found, err)
-	}
-	p.options.Resume = false
-	if found, err := p.searched("latency=0.5x"); found != nil || err != nil {
-		t.Errorf("where nothing is resumed: %+v, %v", found, err)
 	}
 }

@@ -77,7 +77,10 @@ func surveyCommand() *cobra.Command {
 		Short: "Tell of many models which can be compressed, and why not",
 		Args:  some("MODEL.onnx"),
 		RunE: func(c *cobra.Command, args []string) error {
-			verdicts := ildc.Survey(c.Context(), args, budget)
+			verdicts, err := ildc.Survey(c.Context(), args, budget)
+			if err != nil {
+				return usageError{err}
+			}
 			if asJSON {
 				return printJSON(c, verdicts)
 			}

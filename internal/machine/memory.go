@@ -1,4 +1,4 @@
-package ildc
+package machine
 
 import (
 	"bytes"
@@ -10,11 +10,13 @@ import (
 	"strings"
 )
 
-// machine is the root of the file system, where Linux says what memory there is. Other systems have no such files.
-var machine = os.DirFS("/")
+// system is the root of the file system, where Linux says what memory there is. Other systems have no such files.
+var system = os.DirFS("/")
 
-// freeMemory is how many bytes can still be allocated: what the machine has, or what its control groups leave of it. It is 0 where that
-// is not known.
+// FreeMemory is how many bytes can still be allocated: what the machine has, or what its control groups leave of it. It is 0
+// where that is not known.
+func FreeMemory() int64 { return freeMemory(system) }
+
 func freeMemory(root fs.FS) int64 {
 	free := field(root, "proc/meminfo", "MemAvailable:") << 10
 	if free <= 0 {
@@ -92,10 +94,12 @@ func field(root fs.FS, file, name string) int64 {
 	return 0
 }
 
-// residentMemory is how many bytes of this process are in memory, and the most that were; 0 where the system does not say.
+// ResidentMemory is how many bytes of this process are in memory, and the most that were; 0 where the system does not say.
+func ResidentMemory() (now, peak int64) { return residentMemory(system) }
+
 func residentMemory(root fs.FS) (now, peak int64) {
 	return field(root, "proc/self/status", "VmRSS:") << 10, field(root, "proc/self/status", "VmHWM:") << 10
 }
 
-// resetPeak makes the peak of [residentMemory] what is resident now. It says whether the system could.
-func resetPeak() bool { return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil }
+// ResetPeak makes the peak of [ResidentMemory] what is resident now. It says whether the system could.
+func ResetPeak() bool { return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil }

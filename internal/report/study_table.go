@@ -1,4 +1,4 @@
-package ildc
+package report
 
 import (
 	"fmt"
@@ -92,9 +92,18 @@ func (s *Study) curves(b *strings.Builder) {
 					at = append(at, score)
 				}
 			}
-			fmt.Fprintf(t, "%.2f\t", 100*spread(at).Mean)
+			fmt.Fprintf(t, "%.2f\t", 100*mean(at))
 		}
 		fmt.Fprintln(t)
 	}
 	t.Flush()
+}
+
+// mean is 0 of nothing.
+func mean(v []float64) float64 {
+	var sum float64
+	for _, x := range v {
+		sum += x / float64(len(v))
+	}
+	return sum
 }

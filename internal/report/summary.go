@@ -1,4 +1,4 @@
-package ildc
+package report
 
 import (
 	"fmt"
@@ -52,7 +52,7 @@ func (r *Result) Summary() string {
 	if v := r.Verified; v != nil {
 		fmt.Fprintf(&s, "\nthe exported file, run by %s, gives the trained student's outputs within %.1e of their largest", v.Engine, v.MaxRelativeError)
 		if !v.Independent {
-			s.WriteString(" (with ONNX Runtime it is run there, too: `ildc runtime install`)")
+			s.WriteString(" (with ONNX Runtime it is run there, too)")
 		}
 	}
 	s.WriteString("\n\n" + r.Alignment)

@@ -1,4 +1,4 @@
-package ildc
+package machine
 
 import (
 	"os"
@@ -46,17 +46,17 @@ func TestResidentMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux says what is resident")
 	}
-	before, _ := residentMemory(machine)
+	before, _ := ResidentMemory()
 	held := make([]byte, 64<<20)
 	for i := 0; i < len(held); i += os.Getpagesize() {
 		held[i] = 1
 	}
-	now, peak := residentMemory(machine)
+	now, peak := ResidentMemory()
 	runtime.KeepAlive(held)
 	if before <= 0 || now < before+32<<20 || peak < now {
 		t.Errorf("%d bytes, then %d with 64 MiB more, peak %d", before, now, peak)
 	}
-	if free := freeMemory(machine); free <= 0 {
+	if free := FreeMemory(); free <= 0 {
 		t.Errorf("%d bytes free", free)
 	}
 }

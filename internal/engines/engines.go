@@ -1,4 +1,4 @@
-package ildc
+package engines
 
 import (
 	"errors"
@@ -12,10 +12,11 @@ import (
 	"github.com/ildc/ildc/distill/engine/embedded"
 	"github.com/ildc/ildc/distill/engine/ort"
 	"github.com/ildc/ildc/distill/engine/ort/library"
+	"github.com/ildc/ildc/internal/setting"
 )
 
-// EngineChoice says which engine is wanted. The zero value takes the best that there is.
-type EngineChoice struct {
+// Choice says which engine is wanted. The zero value takes the best that there is.
+type Choice struct {
 	Name    string // "auto", "embedded" or "ort"; "" is auto: ONNX Runtime where there is one, else the embedded engine
 	Library string // ONNX Runtime's shared library; "": see [library.Find]
 
@@ -24,10 +25,10 @@ type EngineChoice struct {
 	DeviceOptions map[string]string
 }
 
-// Errors of [OpenEngine]. Where an engine that exists cannot be had, they wrap library.ErrNotFound or ort.ErrUnavailable.
+// Errors of [Open]. Where an engine that exists cannot be had, they wrap library.ErrNotFound or ort.ErrUnavailable.
 var (
-	ErrNoSuchEngine = errors.New("there is no such engine")
-	ErrNoSuchDevice = errors.New("there is no such device")
+	ErrNoEngine = errors.New("there is no such engine")
+	ErrNoDevice = errors.New("there is no such device")
 )
 
 // Devices lists the kinds of device that steps can run on. Which of them an ONNX Runtime has, its Providers tell.
@@ -35,29 +36,26 @@ func Devices() []string {
 	return []string{"cpu", "cuda", "tensorrt", "webgpu", "coreml", "directml", "openvino"}
 }
 
-// install says how to get the fast engine.
-const install = "`ildc runtime install` gets the fast one"
-
-// OpenEngine gives an engine, and one line that explains the choice. Where ONNX Runtime cannot be had, "auto" takes the embedded engine and
-// the line says why; where it was asked for, by its name or by a device that only it has, that is an error.
-func OpenEngine(c EngineChoice) (engine.Engine, string, error) {
+// Open gives an engine, and one line that explains the choice. Where ONNX Runtime cannot be had, "auto" takes the embedded engine and the
+// line says why; where it was asked for, by its name or by a device that only it has, that is an error.
+func Open(c Choice) (engine.Engine, string, error) {
 	kind, err := deviceKind(c.Device)
 	if err != nil {
 		return nil, "", err
 	}
 	if kind == "cpu" && (strings.Contains(c.Device, ":") || len(c.DeviceOptions) > 0) {
-		return nil, "", fmt.Errorf("ildc: device %q: %w: the CPU is one, and takes no options", c.Device, ErrNoSuchDevice)
+		return nil, "", fmt.Errorf("ildc: device %q: %w: the CPU is one, and takes no options", c.Device, ErrNoDevice)
 	}
 	switch c.Name {
 	case "", "auto", "ort": // ONNX Runtime, if it can be had
 	case "embedded":
 		if kind != "cpu" {
-			return nil, "", fmt.Errorf("ildc: device %q: the embedded engine runs on the CPU only; --engine ort has others", c.Device)
+			return nil, "", setting.Mends(fmt.Errorf("ildc: device %q: the embedded engine runs on the CPU only; ort has others", c.Device), "Engine")
 		}
 		e := embedded.New()
 		return e, fmt.Sprintf("engine embedded: %s, as asked", e.Version()), nil
 	default:
-		return nil, "", fmt.Errorf("ildc: engine %q: %w: there are auto, embedded and ort", c.Name, ErrNoSuchEngine)
+		return nil, "", fmt.Errorf("ildc: engine %q: %w: there are auto, embedded and ort", c.Name, ErrNoEngine)
 	}
 	e, source, err := openRuntime(c.Library)
 	switch {
@@ -96,15 +94,11 @@ func openRuntime(path string) (*ort.Engine, string, error) {
 }
 
 // why says in one line why ONNX Runtime cannot be had.
-func (c EngineChoice) why(err error) string {
+func (c Choice) why(err error) string {
 	if errors.Is(err, library.ErrNotFound) && c.Library == "" && os.Getenv(library.Environment) == "" {
-		return "no ONNX Runtime found; " + install
+		return "no ONNX Runtime found"
 	}
-	reason := strings.Join(strings.Fields(err.Error()), " ")
-	if strings.Contains(reason, "ildc runtime install") || ort.Loadable() != nil {
-		return reason
-	}
-	return reason + "; " + install
+	return strings.Join(strings.Fields(err.Error()), " ")
 }
 
 // deviceKind checks a device, such as "cuda:1", and gives its kind.
@@ -114,7 +108,7 @@ func deviceKind(device string) (string, error) {
 		return "cpu", nil
 	}
 	if _, err := strconv.ParseUint(index, 10, 16); indexed && err != nil || !slices.Contains(Devices(), kind) {
-		return "", fmt.Errorf("ildc: device %q: %w: want one of %s, and :N for the N-th beyond the first", device, ErrNoSuchDevice, strings.Join(Devices(), ", "))
+		return "", fmt.Errorf("ildc: device %q: %w: want one of %s, and :N for the N-th beyond the first", device, ErrNoDevice, strings.Join(Devices(), ", "))
 	}
 	return kind, nil
 }

@@ -1,4 +1,4 @@
-package ildc_test
+package engines_test
 
 import (
 	"errors"
@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/distill/engine/ort"
 	"github.com/ildc/ildc/distill/engine/ort/library"
+	"github.com/ildc/ildc/internal/engines"
 )
 
 // brokenLibraries are files that are no ONNX Runtime, each by what is wrong with it.
@@ -48,21 +48,21 @@ func TestOpenEngineWithoutLibrary(t *testing.T) {
 	}
 	for what, path := range brokenLibraries(t) {
 		t.Run(what, func(t *testing.T) {
-			e, line, err := ildc.OpenEngine(ildc.EngineChoice{Name: "auto", Library: path})
+			e, line, err := engines.Open(engines.Choice{Name: "auto", Library: path})
 			if err != nil || e.Name() != "embedded" {
 				t.Fatalf("auto: %v", err)
 			}
-			if !strings.HasPrefix(line, "engine embedded: ") || !strings.Contains(line, path) || !strings.Contains(line, "ildc runtime install") || strings.Contains(line, "\n") {
+			if !strings.HasPrefix(line, "engine embedded: ") || !strings.Contains(line, path) || strings.Contains(line, "\n") {
 				t.Errorf("auto says: %s", line)
 			}
-			_, _, err = ildc.OpenEngine(ildc.EngineChoice{Name: "ort", Library: path})
+			_, _, err = engines.Open(engines.Choice{Name: "ort", Library: path})
 			if err == nil || !strings.Contains(err.Error(), path) {
 				t.Errorf("ort: %v", err)
 			}
 			if what == "missing" && !errors.Is(err, library.ErrNotFound) {
 				t.Errorf("ort: %v, want library.ErrNotFound", err)
 			}
-			if _, _, err := ildc.OpenEngine(ildc.EngineChoice{Device: "cuda", Library: path}); err == nil || !strings.Contains(err.Error(), `device "cuda" needs ONNX Runtime`) {
+			if _, _, err := engines.Open(engines.Choice{Device: "cuda", Library: path}); err == nil || !strings.Contains(err.Error(), `device "cuda" needs ONNX Runtime`) {
 				t.Errorf("a device: %v", err)
 			}
 		})
@@ -72,20 +72,20 @@ func TestOpenEngineWithoutLibrary(t *testing.T) {
 func TestOpenEngineRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		choice ildc.EngineChoice
+		choice engines.Choice
 		is     error // nil: any
 		says   string
 	}{
-		{"an unknown engine", ildc.EngineChoice{Name: "warp"}, ildc.ErrNoSuchEngine, "warp"},
-		{"an unknown device", ildc.EngineChoice{Device: "gpu"}, ildc.ErrNoSuchDevice, "directml"},
-		{"a device of no number", ildc.EngineChoice{Device: "cuda:first"}, ildc.ErrNoSuchDevice, "first"},
-		{"a number of no device", ildc.EngineChoice{Device: ":1"}, ildc.ErrNoSuchDevice, ":1"},
-		{"a second CPU", ildc.EngineChoice{Name: "embedded", Device: "cpu:1"}, ildc.ErrNoSuchDevice, "the CPU is one"},
-		{"options of the CPU", ildc.EngineChoice{Name: "embedded", DeviceOptions: map[string]string{"a": "b"}}, ildc.ErrNoSuchDevice, "options"},
-		{"a device that the embedded engine lacks", ildc.EngineChoice{Name: "embedded", Device: "cuda:1"}, nil, "CPU only"},
+		{"an unknown engine", engines.Choice{Name: "warp"}, engines.ErrNoEngine, "warp"},
+		{"an unknown device", engines.Choice{Device: "gpu"}, engines.ErrNoDevice, "directml"},
+		{"a device of no number", engines.Choice{Device: "cuda:first"}, engines.ErrNoDevice, "first"},
+		{"a number of no device", engines.Choice{Device: ":1"}, engines.ErrNoDevice, ":1"},
+		{"a second CPU", engines.Choice{Name: "embedded", Device: "cpu:1"}, engines.ErrNoDevice, "the CPU is one"},
+		{"options of the CPU", engines.Choice{Name: "embedded", DeviceOptions: map[string]string{"a": "b"}}, engines.ErrNoDevice, "options"},
+		{"a device that the embedded engine lacks", engines.Choice{Name: "embedded", Device: "cuda:1"}, nil, "CPU only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e, _, err := ildc.OpenEngine(c.choice)
+			e, _, err := engines.Open(c.choice)
 			if e != nil || err == nil || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, %v", e, err)
 			}
@@ -94,20 +94,20 @@ func TestOpenEngineRefuses(t *testing.T) {
 }
 
 func TestOpenEngine(t *testing.T) {
-	e, line, err := ildc.OpenEngine(ildc.EngineChoice{Name: "embedded", Device: "cpu"})
+	e, line, err := engines.Open(engines.Choice{Name: "embedded", Device: "cpu"})
 	if err != nil || e.Name() != "embedded" || !strings.HasPrefix(line, "engine embedded: ") {
 		t.Errorf("%v, %q, %v", e, line, err)
 	}
 	fast := openORT(t)
 	for _, name := range []string{"", "auto", "ort"} {
-		e, line, err := ildc.OpenEngine(ildc.EngineChoice{Name: name, Device: "cpu"})
+		e, line, err := engines.Open(engines.Choice{Name: name, Device: "cpu"})
 		if err != nil || e.Name() != "ort" || !strings.HasPrefix(line, "engine ort: ONNX Runtime 1.") || strings.Contains(line, "\n") {
 			t.Errorf("%q: %v, %q, %v", name, e, line, err)
 		}
 	}
-	for _, device := range ildc.Devices() {
+	for _, device := range engines.Devices() {
 		has := fast.CheckDevice(engine.Options{Device: device}) == nil
-		_, _, err := ildc.OpenEngine(ildc.EngineChoice{Device: device})
+		_, _, err := engines.Open(engines.Choice{Device: device})
 		if has != (err == nil) || err != nil && (!errors.Is(err, engine.ErrUnsupported) || !strings.Contains(err.Error(), device)) {
 			t.Errorf("%s, which is there: %v: %v", device, has, err)
 		}
@@ -117,7 +117,7 @@ func TestOpenEngine(t *testing.T) {
 // openORT gives ONNX Runtime, or skips the test where there is none.
 func openORT(t *testing.T) *ort.Engine {
 	t.Helper()
-	e, _, err := ildc.OpenEngine(ildc.EngineChoice{Name: "ort"})
+	e, _, err := engines.Open(engines.Choice{Name: "ort"})
 	if err != nil {
 		t.Skip(err)
 	}

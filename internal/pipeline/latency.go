@@ -1,4 +1,4 @@
-package ildc
+package pipeline
 
 import (
 	"context"
@@ -12,41 +12,25 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/internal/report"
 	"github.com/ildc/ildc/models"
 )
 
-// ModelTimer measures ONNX models as their bytes are, such as *ort.Engine.
-type ModelTimer interface {
-	// TimeModels runs models in turns, and gives the median time of a run of each. in has the inputs of each by their names, outputs the names
-	// of its outputs.
-	TimeModels(ctx context.Context, models [][]byte, in []map[string]*graph.Tensor, outputs [][]string, o engine.Options) ([]time.Duration, error)
-}
-
-// timer is what measures exported models; nil where there is only the embedded engine.
-func (p *plan) timer() ModelTimer {
-	if t, ok := p.options.Verifier.(ModelTimer); ok {
-		return t
-	}
-	t, _ := p.options.Engine.(ModelTimer)
-	return t
-}
-
-// latencies measures models as they will be exported, on one sample at a time.
-func (p *plan) latencies(ctx context.Context, models ...*graph.Graph) ([]time.Duration, error) {
+// latencies measures models that were made of one as they will be exported, on one sample at a time.
+func latencies(ctx context.Context, h Host, of *Model, bind pass.Binding, models ...*graph.Graph) ([]time.Duration, error) {
 	var bytes [][]byte
 	var in []map[string]*graph.Tensor
 	var outputs [][]string
 	for _, g := range models {
-		g = p.written(g)
+		g = of.complete(g)
 		data, err := exporter.Marshal(g, exporter.Options{})
 		if err != nil {
 			return nil, err
 		}
-		feeds, err := p.anyInputs(g)
+		feeds, err := anyInputs(g, bind)
 		if err != nil {
 			return nil, err
 		}
@@ -56,12 +40,12 @@ func (p *plan) latencies(ctx context.Context, models ...*graph.Graph) ([]time.Du
 		}
 		bytes, in, outputs = append(bytes, data), append(in, feeds), append(outputs, names)
 	}
-	return p.timer().TimeModels(ctx, bytes, in, outputs, p.options.EngineOptions)
+	return h.timer().TimeModels(ctx, bytes, in, outputs, h.Options)
 }
 
 // anyInputs makes inputs of one sample up: normal variates, and zeros where they are no floats.
-func (p *plan) anyInputs(g *graph.Graph) (map[string]*graph.Tensor, error) {
-	a, err := pass.Analyse(g, pass.Binding{Batch: 1, Symbols: p.options.Data.Symbols})
+func anyInputs(g *graph.Graph, bind pass.Binding) (map[string]*graph.Tensor, error) {
+	a, err := pass.Analyse(g, bind)
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +78,12 @@ type search struct {
 	models.Found
 }
 
-// searched is what an earlier run of the same job ended at, where this one is to go on from its checkpoint; else nil.
-func (p *plan) searched(budget string) (*models.Found, error) {
-	if !p.options.Resume || p.options.Checkpoint == "" {
+// readSearch is what an earlier run of the same job ended at, where this one is to go on from its checkpoint; else nil.
+func (j Job) readSearch(teacher *Model) (*models.Found, error) {
+	if !j.Resume || j.Checkpoint == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(filepath.Join(p.options.Checkpoint, searchFile))
+	data, err := os.ReadFile(filepath.Join(j.Checkpoint, searchFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -110,19 +94,19 @@ func (p *plan) searched(budget string) (*models.Found, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ildc: checkpoint: %w", err)
 	}
-	if done.Teacher != p.teacher.sha256 || done.Budget != budget {
+	if done.Teacher != teacher.side.SHA256 || done.Budget != j.Choice.Asked {
 		return nil, nil // another job's: its checkpoint is refused later
 	}
 	return &done.Found, nil
 }
 
-// keepSearch writes what a search by latency ended at.
-func (p *plan) keepSearch(budget string) error {
-	if p.generated.Found.MACs == 0 || p.options.Checkpoint == "" {
+// writeSearch writes what a search by latency ended at, where there is a checkpoint to go on from, and there was such a search.
+func (j Job) writeSearch(teacher *Model, found models.Found) error {
+	if found.MACs == 0 || j.Checkpoint == "" {
 		return nil
 	}
-	if err := os.MkdirAll(p.options.Checkpoint, 0o755); err != nil {
+	if err := os.MkdirAll(j.Checkpoint, 0o755); err != nil {
 		return fmt.Errorf("ildc: checkpoint: %w", err)
 	}
-	return writeJSON(filepath.Join(p.options.Checkpoint, searchFile), search{p.teacher.sha256, budget, p.generated.Found})
+	return report.WriteJSON(filepath.Join(j.Checkpoint, searchFile), search{teacher.side.SHA256, j.Choice.Asked, found})
 }

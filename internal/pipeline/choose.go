@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/internal/report"
+	"github.com/ildc/ildc/models"
+)
+
+// Student is what is to be trained.
+type Student struct {
+	Graph     *graph.Graph
+	Analysed  *graph.Graph    // with shapes, of one sample
+	Generated *models.Student // nil where it is the caller's
+	Of        *Model          // whose types and frozen nodes its file has: the teacher, or the caller's student
+	Cost      pass.Cost
+	Budget    report.Budget // asked, and reached before training
+}
+
+// Choose takes the caller's student, or generates one from the teacher where own is nil.
+func Choose(ctx context.Context, j Job, d Decision, own *Model) (*Student, error) {
+	bind := j.bind(d.Data)
+	if own == nil {
+		return generate(ctx, j, d, bind)
+	}
+	own, analysed, err := own.Analyse(bind)
+	if err != nil {
+		return nil, fmt.Errorf("student: %w", err)
+	}
+	const asked = "the student given"
+	return &Student{Graph: own.Graph, Analysed: analysed, Of: own, Cost: pass.CostOf(analysed),
+		Budget: report.Budget{Asked: asked, Reached: asked, Met: true}}, nil
+}
+
+// What the importance of channels is told by: training samples, fewer where their activations are large.
+const (
+	calibrationSamples = 256
+	divergenceSamples  = 512
+	calibrationBytes   = 1 << 29
+)
+
+// samplesWithin is how many samples of these values, with the shapes of one sample, fit into so many bytes.
+func samplesWithin(bytes int64, g *graph.Graph, names []string) int {
+	each := int64(1)
+	values := g.ByName()
+	for _, name := range names {
+		if v := values[name]; v != nil {
+			each += int64(max(0, v.Shape.Elements())) * int64(v.DType.Size())
+		}
+	}
+	return int(min(calibrationSamples, max(1, bytes/each)))
+}
+
+// generate makes a student from the teacher that meets the budget.
+func generate(ctx context.Context, j Job, d Decision, bind pass.Binding) (*Student, error) {
+	o := j.generation(ctx, d, bind)
+	var err error
+	if o.Found, err = j.readSearch(d.Teacher); err != nil {
+		return nil, err
+	}
+	made, err := models.Generate(d.Teacher.Graph, j.Choice.Budget, o)
+	if errors.Is(err, models.ErrWhole) && d.Teacher.Frozen != nil {
+		return nil, &Declined{d.Teacher.Name, d.Teacher.Frozen}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := j.writeSearch(d.Teacher, made.Found); err != nil {
+		return nil, err
+	}
+	analysed, err := pass.Analyse(made.Graph, bind)
+	if err != nil {
+		return nil, fmt.Errorf("student: %w", err)
+	}
+	return &Student{Graph: made.Graph, Analysed: analysed, Generated: made, Of: d.Teacher, Cost: pass.CostOf(analysed),
+		Budget: report.Budget{Asked: j.Choice.Asked, Reached: made.Reached(), Met: true}}, nil
+}
+
+// generation says how to generate a student. What channels and blocks are worth is told by what they do on the data, where there are any.
+func (j Job) generation(ctx context.Context, d Decision, bind pass.Binding) models.Options {
+	o := models.Options{Keep: j.Choice.Keep, Importance: j.Choice.Importance, Shrink: j.Choice.Shrink, Init: models.Inherited,
+		Seed: j.Train.Seed, Binding: bind, FileBytes: d.Teacher.side.Bytes}
+	if j.Choice.Random {
+		o.Init = models.Random
+	}
+	tries := 0
+	reportTry := func() { // one more student was made, to choose among
+		tries++
+		j.Host.report(distill.Progress{Phase: "choosing", Step: tries})
+	}
+	samples := func(names []string) int { return samplesWithin(calibrationBytes, d.Analysed, names) }
+	if d.Data.real() {
+		probe := j.distillation(d.Data, d.Teacher.Graph, d.Teacher.Graph)
+		o.Activations = func(names []string) (map[string]*graph.Tensor, error) {
+			return probe.Activations(ctx, names, samples(names))
+		}
+		if d.Data.Train.Spec().Classes > 0 {
+			o.Gradients = func(names []string) (map[string]*graph.Tensor, error) {
+				return probe.Gradients(ctx, names, samples(names))
+			}
+		}
+		o.Divergence = func(student *graph.Graph) (float64, error) {
+			reportTry()
+			return j.distillation(d.Data, d.Teacher.Graph, student).Divergence(ctx, divergenceSamples)
+		}
+	}
+	if j.Host.timer() != nil {
+		o.Latency = func(models ...*graph.Graph) ([]time.Duration, error) {
+			reportTry()
+			return latencies(ctx, j.Host, d.Teacher, bind, models...)
+		}
+	}
+	return o
+}

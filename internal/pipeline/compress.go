@@ -1,0 +1,119 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/internal/report"
+)
+
+// Compress runs the whole pipeline. A result whose requirements are not all met is given without an error, with Met false and the reasons
+// in NotMet. A result is also given beside [ErrDeclined].
+func Compress(ctx context.Context, j Job) (*report.Result, error) {
+	if err := CheckOutput(j.Output, j.Overwrite); err != nil {
+		return nil, err
+	}
+	decided, err := Decide(ctx, j, true)
+	if err != nil {
+		return decided.declined(err), err
+	}
+	trained, err := Train(ctx, j, decided)
+	if err != nil {
+		return nil, err
+	}
+	file, err := Export(j, decided, trained)
+	if err != nil {
+		return nil, err
+	}
+	verified, err := Verify(ctx, j.Host, decided.Data, trained.Student, file)
+	if err != nil {
+		return nil, err
+	}
+	measured, err := Measure(ctx, j, decided, trained, file)
+	if err != nil {
+		return nil, err
+	}
+	checked, err := Check(ctx, j, decided, file, measured)
+	if err != nil {
+		return nil, err
+	}
+	similar, err := Compare(ctx, j, decided, file)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Write(j.Output); err != nil {
+		return nil, err
+	}
+	return done{decided, trained, file, verified, measured, checked, similar, j.Output}.result(), nil
+}
+
+// Plan decides, and stops before training. With data it is the plan that [Compress] would follow on these data.
+func Plan(ctx context.Context, j Job) (*report.Result, error) {
+	decided, err := Decide(ctx, j, false)
+	if err != nil {
+		return decided.declined(err), err
+	}
+	r := decided.Result()
+	r.Met = true
+	return r, nil
+}
+
+// Decision is what is decided before training: the student, and who teaches whom.
+type Decision struct {
+	Teacher   *Model
+	Analysed  *graph.Graph // the teacher with shapes, of one sample
+	Data      *Data        // nil where there is only a plan
+	Student   *Student
+	Alignment *Alignment
+}
+
+// Decide runs the stages before training. Data that are not given are made up where they are needed. What was decided until an error is
+// given beside it.
+func Decide(ctx context.Context, j Job, needData bool) (d Decision, err error) {
+	teacher, err := Load(j.Teacher)
+	if err != nil {
+		return d, err
+	}
+	to := Inputs{Teacher: teacher.Graph, Student: teacher.Graph} // a generated student has the teacher's inputs
+	var own *Model
+	if j.Student.Given() {
+		if own, err = Load(j.Student); err != nil {
+			return d, err
+		}
+		to.Student = own.Graph
+	}
+	if j.Data.Given() { // before anything is counted: it tells the sizes of symbolic extents
+		if d.Data, err = Open(ctx, j.Data, to, j.Train.Seed); err != nil {
+			return d, err
+		}
+	}
+	if d.Teacher, d.Analysed, err = teacher.Analyse(j.bind(d.Data)); err != nil {
+		return d, err
+	}
+	if err := d.Teacher.decline(d.Analysed); err != nil {
+		return d, err
+	}
+	if err := ctx.Err(); err != nil {
+		return d, err
+	}
+	if needData && d.Data == nil {
+		to.Teacher = d.Teacher.Graph
+		if d.Data, err = Synthesise(ctx, j.Host, j.Data, d.Teacher, to, j.Train.Seed); err != nil {
+			return d, err
+		}
+	}
+	if d.Student, err = Choose(ctx, j, d, own); err != nil {
+		return d, err
+	}
+	d.Alignment, err = Align(ctx, j, d)
+	return d, err
+}
+
+// bind binds models to one sample of the data, if there are any.
+func (j Job) bind(d *Data) pass.Binding {
+	if d != nil {
+		return pass.Binding{Batch: 1, Symbols: d.Symbols}
+	}
+	return pass.Binding{Batch: 1, Symbols: j.Data.Symbols}
+}

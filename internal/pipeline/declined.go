@@ -1,0 +1,93 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/op"
+	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/internal/setting"
+	"github.com/ildc/ildc/models"
+)
+
+// ErrDeclined says that a model cannot be compressed. The error's text names what is in the way, and why.
+var ErrDeclined = errors.New("the model is declined")
+
+// Declined is [ErrDeclined] with every reason.
+type Declined struct {
+	Model   string
+	Reasons []models.Reason
+}
+
+// mostReasons is how many reasons an error's text lists.
+const mostReasons = 12
+
+func (e *Declined) Error() string {
+	s := fmt.Sprintf("%s: %v", e.Model, ErrDeclined)
+	for i, r := range e.Reasons {
+		if i == mostReasons {
+			return s + fmt.Sprintf("\n  and %d more", len(e.Reasons)-i)
+		}
+		s += fmt.Sprintf("\n  node %s (%s): %s", r.Node, r.Op, r.Why)
+	}
+	return s
+}
+
+// Is says that it is [ErrDeclined].
+func (e *Declined) Is(target error) bool { return target == ErrDeclined }
+
+// decline refuses a model, as analysed, that cannot be compressed: nil where it can. Ops that the table does not have leave the shapes
+// behind them unknown, so that only they are named where there are any; so are those that keep the model from being run where nothing
+// that is left of it can be trained.
+func (m *Model) decline(g *graph.Graph) error {
+	unknown, shapeless := uncounted(g)
+	unbound := unboundInputs(g)
+	switch {
+	case unknown != nil:
+		return &Declined{m.Name, unknown}
+	case shapeless != nil && unbound != nil:
+		return setting.Mends(&Declined{m.Name, unbound}, "Symbols")
+	case shapeless != nil:
+		return &Declined{m.Name, shapeless}
+	case slices.ContainsFunc(g.Outputs, func(v *graph.Value) bool { return pass.Decides(g, v) != nil }):
+		return nil
+	case m.Frozen != nil:
+		return &Declined{m.Name, m.Frozen}
+	}
+	var reasons []models.Reason
+	for _, v := range g.Outputs {
+		why := fmt.Sprintf("it is %v, and depends on no weight through anything that a gradient goes through", v.DType)
+		reasons = append(reasons, models.Reason{Node: v.Name, Op: "output", Why: why})
+	}
+	return &Declined{m.Name, reasons}
+}
+
+// uncounted tells of nodes whose cost is not known: those whose op the table does not have, and others whose shapes are not known.
+func uncounted(g *graph.Graph) (unknown, shapeless []models.Reason) {
+	for _, n := range pass.CostOf(g).Uncounted {
+		r := models.Reason{Node: pass.NodeName(n), Op: n.OpName()}
+		if op.Of(n) == nil {
+			r.Why = op.Unknown(n)
+			unknown = append(unknown, r)
+		} else {
+			r.Why = "its shapes are not known before the model runs"
+			shapeless = append(shapeless, r)
+		}
+	}
+	return unknown, shapeless
+}
+
+// unboundInputs tells of the extents of inputs that nothing gives a size.
+func unboundInputs(g *graph.Graph) (unbound []models.Reason) {
+	for _, v := range g.Inputs {
+		for a, d := range v.Shape {
+			if !d.Known() {
+				why := fmt.Sprintf("extent %d of %v is symbolic: give %q a size", a, v.Shape, pass.SymbolOf(v, a))
+				unbound = append(unbound, models.Reason{Node: v.Name, Op: "input", Why: why})
+			}
+		}
+	}
+	return unbound
+}

@@ -1,0 +1,103 @@
+package report
+
+import (
+	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/layermatch"
+	"github.com/ildc/ildc/models"
+)
+
+// Schema is the version of the JSON form of [Result] and [Study]; it changes when a field changes its meaning or goes away.
+const Schema = 1
+
+// Result is what a call has reached. Its JSON form is what the command prints with --json.
+type Result struct {
+	Schema int `json:"schema"`
+	Training
+
+	Task            string  `json:"task,omitempty"` // "classify" or "regress"
+	Budget          Budget  `json:"budget"`
+	Data            string  `json:"data,omitempty"`              // what was trained on, in words
+	ImagesPerSecond float64 `json:"images_per_second,omitempty"` // of training
+
+	Groups []models.Group `json:"groups,omitempty"`
+
+	// Similarity is a heat map of the teacher's feature maps and the student's before training, where there are data; Trained is
+	// one of the teacher's and those of the student that was exported.
+	Similarity *layermatch.Similarity `json:"similarity,omitempty"`
+	Trained    *layermatch.Similarity `json:"similarity_trained,omitempty"`
+
+	Removed   []models.Cut    `json:"removed,omitempty"`   // blocks and layers that were left out
+	Untouched []models.Reason `json:"untouched,omitempty"` // nodes whose width stays, and why
+	// Frozen are nodes with ops that are not known: they and all that depends on them stay as they are, and are not counted.
+	Frozen   []models.Reason `json:"frozen,omitempty"`
+	Declined []models.Reason `json:"declined,omitempty"` // why the model is declined
+	Warnings []string        `json:"warnings,omitempty"`
+	Met      bool            `json:"met"` // every stated requirement is met
+	NotMet   []string        `json:"not_met,omitempty"`
+
+	Verified *Verification `json:"verified,omitempty"` // of the exported bytes
+
+	Model     []byte `json:"-"` // the student as ONNX
+	Alignment string `json:"-"` // the alignment as a table of text
+}
+
+// Training is what one training was given, and what it has reached.
+type Training struct {
+	Teacher Side   `json:"teacher"`
+	Student Side   `json:"student"`
+	Engine  string `json:"engine,omitempty"`
+	// Measured is what the metrics of both sides were measured on: "test", or "validation" where there is no test part.
+	Measured string           `json:"measured,omitempty"`
+	Steps    int              `json:"steps,omitempty"`
+	BestStep int              `json:"best_step,omitempty"` // the step whose weights were exported
+	Batch    int              `json:"batch,omitempty"`
+	Seconds  float64          `json:"seconds,omitempty"` // of training, validations included
+	StepTime float64          `json:"step_ms,omitempty"` // the median of a training step
+	Pairs    []Pair           `json:"pairs"`
+	Losses   []distill.Term   `json:"losses,omitempty"`
+	History  []distill.Point  `json:"history,omitempty"`
+	Before   *distill.Metrics `json:"before,omitempty"` // of the student before training, on the validation part
+	Best     *distill.Metrics `json:"best,omitempty"`   // of the exported state, on the validation part
+}
+
+// Side is one of the two models.
+type Side struct {
+	Path   string `json:"path,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
+	Params int64  `json:"params"`
+	MACs   int64  `json:"macs"`  // multiply-adds of one sample
+	Bytes  int64  `json:"bytes"` // of the file
+	// Latency is the median of a run on one sample, in turns with the other model; where the budget limits it.
+	Latency float64          `json:"latency_ms,omitempty"`
+	Metrics *distill.Metrics `json:"metrics,omitempty"`
+}
+
+// Budget is what was asked, and what the written file has.
+type Budget struct {
+	Asked   string `json:"asked"`
+	Reached string `json:"reached"`
+	Met     bool   `json:"met"`
+}
+
+// Pair is an aligned pair of feature maps.
+type Pair struct {
+	Teacher string  `json:"teacher"`
+	Student string  `json:"student"`
+	Score   float64 `json:"score"`  // 0 to 1
+	Bridge  string  `json:"bridge"` // how the shapes are brought together
+}
+
+// Verification compares the outputs of the exported student with those that the trained one has on the engine that trained it.
+type Verification struct {
+	Engine           string  `json:"engine"`      // that ran the exported student
+	Independent      bool    `json:"independent"` // it ran the bytes as they are; else they were imported first, and run by the embedded engine
+	Samples          int     `json:"samples"`
+	MaxRelativeError float64 `json:"max_relative_error"` // the largest difference of an output over its largest magnitude
+}
+
+// Measures are what an evaluation gives.
+type Measures struct {
+	Measured string          `json:"measured"` // "test", or "all" where the data has no test part of its own
+	Engine   string          `json:"engine"`
+	Metrics  distill.Metrics `json:"metrics"`
+}
