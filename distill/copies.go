@@ -85,7 +85,7 @@ func (c *copies) normalised() bool {
 // prepare makes training copies for a batch. classes is the number of classes of the labels, 0 without.
 // ownInputs says that the student is fed apart from the teacher, under names led by [StudentPrefix].
 func prepare(teacher, student *graph.Graph, bind pass.Binding, task Task, classes int, ownInputs bool) (*copies, error) {
-	t, err := trainingCopy(teacher, bind)
+	t, err := pass.Bound(teacher, bind)
 	if err != nil {
 		return nil, fmt.Errorf("distill: teacher: %w", err)
 	}
@@ -94,7 +94,7 @@ func prepare(teacher, student *graph.Graph, bind pass.Binding, task Task, classe
 	for _, name := range params {
 		bind.Keep[name] = true
 	}
-	s, err := trainingCopy(student, bind)
+	s, err := pass.Bound(student, bind)
 	if err != nil {
 		return nil, fmt.Errorf("distill: student: %w", err)
 	}
@@ -122,14 +122,6 @@ func prepare(teacher, student *graph.Graph, bind pass.Binding, task Task, classe
 
 // StudentPrefix leads the names of the student's inputs in a batch, where it has its own preprocessing.
 const StudentPrefix = "student/"
-
-func trainingCopy(g *graph.Graph, bind pass.Binding) (*graph.Graph, error) {
-	n, err := pass.Normalise(g)
-	if err != nil {
-		return nil, err
-	}
-	return pass.Specialise(n, bind)
-}
 
 // trainable lists the values of a graph that hold float32 constants and may be trained: initializers and outputs of Constant nodes.
 // A single number is a setting rather than a weight (an exponent, a scale), unless a linear op reads it.

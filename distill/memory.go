@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph/pass"
 )
 
@@ -55,12 +56,10 @@ func (s *session) stepMemory() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	lowered, err := pass.Lower(step.Graph, s.job.Engine.Native())
-	if err != nil {
+	if step, err = engine.Lowered(step, s.job.Engine.Native()); err != nil {
 		return 0, err
 	}
-	pass.DeadCode(lowered)
-	m := pass.MemoryOf(lowered)
+	m := pass.MemoryOf(step.Graph)
 	need := m.Constants + m.Inputs + m.Live // the inputs hold one set of the state
 	for _, c := range step.State {
 		need += c.Initial.Bytes()

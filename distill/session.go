@@ -63,15 +63,9 @@ type compiled struct {
 }
 
 func (j *Job) compile(ctx context.Context, s *engine.Step) (*compiled, error) {
-	lowered, err := pass.Lower(s.Graph, j.Engine.Native())
-	if err != nil {
-		return nil, fmt.Errorf("distill: %w", err)
-	}
-	pass.DeadCode(lowered)
-	s = &engine.Step{Graph: lowered, State: s.State}
 	o := j.EngineOptions
 	o.Deterministic = true
-	p, err := j.Engine.Compile(ctx, s, o)
+	p, err := engine.Compile(ctx, j.Engine, s, o)
 	if err != nil {
 		return nil, fmt.Errorf("distill: %s on engine %s: %w", s.Graph.Name, j.Engine.Name(), err)
 	}

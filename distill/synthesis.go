@@ -119,7 +119,7 @@ func (s Synthesis) Run(ctx context.Context) (*graph.Tensor, error) {
 
 // step assembles a step of the optimiser, and says how many classes the teacher tells apart; 0 where that is not known.
 func (s Synthesis) step() (_ *engine.Step, classes int, err error) {
-	t, err := trainingCopy(s.Teacher, pass.Binding{Batch: s.Batch, Symbols: s.Symbols})
+	t, err := pass.Bound(s.Teacher, pass.Binding{Batch: s.Batch, Symbols: s.Symbols})
 	if err != nil {
 		return nil, 0, fmt.Errorf("distill: synthesis: %w", err)
 	}

@@ -90,17 +90,7 @@ func (m *model) compile(ctx context.Context, in map[string]*graph.Tensor) (engin
 	for _, v := range bound.Inputs {
 		v.Shape = in[v.Name].Shape()
 	}
-	g, err := pass.Normalise(bound)
-	if err == nil {
-		g, err = pass.Specialise(g, pass.Binding{})
-	}
-	if err == nil {
-		g, err = pass.Lower(g, m.engine.Native())
-	}
-	if err != nil {
-		return nil, err
-	}
-	return m.engine.Compile(ctx, &engine.Step{Graph: g}, m.options)
+	return engine.Infer(ctx, m.engine, bound, pass.Binding{}, m.options)
 }
 
 func (m *model) close() error {

@@ -92,6 +92,15 @@ func requireStatic(w *work) error {
 	return errors.Join(errs...)
 }
 
+// Bound copies an imported graph for running it: normalised, then specialised.
+func Bound(g *graph.Graph, bind Binding) (*graph.Graph, error) {
+	n, err := Normalise(g)
+	if err != nil {
+		return nil, err
+	}
+	return Specialise(n, bind)
+}
+
 // Rebatched says whether binding this batch changes the extent of inputs that are fixed to a batch of 1.
 func Rebatched(g *graph.Graph, batch int) bool {
 	if batch <= 1 {

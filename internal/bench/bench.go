@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/internal/pipeline"
@@ -36,7 +37,7 @@ func Inference(ctx context.Context, m Model, t Timing) (*report.Benchmark, error
 		return nil, err
 	}
 	bind := pass.Binding{Batch: m.Batch, Symbols: d.Symbols}
-	program, err := pipeline.Infer(ctx, loaded.Whole, bind, m.Host.Engine, m.Host.Options)
+	program, err := engine.Infer(ctx, m.Host.Engine, loaded.Whole, bind, m.Host.Options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", loaded.Name, err)
 	}

@@ -143,27 +143,12 @@ func verificationInputs(ctx context.Context, d *Data, student *graph.Graph) (map
 // inferOnce runs a model once.
 func inferOnce(ctx context.Context, g *graph.Graph, bind pass.Binding, e engine.Engine, o engine.Options,
 	in map[string]*graph.Tensor) (map[string]*graph.Tensor, error) {
-	program, err := Infer(ctx, g, bind, e, o)
+	program, err := engine.Infer(ctx, e, g, bind, o)
 	if err != nil {
 		return nil, err
 	}
 	defer program.Close()
 	return program.Run(ctx, in)
-}
-
-// Infer compiles the inference of a model.
-func Infer(ctx context.Context, g *graph.Graph, bind pass.Binding, e engine.Engine, o engine.Options) (engine.Program, error) {
-	g, err := pass.Normalise(g)
-	if err == nil {
-		g, err = pass.Specialise(g, bind)
-	}
-	if err == nil {
-		g, err = pass.Lower(g, e.Native())
-	}
-	if err != nil {
-		return nil, err
-	}
-	return e.Compile(ctx, &engine.Step{Graph: g}, o)
 }
 
 // relativeError is the largest difference over the largest magnitude of want; of integers, which may have been decided by a hair, the part
