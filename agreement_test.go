@@ -11,6 +11,7 @@ import (
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/distill/engine/embedded"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/exporter"
 )
 
@@ -18,7 +19,7 @@ import (
 // nine updates. One batch is none that blocks of channels divide.
 func TestEnginesTakeTheSameSteps(t *testing.T) {
 	fast := openORT(t)
-	every := distill.Weights{"kd": 1, "ce": 1, "dkd": 1, "dist": 1, "hint": 1, "at": 1, "fsp": 1, "ab": 1, "sp": 1}
+	every := loss.Weights{"kd": 1, "ce": 1, "dkd": 1, "dist": 1, "hint": 1, "at": 1, "fsp": 1, "ab": 1, "sp": 1}
 	// Sums of float32 in another order: some units in the seventh digit, of logits that a small loss is the difference of. Updates amplify
 	// that, in a deep net much more than in one of ten layers.
 	const first, shallow, deep = 2e-5, 2e-4, 2e-2
@@ -26,13 +27,13 @@ func TestEnginesTakeTheSameSteps(t *testing.T) {
 		name, teacher, budget string
 		data                  ildc.Data
 		batch                 int
-		losses                distill.Weights
+		losses                loss.Weights
 		tenth                 float64 // the tolerance of the tenth step
 	}{
-		{"the default losses", digits, "macs=0.5x", digitsData(), 32, distill.DefaultLosses(), shallow},
+		{"the default losses", digits, "macs=0.5x", digitsData(), 32, loss.Default(), shallow},
 		{"every loss", digits, "macs=0.5x", digitsData(), 20, every, shallow},
-		{"batch norm folded", "testdata/digits/teacher_folded.onnx", "params=0.3x", digitsData(), 32, distill.DefaultLosses(), shallow},
-		{"ResNet-20", "../shared/teachers/resnet20_cifar10.onnx", "macs=0.5x", ildc.Data{}, 16, distill.Weights{"kd": 1, "hint": 1}, deep},
+		{"batch norm folded", "testdata/digits/teacher_folded.onnx", "params=0.3x", digitsData(), 32, loss.Default(), shallow},
+		{"ResNet-20", "../shared/teachers/resnet20_cifar10.onnx", "macs=0.5x", ildc.Data{}, 16, loss.Weights{"kd": 1, "hint": 1}, deep},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := os.Stat(c.teacher); err != nil {

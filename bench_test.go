@@ -16,6 +16,7 @@ import (
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/exporter"
 )
 
@@ -84,7 +85,7 @@ func TestBenchTraining(t *testing.T) {
 	images := filepath.Join(t.TempDir(), "batch.npy")
 	writeImages(t, images, 16)
 	o := ildc.Options{Teacher: ildc.File(digits), Data: ildc.Data{Path: images}, Budget: "macs=0.5x",
-		Train: distill.Options{Batch: 16, Losses: distill.Weights{"kd": 1, "at": 1}}}
+		Train: distill.Options{Batch: 16, Losses: loss.Weights{"kd": 1, "at": 1}}}
 	first, err := ildc.BenchTraining(ctx, o, ildc.Timing{Steps: 10})
 	if err != nil {
 		t.Fatal(err)

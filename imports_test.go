@@ -37,8 +37,9 @@ const policy = `
 	# itself: activations come in as a function.
 	graph/pass < models, layermatch
 
-	# Data are named tensors; an engine runs graphs; neither knows what training is.
+	# Data are named tensors; a loss is ops; an engine runs graphs; none of them knows what training is.
 	graph < distill/dataset
+	graph < distill/loss
 	graph/pass < distill/engine < distill/engine/enginetest, distill/engine/embedded
 	distill/engine, exporter < distill/engine/ort
 
@@ -49,7 +50,7 @@ const policy = `
 	NONE < distill/engine/embedded/kernel < distill/engine/embedded
 
 	# Training knows engines by their interface only.
-	importer, exporter, models, layermatch, distill/dataset, distill/engine < distill
+	importer, exporter, models, layermatch, distill/dataset, distill/loss, distill/engine < distill
 	importer, distill/dataset, distill/engine < golden
 
 	# What calls have reached, as JSON and text.

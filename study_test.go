@@ -12,6 +12,7 @@ import (
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/internal/report"
 )
 
@@ -46,7 +47,7 @@ func TestStudyGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	distinct := 8
-	if d := distill.DefaultLosses(); d["hint"] == 1 && len(d) == 3 { // the default mix is kd+hint: one run serves both arms
+	if d := loss.Default(); d["hint"] == 1 && len(d) == 3 { // the default mix is kd+hint: one run serves both arms
 		distinct = 6
 	}
 	if len(whole) != distinct {

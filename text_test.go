@@ -11,6 +11,7 @@ import (
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 )
 
@@ -65,7 +66,7 @@ func sentences(t *testing.T, part string) dataset.Dataset {
 func TestText(t *testing.T) {
 	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File("testdata/text/teacher.onnx"), Budget: "macs=0.3x", Shrink: "both",
 		Data:  ildc.Data{Train: sentences(t, "train"), Test: sentences(t, "test")},
-		Train: distill.Options{Steps: 60, Losses: distill.Weights{"kd": 1, "hint": 1, "attn": 1, "relation": 1}}})
+		Train: distill.Options{Steps: 60, Losses: loss.Weights{"kd": 1, "hint": 1, "attn": 1, "relation": 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}

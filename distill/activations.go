@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 )
@@ -76,8 +77,8 @@ func (j Job) Gradients(ctx context.Context, names []string, samples int) (map[st
 			}
 		}
 		labels := a.feed(labelsInput, graph.Float32, logits.Shape.Clone())
-		loss := ce().Emit(a.Emitter, Output{Student: logits, Teacher: logits, Labels: labels, Classify: true})
-		grads, err := pass.Gradient(a.In("gradient"), loss, wrt)
+		entropy := loss.CE().Emit(a.Emitter, loss.Output{Student: logits, Teacher: logits, Labels: labels, Classify: true})
+		grads, err := pass.Gradient(a.In("gradient"), entropy, wrt)
 		if err != nil {
 			a.Fail("distill: gradients: %w", err)
 			return
@@ -174,9 +175,9 @@ func (j Job) Divergence(ctx context.Context, samples int) (float64, error) {
 		return 0, err
 	}
 	for _, of := range s.copies.outputs {
-		out := Output{Name: of.name, Teacher: teacher[of.teacher], Student: student[of.student], Classify: of.classify,
-			Temperature: temperature(o.Temperature, teacher[of.teacher]), Variance: 1}
-		a.result(of.name, kd().Emit(a.Emitter, out))
+		out := loss.Output{Name: of.name, Teacher: teacher[of.teacher], Student: student[of.student], Classify: of.classify,
+			Temperature: loss.Temperature(o.Temperature, teacher[of.teacher]), Variance: 1}
+		a.result(of.name, loss.KD().Emit(a.Emitter, out))
 	}
 	step, _, err := a.finish()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
@@ -22,24 +23,14 @@ const (
 
 // Pair names an aligned pair of feature maps.
 type Pair struct {
-	Role             Role   `json:",omitempty"` // what the values are
-	Teacher, Student string // value names
-	Channel          int    // the channel axis of both; of attention, that of the heads
-	Kept             []int  // for each student channel the teacher channel it came from; nil where that is not known
+	Role             loss.Role `json:",omitempty"` // what the values are
+	Teacher, Student string    // value names
+	Channel          int       // the channel axis of both; of attention, that of the heads
+	Kept             []int     // for each student channel the teacher channel it came from; nil where that is not known
 
 	First *Pair // the first maps of the stage that these are the last of, for fsp; nil where there are none
 	Pre   *Pair // what the activations read that gave these maps, for ab; nil where there are none
 }
-
-// Role says what the values of a pair are; a loss compares those of one role.
-type Role string
-
-// The roles.
-const (
-	Maps   Role = ""       // feature maps
-	Scores Role = "scores" // of attention, before the Softmax over keys: [N,heads,queries,keys]
-	Values Role = "values" // that attention weighs: [N,heads,keys,width]
-)
 
 // copies are the training copies of teacher and student, with static shapes, and what of the student is trained.
 type copies struct {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 )
@@ -47,8 +48,8 @@ type Options struct {
 	Random      bool          // the student starts from random weights
 	Schedule    Schedule      // its Peak is LearnRate; default warm-up 0.1
 	Optimiser   Optimiser     // default [DefaultOptimiser]
-	Losses      Weights       // default [DefaultLosses]
-	FinalLosses Weights       // what weights end at, reached linearly over the run; terms that are not named keep theirs
+	Losses      loss.Weights  // default [loss.Default]
+	FinalLosses loss.Weights  // what weights end at, reached linearly over the run; terms that are not named keep theirs
 	Pretrain    float64       // fraction of the steps, the first ones, that train on feature maps alone, as in FitNets; default 0
 	Temperature float64       // of terms that soften logits; default 4, and 1 for outputs of more than 100 classes
 	Task        Task          // default Auto
@@ -59,9 +60,6 @@ type Options struct {
 
 	named bool // Losses were given
 }
-
-// DefaultLosses are the terms of a run that names none. Terms that need labels or positions are left out where there are none.
-func DefaultLosses() Weights { return Weights{"kd": 0.9, "ce": 0.1, "hint": 1} }
 
 func (o Options) withDefaults() Options {
 	if o.Batch == 0 {
@@ -77,7 +75,7 @@ func (o Options) withDefaults() Options {
 		o.Schedule.Warmup = 0.1
 	}
 	if o.named = o.Losses != nil; !o.named {
-		o.Losses = DefaultLosses()
+		o.Losses = loss.Default()
 	}
 	if o.Task == "" {
 		o.Task = Auto
@@ -86,8 +84,8 @@ func (o Options) withDefaults() Options {
 }
 
 // used are the weights of the terms that count at some time.
-func (o Options) used() Weights {
-	w := Weights{}
+func (o Options) used() loss.Weights {
+	w := loss.Weights{}
 	for name, v := range o.Losses {
 		if v > 0 || o.FinalLosses[name] > 0 {
 			w[name] = v
@@ -97,14 +95,14 @@ func (o Options) used() Weights {
 }
 
 // weightsAt are the weights in a step, counted from 0.
-func (o Options) weightsAt(step, steps int) Weights {
+func (o Options) weightsAt(step, steps int) loss.Weights {
 	w := maps.Clone(o.Losses)
 	done := float64(step) / float64(max(1, steps-1))
 	for name, end := range o.FinalLosses {
 		w[name] += (end - w[name]) * done
 	}
 	if float64(step) < o.Pretrain*float64(steps) {
-		for _, l := range OutputLosses() {
+		for _, l := range loss.Outputs() {
 			w[l.Name] = 0
 		}
 	}

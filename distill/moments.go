@@ -24,9 +24,9 @@ func (j Job) Moments(ctx context.Context, names []string) (map[string]pass.Momen
 			}
 			keep := graph.Attrs{"keepdims": int64(1)}
 			mean := a.Op("ReduceMean", keep, v, a.Ints(axes...))
-			centred := a.sub(v, mean)
+			centred := a.Sub(v, mean)
 			a.result("mean/"+name, mean)
-			a.result("variance/"+name, a.Op("ReduceMean", keep, a.mul(centred, centred), a.Ints(axes...)))
+			a.result("variance/"+name, a.Op("ReduceMean", keep, a.Mul(centred, centred), a.Ints(axes...)))
 			sums[name] = &channelSums{}
 		}
 	}, func(out map[string]*graph.Tensor) {

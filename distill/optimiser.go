@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 )
 
@@ -64,7 +65,7 @@ type state func(name string, initial *graph.Tensor) (now *graph.Value, next func
 
 // update appends the parameters' next values. lr is [1]. Everything happens on one flat vector of all parameters, [P]: a step has hundreds
 // of them, most of them small, and an op costs more than their arithmetic.
-func (o Optimiser) update(e *Emitter, params, grads []*graph.Value, lr *graph.Value, carry state) []*graph.Value {
+func (o Optimiser) update(e *loss.Emitter, params, grads []*graph.Value, lr *graph.Value, carry state) []*graph.Value {
 	p, g := flatten(e, params), flatten(e, grads)
 	if o.ClipNorm > 0 {
 		g = clip(e, g, o.ClipNorm)
@@ -78,7 +79,7 @@ func (o Optimiser) update(e *Emitter, params, grads []*graph.Value, lr *graph.Va
 }
 
 // flatten joins values into one vector.
-func flatten(e *Emitter, vs []*graph.Value) *graph.Value {
+func flatten(e *loss.Emitter, vs []*graph.Value) *graph.Value {
 	rows := make([]*graph.Value, len(vs))
 	for i, v := range vs {
 		rows[i] = e.Op("Reshape", nil, v, e.Ints(-1))
@@ -87,7 +88,7 @@ func flatten(e *Emitter, vs []*graph.Value) *graph.Value {
 }
 
 // unflatten cuts a vector into values shaped as those of like.
-func unflatten(e *Emitter, v *graph.Value, like []*graph.Value) []*graph.Value {
+func unflatten(e *loss.Emitter, v *graph.Value, like []*graph.Value) []*graph.Value {
 	sizes := make([]int64, len(like))
 	for i, l := range like {
 		sizes[i] = int64(l.Shape.Elements())
@@ -105,7 +106,7 @@ func unflatten(e *Emitter, v *graph.Value, like []*graph.Value) []*graph.Value {
 }
 
 // decay is the weight decay of every element, [P]; nil where none decays.
-func (o Optimiser) decay(e *Emitter, params []*graph.Value) *graph.Value {
+func (o Optimiser) decay(e *loss.Emitter, params []*graph.Value) *graph.Value {
 	var rates []float64
 	for _, p := range params {
 		rate := 0.0
@@ -121,48 +122,48 @@ func (o Optimiser) decay(e *Emitter, params []*graph.Value) *graph.Value {
 }
 
 // clip scales a gradient so that its norm is at most limit (Pascanu, Mikolov, Bengio 2013, algorithm 1).
-func clip(e *Emitter, g *graph.Value, limit float64) *graph.Value {
-	norm := e.Op("Sqrt", nil, e.add(e.fold("ReduceSumSquare", g), e.Scalar(g.DType, 1e-20)))
-	return e.mul(g, e.Op("Clip", nil, e.div(e.Scalar(g.DType, limit), norm), nil, e.Scalar(g.DType, 1)))
+func clip(e *loss.Emitter, g *graph.Value, limit float64) *graph.Value {
+	norm := e.Op("Sqrt", nil, e.Add(e.Fold("ReduceSumSquare", g), e.Scalar(g.DType, 1e-20)))
+	return e.Mul(g, e.Op("Clip", nil, e.Div(e.Scalar(g.DType, limit), norm), nil, e.Scalar(g.DType, 1)))
 }
 
 // nesterov is SGD with Nesterov momentum as in Sutskever et al. 2013, in the form in which the gradient is taken at the
 // parameters: v ← μv + g, p ← p − lr·(g + μv), with the decay added to g.
-func (o Optimiser) nesterov(e *Emitter, p, g, decay, lr *graph.Value, carry state) *graph.Value {
+func (o Optimiser) nesterov(e *loss.Emitter, p, g, decay, lr *graph.Value, carry state) *graph.Value {
 	if decay != nil {
-		g = e.add(g, e.mul(p, decay))
+		g = e.Add(g, e.Mul(p, decay))
 	}
 	if o.Momentum > 0 {
 		v, set := carry("momentum", zeros(p))
-		v = e.add(e.scale(v, o.Momentum), g)
+		v = e.Add(e.Scale(v, o.Momentum), g)
 		set(v)
-		g = e.add(g, e.scale(v, o.Momentum))
+		g = e.Add(g, e.Scale(v, o.Momentum))
 	}
-	return e.sub(p, e.mul(g, lr))
+	return e.Sub(p, e.Mul(g, lr))
 }
 
 // adamW is Adam with decoupled weight decay (Loshchilov, Hutter 2019, algorithm 2), β₂ = 0.999, ε = 1e-8.
-func (o Optimiser) adamW(e *Emitter, p, g, decay, lr *graph.Value, carry state) *graph.Value {
+func (o Optimiser) adamW(e *loss.Emitter, p, g, decay, lr *graph.Value, carry state) *graph.Value {
 	const beta2, epsilon = 0.999, 1e-8
 	// A power of β, [1], for the bias correction of a moment.
 	correction := func(name string, beta float64) *graph.Value {
 		now, set := carry(name, graph.FromValues(p.DType, []int{1}, []float64{1}))
-		next := e.scale(now, beta)
+		next := e.Scale(now, beta)
 		set(next)
-		return e.sub(e.Scalar(p.DType, 1), next)
+		return e.Sub(e.Scalar(p.DType, 1), next)
 	}
 	correct1, correct2 := correction("beta1", o.Momentum), correction("beta2", beta2)
 	m, setM := carry("moment1", zeros(p))
 	v, setV := carry("moment2", zeros(p))
-	m = e.add(e.scale(m, o.Momentum), e.scale(g, 1-o.Momentum))
-	v = e.add(e.scale(v, beta2), e.scale(e.mul(g, g), 1-beta2))
+	m = e.Add(e.Scale(m, o.Momentum), e.Scale(g, 1-o.Momentum))
+	v = e.Add(e.Scale(v, beta2), e.Scale(e.Mul(g, g), 1-beta2))
 	setM(m)
 	setV(v)
-	step := e.div(e.div(m, correct1), e.add(e.Op("Sqrt", nil, e.div(v, correct2)), e.Scalar(p.DType, epsilon)))
+	step := e.Div(e.Div(m, correct1), e.Add(e.Op("Sqrt", nil, e.Div(v, correct2)), e.Scalar(p.DType, epsilon)))
 	if decay != nil {
-		step = e.add(step, e.mul(p, decay))
+		step = e.Add(step, e.Mul(p, decay))
 	}
-	return e.sub(p, e.mul(step, lr))
+	return e.Sub(p, e.Mul(step, lr))
 }
 
 func zeros(v *graph.Value) *graph.Tensor { return graph.NewTensor(v.DType, v.Shape.Sizes()...) }

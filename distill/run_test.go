@@ -10,6 +10,7 @@ import (
 
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine/enginetest"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
@@ -184,7 +185,7 @@ func TestBadJobs(t *testing.T) {
 		{"an unknown optimiser", func(j *Job) { j.Options.Optimiser.Name = "magic" }},
 		{"a pair of a missing value", func(j *Job) { j.Pairs[0].Student = "nowhere" }},
 		{"a pair without that channel axis", func(j *Job) { j.Pairs[0].Channel = 2 }},
-		{"no loss", func(j *Job) { j.Options.Losses = Weights{"hint": 1}; j.Pairs = nil }},
+		{"no loss", func(j *Job) { j.Options.Losses = loss.Weights{"hint": 1}; j.Pairs = nil }},
 		{"a learning rate that diverges", func(j *Job) {
 			j.Options.LearnRate, j.Options.Optimiser = 1e30, Optimiser{Name: "sgd"}
 		}},
@@ -214,7 +215,7 @@ func TestFewLabels(t *testing.T) {
 				validation[i].Label = dataset.NoLabel
 			}
 		}
-		j.Options = Options{Steps: 40, Batch: 16, Losses: Weights{"kd": 0.9, "ce": 0.1}}
+		j.Options = Options{Steps: 40, Batch: 16, Losses: loss.Weights{"kd": 0.9, "ce": 0.1}}
 		r, err := j.Run(context.Background())
 		if err != nil {
 			t.Fatal(err)

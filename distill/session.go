@@ -10,6 +10,7 @@ import (
 
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 )
@@ -96,7 +97,7 @@ func (s *session) compileTraining(ctx context.Context) error {
 }
 
 // step takes training step i, and gives the loss of each term, before its weight, and "total".
-func (s *session) step(ctx context.Context, batch map[string]*graph.Tensor, rate float64, weights Weights, i int) (map[string]float64, error) {
+func (s *session) step(ctx context.Context, batch map[string]*graph.Tensor, rate float64, weights loss.Weights, i int) (map[string]float64, error) {
 	in := maps.Clone(batch)
 	number := func(name string, v float64) { in[name] = graph.FromFloat32([]int{1}, []float32{float32(v)}) }
 	number(learningRateInput, rate)
@@ -116,11 +117,11 @@ func (s *session) step(ctx context.Context, batch map[string]*graph.Tensor, rate
 		if !isTerm {
 			continue
 		}
-		loss := float64(t.Float32s()[0])
-		if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		value := float64(t.Float32s()[0])
+		if math.IsNaN(value) || math.IsInf(value, 0) {
 			return nil, fmt.Errorf("distill: step %d: %w", i, errNotFinite)
 		}
-		losses[term] = loss
+		losses[term] = value
 	}
 	return losses, nil
 }

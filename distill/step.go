@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
@@ -21,8 +22,8 @@ const (
 
 // objective is what a training step minimises, and how.
 type objective struct {
-	weights     Weights // of the terms that there are; a step is fed them, since they may move
-	temperature float64 // 0: see [temperature]
+	weights     loss.Weights // of the terms that there are; a step is fed them, since they may move
+	temperature float64      // 0: see [temperature]
 	pairs       []Pair
 	labelled    bool
 	optimiser   Optimiser
@@ -39,7 +40,7 @@ func (v variances) of(name string) float64 { return max(v[name], minVariance) }
 
 // assembly is a step graph in the making.
 type assembly struct {
-	*Emitter
+	*loss.Emitter
 	c     *copies
 	step  *engine.Step
 	feeds map[string]*graph.Value
@@ -49,7 +50,7 @@ func newAssembly(c *copies, name string) *assembly {
 	g := graph.New(name)
 	g.Opsets[""], g.Opsets[op.Macro] = op.Opset, 1
 	a := &assembly{c: c, step: &engine.Step{Graph: g}, feeds: map[string]*graph.Value{}}
-	a.Emitter = &Emitter{Builder: graph.NewBuilder(g, op.Infer)}
+	a.Emitter = &loss.Emitter{Builder: graph.NewBuilder(g, op.Infer)}
 	return a
 }
 
@@ -173,11 +174,11 @@ func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *eng
 	if err != nil {
 		return nil, nil, err
 	}
-	loss, err := a.losses(o, teacher, student)
+	total, err := a.losses(o, teacher, student)
 	if err != nil {
 		return nil, nil, err
 	}
-	grads, err := pass.Gradient(a.In("gradient"), loss, trained)
+	grads, err := pass.Gradient(a.In("gradient"), total, trained)
 	if err != nil {
 		return nil, nil, fmt.Errorf("distill: %w", err)
 	}
@@ -189,9 +190,9 @@ func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *eng
 	if len(unreached) > 0 {
 		return nil, unreached, nil
 	}
-	a.result(lossOutput, loss)
+	a.result(lossOutput, total)
 	rate := a.feed(learningRateInput, graph.Float32, graph.Dims(1))
-	updated := o.optimiser.update(&Emitter{Builder: a.In("update")}, trained, grads, rate, a.carry)
+	updated := o.optimiser.update(&loss.Emitter{Builder: a.In("update")}, trained, grads, rate, a.carry)
 	for i, v := range updated {
 		set[i](v)
 	}
@@ -204,24 +205,24 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 	var sum *graph.Value
 	add := func(name string, term *graph.Value) {
 		a.result(lossOutput+"/"+name, term)
-		term = a.mul(term, a.feed(weightInput+name, graph.Float32, graph.Dims(1)))
+		term = a.Mul(term, a.feed(weightInput+name, graph.Float32, graph.Dims(1)))
 		if sum == nil {
 			sum = term
 			return
 		}
-		sum = a.add(sum, term)
+		sum = a.Add(sum, term)
 	}
-	for _, l := range OutputLosses() {
+	for _, l := range loss.Outputs() {
 		if _, named := o.weights[l.Name]; !named {
 			continue
 		}
 		var term *graph.Value
 		for _, of := range a.c.outputs {
-			if l.refuse(of) != "" {
+			if refusal(l, of) != "" {
 				continue
 			}
-			out := Output{Name: of.name, Teacher: teacher[of.teacher], Student: student[of.student],
-				Classify: of.classify, Temperature: temperature(o.temperature, teacher[of.teacher]), Variance: o.variances.of(of.name)}
+			out := loss.Output{Name: of.name, Teacher: teacher[of.teacher], Student: student[of.student],
+				Classify: of.classify, Temperature: loss.Temperature(o.temperature, teacher[of.teacher]), Variance: o.variances.of(of.name)}
 			if l.Labels {
 				out.Labels = a.feed(labelsInput, graph.Float32, out.Student.Shape.Clone())
 			}
@@ -229,26 +230,26 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 			if term == nil {
 				term = t
 			} else {
-				term = a.add(term, t)
+				term = a.Add(term, t)
 			}
 		}
 		if term != nil {
 			add(l.Name, term)
 		}
 	}
-	for _, l := range FeatureLosses() {
+	for _, l := range loss.Features() {
 		features := a.c.features(o.pairs, l, teacher, student)
 		if _, named := o.weights[l.Name]; !named || len(features) == 0 {
 			continue
 		}
 		var term *graph.Value
 		for _, f := range features {
-			t := l.term(a.Emitter, f, o.variances.of(featureName(l, f)))
-			t = a.scale(t, 1/float64(len(features)))
+			t := l.Term(a.Emitter, f, o.variances.of(featureName(l, f)))
+			t = a.Scale(t, 1/float64(len(features)))
 			if term == nil {
 				term = t
 			} else {
-				term = a.add(term, t)
+				term = a.Add(term, t)
 			}
 		}
 		add(l.Name, term)
@@ -263,8 +264,8 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 }
 
 // features lists the pairs that a loss takes.
-func (c *copies) features(pairs []Pair, l FeatureLoss, teacher, student inlined) []Feature {
-	var all []Feature
+func (c *copies) features(pairs []Pair, l loss.FeatureLoss, teacher, student inlined) []loss.Feature {
+	var all []loss.Feature
 	for _, p := range pairs {
 		if f := p.feature(teacher, student); p.Role == l.Role && l.Refuse(*f) == "" {
 			all = append(all, *f)
@@ -274,15 +275,15 @@ func (c *copies) features(pairs []Pair, l FeatureLoss, teacher, student inlined)
 }
 
 // feature looks a pair's values up; p may be nil.
-func (p *Pair) feature(teacher, student inlined) *Feature {
+func (p *Pair) feature(teacher, student inlined) *loss.Feature {
 	if p == nil {
 		return nil
 	}
-	return &Feature{Name: p.Student, Teacher: teacher[p.Teacher], Student: student[p.Student], Channel: p.Channel, Kept: p.Kept,
+	return &loss.Feature{Name: p.Student, Teacher: teacher[p.Teacher], Student: student[p.Student], Channel: p.Channel, Kept: p.Kept,
 		First: p.First.feature(teacher, student), Pre: p.Pre.feature(teacher, student)}
 }
 
-func featureName(l FeatureLoss, f Feature) string { return l.Name + "/" + f.Name }
+func featureName(l loss.FeatureLoss, f loss.Feature) string { return l.Name + "/" + f.Name }
 
 // checkPairs reports every pair that names a value which is not there, or not a feature map.
 func (c *copies) checkPairs(pairs []Pair) error {
@@ -323,7 +324,7 @@ func (c *copies) calibrationStep(o objective) (_ *engine.Step, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range FeatureLosses() {
+	for _, l := range loss.Features() {
 		if _, named := o.weights[l.Name]; !named {
 			continue
 		}

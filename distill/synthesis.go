@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 )
@@ -133,40 +134,40 @@ func (s Synthesis) step() (_ *engine.Step, classes int, err error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("distill: synthesis: %w", err)
 	}
-	var loss *graph.Value
+	var total *graph.Value
 	layers := 0
 	for _, n := range t.Nodes {
 		if n.OpName() != "BatchNormalization" || n.Inputs[3].Const == nil || n.Inputs[4].Const == nil || len(n.Inputs[0].Shape) < 3 {
 			continue
 		}
 		term := a.statistics(to[n.Inputs[0]], n.Inputs[3].Const, n.Inputs[4].Const, n.Float("epsilon", 1e-5))
-		if layers++; loss == nil {
-			loss = term
+		if layers++; total == nil {
+			total = term
 		} else {
-			loss = a.add(loss, term)
+			total = a.Add(total, term)
 		}
 	}
 	if layers == 0 {
 		return nil, 0, fmt.Errorf("distill: synthesis: %w", ErrNoStatistics)
 	}
-	loss = a.scale(loss, 1/float64(layers))
+	total = a.Scale(total, 1/float64(layers))
 	if out := logits(t.Outputs[0]); len(out.Shape) == 2 && out.Shape[1].Size > 1 && out.DType == graph.Float32 {
 		classes = out.Shape[1].Size
 		labels := a.feed(labelsInput, graph.Float32, out.Shape.Clone())
-		guess := ce().Emit(a.Emitter, Output{Student: to[out], Teacher: to[out], Labels: labels, Classify: true})
-		loss = a.add(loss, a.scale(guess, classWeight))
+		guess := loss.CE().Emit(a.Emitter, loss.Output{Student: to[out], Teacher: to[out], Labels: labels, Classify: true})
+		total = a.Add(total, a.Scale(guess, classWeight))
 	}
 	if len(x.Shape) == 4 {
-		loss = a.add(loss, a.scale(a.variation(x), varianceWeight))
+		total = a.Add(total, a.Scale(a.variation(x), varianceWeight))
 	}
-	grads, err := pass.Gradient(a.In("gradient"), loss, []*graph.Value{x})
+	grads, err := pass.Gradient(a.In("gradient"), total, []*graph.Value{x})
 	if err != nil {
 		return nil, 0, fmt.Errorf("distill: synthesis: %w", err)
 	}
-	a.result(lossOutput, loss)
+	a.result(lossOutput, total)
 	rate := a.feed(learningRateInput, graph.Float32, graph.Dims(1))
 	adam := Optimiser{Name: "adamw", Momentum: 0.9}
-	set(adam.update(&Emitter{Builder: a.In("update")}, []*graph.Value{x}, grads, rate, a.carry)[0])
+	set(adam.update(&loss.Emitter{Builder: a.In("update")}, []*graph.Value{x}, grads, rate, a.carry)[0])
 	step, _, err := a.finish()
 	return step, classes, err
 }
@@ -191,12 +192,12 @@ func (a *assembly) statistics(v *graph.Value, mean, variance *graph.Tensor, epsi
 	stored, spread := mean.Values(), variance.Values()
 	keep := graph.Attrs{"keepdims": int64(1)}
 	inverse := perChannel(func(i int) float64 { return 1 / (spread[i] + epsilon) })
-	centred := a.sub(v, perChannel(func(i int) float64 { return stored[i] }))
+	centred := a.Sub(v, perChannel(func(i int) float64 { return stored[i] }))
 	shift := a.Op("ReduceMean", keep, centred, a.Ints(axes...))
-	square := a.Op("ReduceMean", keep, a.mul(centred, centred), a.Ints(axes...))
-	off := a.mul(a.mul(shift, shift), inverse)
-	ratio := a.sub(a.mul(a.sub(square, a.mul(shift, shift)), inverse), perChannel(func(i int) float64 { return spread[i] / (spread[i] + epsilon) }))
-	return a.scale(a.total(a.add(off, a.mul(ratio, ratio))), 1/float64(channels))
+	square := a.Op("ReduceMean", keep, a.Mul(centred, centred), a.Ints(axes...))
+	off := a.Mul(a.Mul(shift, shift), inverse)
+	ratio := a.Sub(a.Mul(a.Sub(square, a.Mul(shift, shift)), inverse), perChannel(func(i int) float64 { return spread[i] / (spread[i] + epsilon) }))
+	return a.Scale(a.Total(a.Add(off, a.Mul(ratio, ratio))), 1/float64(channels))
 }
 
 // variation is the mean squared difference between neighbours of maps [N,C,H,W], [1].
@@ -205,5 +206,5 @@ func (a *assembly) variation(x *graph.Value) *graph.Value {
 		return a.Op("Slice", nil, x, a.Ints(int64(from)), a.Ints(int64(to)), a.Ints(int64(axis)))
 	}
 	h, w := x.Shape[2].Size, x.Shape[3].Size
-	return a.add(a.meanSquare(part(2, 1, h), part(2, 0, h-1)), a.meanSquare(part(3, 1, w), part(3, 0, w-1)))
+	return a.Add(a.MeanSquare(part(2, 1, h), part(2, 0, h-1)), a.MeanSquare(part(3, 1, w), part(3, 0, w-1)))
 }

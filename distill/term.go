@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/ildc/ildc/distill/loss"
 )
 
 // Term is a term of the objective as it was used.
@@ -26,7 +28,7 @@ var ErrNoTerm = errors.New("the loss has nothing to compare")
 func (s *session) usedTerms(emitted map[string]bool) ([]Term, error) {
 	var terms []Term
 	var errs []error
-	for _, name := range LossNames() {
+	for _, name := range loss.Names() {
 		if _, weighed := s.goal.weights[name]; !weighed {
 			continue
 		}
@@ -34,7 +36,7 @@ func (s *session) usedTerms(emitted map[string]bool) ([]Term, error) {
 		s.copies.describe(&t, s.goal.pairs)
 		if t.Unused = !emitted[name]; t.Unused {
 			err := fmt.Errorf("distill: loss %s: %w: %s", name, ErrNoTerm, strings.Join(t.Refused, "; "))
-			if s.o.named && name != ce().Name {
+			if s.o.named && name != loss.CE().Name {
 				errs = append(errs, err)
 			}
 			s.job.log().Info("a term is left out", "why", err)
@@ -46,10 +48,10 @@ func (s *session) usedTerms(emitted map[string]bool) ([]Term, error) {
 
 // describe says what a term compares, and what it refuses.
 func (c *copies) describe(t *Term, pairs []Pair) {
-	i := slices.IndexFunc(OutputLosses(), func(l OutputLoss) bool { return l.Name == t.Name })
+	i := slices.IndexFunc(loss.Outputs(), func(l loss.OutputLoss) bool { return l.Name == t.Name })
 	if i >= 0 {
 		for _, o := range c.outputs {
-			if why := OutputLosses()[i].refuse(o); why != "" {
+			if why := refusal(loss.Outputs()[i], o); why != "" {
 				t.Refused = append(t.Refused, fmt.Sprintf("output %s: %s", o.name, why))
 			} else {
 				t.Outputs = append(t.Outputs, o.name)
@@ -61,7 +63,7 @@ func (c *copies) describe(t *Term, pairs []Pair) {
 		return
 	}
 	teacher, student := c.teacher.ByName(), c.training.ByName()
-	for _, l := range FeatureLosses() {
+	for _, l := range loss.Features() {
 		if l.Name != t.Name {
 			continue
 		}
@@ -80,8 +82,8 @@ func (c *copies) describe(t *Term, pairs []Pair) {
 	}
 }
 
-// refuse says why the loss makes no sense for an output; "" where it does.
-func (l OutputLoss) refuse(o output) string {
+// refusal says why a loss makes no sense for an output; "" where it does.
+func refusal(l loss.OutputLoss, o output) string {
 	switch {
 	case l.Labels && !o.labelled:
 		return "it has no labels"

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 )
@@ -34,7 +35,7 @@ func heads(g *graph.Graph) *graph.Graph {
 func TestHeads(t *testing.T) {
 	j := job(t)
 	j.Teacher, j.Student = heads(perceptron(16, 1)), heads(perceptron(8, 2))
-	j.Options = Options{Steps: 60, Batch: 16, LearnRate: 0.01, Losses: Weights{"kd": 1, "ce": 0.1, "dist": 0.1}}
+	j.Options = Options{Steps: 60, Batch: 16, LearnRate: 0.01, Losses: loss.Weights{"kd": 1, "ce": 0.1, "dist": 0.1}}
 	r, err := j.Run(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func TestTask(t *testing.T) {
 func TestLossWithNothingToCompare(t *testing.T) {
 	j := job(t)
 	j.Pairs = []Pair{{Teacher: "hidden", Student: "hidden", Channel: 1}}
-	j.Options = Options{Steps: 2, Batch: 16, Losses: Weights{"kd": 1, "at": 1, "fsp": 1}}
+	j.Options = Options{Steps: 2, Batch: 16, Losses: loss.Weights{"kd": 1, "at": 1, "fsp": 1}}
 	if _, err := j.Run(context.Background()); !errors.Is(err, ErrNoTerm) || !strings.Contains(err.Error(), "loss at") || !strings.Contains(err.Error(), "loss fsp") {
 		t.Errorf("attention maps of vectors: %v", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/layermatch"
 	"github.com/ildc/ildc/models"
 )
@@ -233,7 +234,7 @@ type trainFlags struct {
 // registerStep registers what a training step is.
 func (t *trainFlags) registerStep(f *pflag.FlagSet) {
 	o := &t.options
-	f.StringVar(&t.losses, "losses", "", "terms and their weights, as kd,hint=2,at=0.5 (default "+distill.DefaultLosses().String()+")")
+	f.StringVar(&t.losses, "losses", "", "terms and their weights, as kd,hint=2,at=0.5 (default "+loss.Default().String()+")")
 	f.StringVar(&t.final, "final-losses", "", "weights that terms reach at the end, linearly over the run, as hint=0; others keep theirs")
 	f.Float64Var(&o.LearnRate, "lr", 0, "peak learning rate (default 0.02 for sgd, 0.1 where weights are random, 0.001 for adamw)")
 	f.StringVar(&t.optimiser, "optimizer", "auto", strings.Join(distill.Optimisers, ", ")+" (auto: sgd where most layers have batch norm, else adamw)")
@@ -270,14 +271,14 @@ func (t *trainFlags) parse(seed uint64) (distill.Options, error) {
 		return o, usageError{fmt.Errorf("--epochs, --steps and --time exclude each other")}
 	}
 	if t.losses != "" {
-		w, err := distill.ParseWeights(t.losses)
+		w, err := loss.ParseWeights(t.losses)
 		if err != nil {
 			return o, usageError{err}
 		}
 		o.Losses = w
 	}
 	if t.final != "" {
-		w, err := distill.ParseWeights(t.final)
+		w, err := loss.ParseWeights(t.final)
 		if err != nil {
 			return o, usageError{err}
 		}

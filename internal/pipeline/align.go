@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/internal/report"
 	"github.com/ildc/ildc/layermatch"
@@ -86,13 +87,13 @@ func (s *Student) taught(pair layermatch.Pair, a *layermatch.Alignment) distill.
 func (s *Student) attention(a *layermatch.Alignment) (pairs []distill.Pair) {
 	for _, layer := range a.Attention {
 		t, own := layer.Teacher, layer.Student
-		scores := distill.Pair{Role: distill.Scores, Teacher: t.Scores, Student: own.Scores, Channel: 1}
+		scores := distill.Pair{Role: loss.Scores, Teacher: t.Scores, Student: own.Scores, Channel: 1}
 		if s.Generated != nil {
 			if l := s.Generated.Lineage[own.Scores]; l.Teacher == t.Scores && len(l.Kept) > 1 {
 				scores.Kept = l.Kept[1]
 			}
 		}
-		pairs = append(pairs, scores, distill.Pair{Role: distill.Values, Teacher: t.Values, Student: own.Values, Channel: 1})
+		pairs = append(pairs, scores, distill.Pair{Role: loss.Values, Teacher: t.Values, Student: own.Values, Channel: 1})
 	}
 	return pairs
 }

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/internal/pipeline"
 )
 
@@ -15,7 +15,7 @@ type Arm struct {
 	Name string
 
 	about  string
-	losses distill.Weights
+	losses loss.Weights
 	random bool // the student starts from random weights
 }
 
@@ -30,8 +30,8 @@ const (
 // DefaultArms are the arms of a study that names none: those on layers of attention, which few models have, are to be named.
 func DefaultArms() []string {
 	arms := []string{scratch, finetune, baseline}
-	for _, l := range distill.FeatureLosses() {
-		if l.Role == distill.Maps {
+	for _, l := range loss.Features() {
+		if l.Role == loss.Maps {
 			arms = append(arms, baseline+"+"+l.Name)
 		}
 	}
@@ -63,21 +63,21 @@ func ParseArms(names []string) ([]Arm, error) {
 }
 
 func parseArm(name string) (Arm, error) {
-	mix := distill.DefaultLosses()
+	mix := loss.Default()
 	switch name {
 	case scratch:
-		losses := distill.Weights{"kd": mix["kd"], "ce": mix["ce"]}
+		losses := loss.Weights{"kd": mix["kd"], "ce": mix["ce"]}
 		return Arm{Name: name, about: "random weights, outputs", losses: losses, random: true}, nil
 	case finetune:
-		return Arm{Name: name, about: "the teacher's weights, labels alone", losses: distill.Weights{"ce": 1}}, nil
+		return Arm{Name: name, about: "the teacher's weights, labels alone", losses: loss.Weights{"ce": 1}}, nil
 	case byDefault:
 		return Arm{Name: name, about: "the teacher's weights, default mix", losses: mix}, nil
 	}
-	given, err := distill.ParseWeights(strings.ReplaceAll(name, "+", ","))
+	given, err := loss.ParseWeights(strings.ReplaceAll(name, "+", ","))
 	if err != nil {
 		return Arm{}, fmt.Errorf("ildc: study: arm %q: there are %s, %s, %s and terms joined by +: %w", name, scratch, finetune, byDefault, err)
 	}
-	losses := distill.Weights{"ce": mix["ce"]}
+	losses := loss.Weights{"ce": mix["ce"]}
 	for term, weight := range given {
 		if w, known := mix[term]; known && !strings.Contains(name, term+"=") {
 			weight = w

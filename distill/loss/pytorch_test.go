@@ -1,4 +1,4 @@
-package distill
+package loss
 
 import (
 	"encoding/json"
@@ -35,7 +35,7 @@ type fixtureTensor struct {
 // TestLossesAgainstPyTorch compares values and gradients of every loss with an independent computation. Both are in float64: 1e-9 is far above
 // what another order of sums makes, and far below any mistake in a formula.
 func TestLossesAgainstPyTorch(t *testing.T) {
-	data, err := os.ReadFile("../testdata/losses/losses.json")
+	data, err := os.ReadFile("../../testdata/losses/losses.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestLossesAgainstPyTorch(t *testing.T) {
 		compared[f.Loss] = true
 		t.Run(f.Loss+" of "+f.Name, f.check)
 	}
-	for _, name := range LossNames() {
+	for _, name := range Names() {
 		if !compared[name] {
 			t.Errorf("loss %q is not compared with PyTorch: add it to make_losses.py", name)
 		}
@@ -114,7 +114,7 @@ func (f lossFixture) check(t *testing.T) {
 
 // emit appends the loss, with the variance as the teacher's.
 func (f lossFixture) emit(t *testing.T, e *Emitter, feed func(string) *graph.Value) *graph.Value {
-	for _, l := range OutputLosses() {
+	for _, l := range Outputs() {
 		if l.Name == f.Loss {
 			o := Output{Teacher: feed("teacher"), Student: feed("student"), Labels: feed("labels"), Classify: f.Classify, Temperature: f.Temperature}
 			if !f.Classify {
@@ -129,7 +129,7 @@ func (f lossFixture) emit(t *testing.T, e *Emitter, feed func(string) *graph.Val
 		}
 		return &Feature{Name: name, Teacher: feed(prefix + "teacher"), Student: feed(prefix + "student"), Channel: f.Channel, Kept: kept}
 	}
-	for _, l := range FeatureLosses() {
+	for _, l := range Features() {
 		if l.Name != f.Loss {
 			continue
 		}
@@ -138,7 +138,7 @@ func (f lossFixture) emit(t *testing.T, e *Emitter, feed func(string) *graph.Val
 		if why := l.Refuse(*p); why != "" {
 			t.Fatalf("refused: %s", why)
 		}
-		return l.term(e, *p, f.Variance)
+		return l.Term(e, *p, f.Variance)
 	}
 	t.Fatalf("there is no loss %q", f.Loss)
 	return nil

@@ -1,8 +1,6 @@
-package distill
+package loss
 
 import "github.com/ildc/ildc/graph"
-
-func init() { featureLosses = append(featureLosses, fsp()) }
 
 // fsp compares the flow of solution procedure between the first and the last map of a stage: the matrix of the inner products of their
 // channels over all P positions, G[i,j] = 1/P · Σ_p F1[i,p]·F2[j,p] (Yim et al. 2017, "A Gift from Knowledge Distillation", equation 1).
@@ -67,7 +65,7 @@ func flow(e *Emitter, first, last *graph.Value, channel int) *graph.Value {
 	} else {
 		n, a = a.Shape[1].Size, e.Op("Transpose", swap, a)
 	}
-	return e.scale(e.Op("MatMul", nil, a, b), 1/float64(n))
+	return e.Scale(e.Op("MatMul", nil, a, b), 1/float64(n))
 }
 
 // positions joins the axes of positions of a map into one: [N,C,P], or [N,P,C] where channels come last.

@@ -1,4 +1,4 @@
-package distill
+package loss
 
 import (
 	"math"
@@ -76,7 +76,7 @@ func TestLossGradients(t *testing.T) {
 	feature := func(l FeatureLoss, channel int) func(*Emitter, *graph.Value, *graph.Value) *graph.Value {
 		return func(e *Emitter, tv, sv *graph.Value) *graph.Value {
 			f := Feature{Name: "f", Teacher: tv, Student: sv, Channel: channel}
-			return e.meanSquare(l.Student(e, f), l.Teacher(e, f))
+			return e.MeanSquare(l.Student(e, f), l.Teacher(e, f))
 		}
 	}
 	for _, c := range []struct {
@@ -84,9 +84,9 @@ func TestLossGradients(t *testing.T) {
 		teacher, student []int
 		emit             func(*Emitter, *graph.Value, *graph.Value) *graph.Value
 	}{
-		{"kd of logits", []int{3, 5}, []int{3, 5}, output(kd(), softmax)},
-		{"kd of values", []int{3, 5}, []int{3, 5}, output(kd(), func(o Output) Output { return o })},
-		{"ce", []int{3, 5}, []int{3, 5}, output(ce(), softmax)},
+		{"kd of logits", []int{3, 5}, []int{3, 5}, output(KD(), softmax)},
+		{"kd of values", []int{3, 5}, []int{3, 5}, output(KD(), func(o Output) Output { return o })},
+		{"ce", []int{3, 5}, []int{3, 5}, output(CE(), softmax)},
 		{"hint of maps", []int{2, 6, 4, 4}, []int{2, 3, 4, 4}, feature(hint(), 1)},
 		{"hint of a larger teacher map", []int{2, 6, 4, 4}, []int{2, 3, 2, 2}, feature(hint(), 1)},
 		{"hint of vectors", []int{4, 6}, []int{4, 3}, feature(hint(), 1)},
@@ -126,7 +126,7 @@ func TestTemperature(t *testing.T) {
 		{0, 4, []int{2, 100}}, {0, 1, []int{2, 101}}, {0, 4, []int{101, 2}}, {0, 1, []int{2, 5, 1000}}, {0, 4, nil},
 		{2, 2, []int{2, 1000}}, {8, 8, []int{2, 10}},
 	} {
-		if got := temperature(c.asked, &graph.Value{Shape: graph.Dims(c.dims...)}); got != c.want {
+		if got := Temperature(c.asked, &graph.Value{Shape: graph.Dims(c.dims...)}); got != c.want {
 			t.Errorf("temperature %g of %v is %g: want %g", c.asked, c.dims, got, c.want)
 		}
 	}
@@ -135,7 +135,7 @@ func TestTemperature(t *testing.T) {
 // KD in closed form: logits of two classes (a, 0) and (b, 0) at temperature T give Bernoulli distributions.
 func TestKDValue(t *testing.T) {
 	l := newLossGraph(t, []int{1, 2}, []int{1, 2}, func(e *Emitter, tv, sv *graph.Value) *graph.Value {
-		return kd().Emit(e, Output{Teacher: tv, Student: sv, Classify: true, Temperature: 2})
+		return KD().Emit(e, Output{Teacher: tv, Student: sv, Classify: true, Temperature: 2})
 	})
 	l.feeds["teacher"] = graph.FromFloat64([]int{1, 2}, []float64{3, 0})
 	l.feeds["student"] = graph.FromFloat64([]int{1, 2}, []float64{1, 0})
@@ -150,7 +150,7 @@ func TestKDValue(t *testing.T) {
 func TestATIgnoresScale(t *testing.T) {
 	l := newLossGraph(t, []int{1, 3, 2, 2}, []int{1, 2, 2, 2}, func(e *Emitter, tv, sv *graph.Value) *graph.Value {
 		f := Feature{Teacher: tv, Student: sv, Channel: 1}
-		return e.meanSquare(at().Student(e, f), at().Teacher(e, f))
+		return e.MeanSquare(at().Student(e, f), at().Teacher(e, f))
 	})
 	fill := func(n int, v float64) []float64 {
 		data := make([]float64, n)

@@ -1,8 +1,6 @@
-package distill
+package loss
 
 import "github.com/ildc/ildc/graph"
-
-func init() { outputLosses = append(outputLosses, dist()) }
 
 // dist wants the student's probabilities to be correlated with the teacher's, and not equal: Pearson's ρ between the classes of each
 // sample, and between the samples of each class (Huang et al. 2022, "Knowledge Distillation from A Stronger Teacher",
@@ -13,7 +11,7 @@ func dist() OutputLoss {
 	return OutputLoss{Name: "dist", Source: "Huang et al. 2022, arXiv:2205.10536", Logits: true, Emit: func(e *Emitter, o Output) *graph.Value {
 		t, s := o.scaled(e)
 		side := func(v *graph.Value) *graph.Value {
-			v = e.Op("Softmax", graph.Attrs{"axis": int64(-1)}, e.scale(v, 1/o.Temperature))
+			v = e.Op("Softmax", graph.Attrs{"axis": int64(-1)}, e.Scale(v, 1/o.Temperature))
 			if len(v.Shape) > 2 {
 				v = e.Op("Reshape", nil, v, e.Ints(-1, int64(v.Shape[len(v.Shape)-1].Size)))
 			}
@@ -23,8 +21,8 @@ func dist() OutputLoss {
 		loss := e.Scalar(p.DType, 2)
 		for axis := range 2 {
 			vectors := float64(p.Shape[1-axis].Size)
-			correlation := e.total(e.mul(e.standard(p, axis), e.standard(q, axis)))
-			loss = e.sub(loss, e.scale(correlation, 1/vectors))
+			correlation := e.Total(e.Mul(e.standard(p, axis), e.standard(q, axis)))
+			loss = e.Sub(loss, e.Scale(correlation, 1/vectors))
 		}
 		return loss
 	}}

@@ -1,12 +1,10 @@
-package distill
+package loss
 
 import (
 	"slices"
 
 	"github.com/ildc/ildc/graph"
 )
-
-func init() { featureLosses = append(featureLosses, attn()) }
 
 // attn compares the scores of attention heads, A = Q·Kᵀ/√d before the Softmax: the mean squared error over heads, queries and keys (Jiao et al. 2020, "TinyBERT:
 // Distilling BERT for Natural Language Understanding", equation 7). Of a student with fewer heads the teacher's kept ones are gathered; where it is not

@@ -1,8 +1,6 @@
-package distill
+package loss
 
 import "github.com/ildc/ildc/graph"
-
-func init() { featureLosses = append(featureLosses, at()) }
 
 // at compares attention maps: Q = vec(mean over channels of F²), each divided by its L2 norm (Zagoruyko, Komodakis 2017, "Paying
 // More Attention to Attention", equations 1 and 2, with p = 2). It needs no connector, since channels are averaged away.
@@ -27,6 +25,6 @@ func at() FeatureLoss {
 // attention is the normalised attention map of v, [N,positions].
 func attention(e *Emitter, v *graph.Value, channel int) *graph.Value {
 	q := e.Op("ReduceSumSquare", graph.Attrs{"keepdims": int64(0)}, v, e.Ints(int64(channel)))
-	q = e.Op("Reshape", nil, e.scale(q, 1/float64(v.Shape[channel].Size)), e.Ints(int64(v.Shape[0].Size), -1))
+	q = e.Op("Reshape", nil, e.Scale(q, 1/float64(v.Shape[channel].Size)), e.Ints(int64(v.Shape[0].Size), -1))
 	return e.unit(q, 1)
 }

@@ -1,12 +1,10 @@
-package distill
+package loss
 
 import (
 	"math"
 
 	"github.com/ildc/ildc/graph"
 )
-
-func init() { featureLosses = append(featureLosses, ab()) }
 
 // ab makes the student's neurons active where the teacher's are: the squared hinge on the pre-activation t of the teacher and, through a
 // trained connector r, s of the student (Heo et al. 2019, "Knowledge Transfer via Distillation of Activation Boundaries Formed by
@@ -36,8 +34,8 @@ func ab() FeatureLoss {
 		Distance: func(e *Emitter, t, s *graph.Value, variance float64) *graph.Value {
 			zero, one := e.Scalar(t.DType, 0), e.Scalar(t.DType, 1)
 			side := e.Op("Where", nil, e.Op("Greater", nil, t, zero), one, e.Scalar(t.DType, -1))
-			short := e.Op("Relu", nil, e.sub(e.Scalar(t.DType, math.Sqrt(variance)), e.mul(side, s)))
-			return e.scale(e.fold("ReduceSumSquare", short), 1/float64(max(1, s.Shape.Elements())))
+			short := e.Op("Relu", nil, e.Sub(e.Scalar(t.DType, math.Sqrt(variance)), e.Mul(side, s)))
+			return e.Scale(e.Fold("ReduceSumSquare", short), 1/float64(max(1, s.Shape.Elements())))
 		},
 	}
 }

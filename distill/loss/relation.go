@@ -1,12 +1,10 @@
-package distill
+package loss
 
 import (
 	"math"
 
 	"github.com/ildc/ildc/graph"
 )
-
-func init() { featureLosses = append(featureLosses, relation()) }
 
 // relation compares how alike positions are by the values that attention weighs: R = softmax(V·Vᵀ/√d), the mean over positions of KL(R teacher ‖ R student) (Wang
 // et al. 2020, "MiniLM: Deep Self-Attention Distillation", equation 5). V has the values of all heads of a position one after the other, as one relation
@@ -29,8 +27,8 @@ func relation() FeatureLoss {
 		// A divergence has a scale of its own: that of the term is taken back.
 		Distance: func(e *Emitter, t, s *graph.Value, variance float64) *graph.Value {
 			log := e.Op("Log", nil, e.Op("Max", nil, t, e.Scalar(t.DType, 1e-30)))
-			sum := e.fold("ReduceSum", e.mul(t, e.sub(log, s)))
-			return e.scale(sum, variance/float64(t.Shape[0].Size*t.Shape[1].Size))
+			sum := e.Fold("ReduceSum", e.Mul(t, e.Sub(log, s)))
+			return e.Scale(sum, variance/float64(t.Shape[0].Size*t.Shape[1].Size))
 		},
 	}
 }
@@ -41,5 +39,5 @@ func relations(e *Emitter, v *graph.Value) *graph.Value {
 	joint := e.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1, 3}}, v)
 	joint = e.Op("Reshape", nil, joint, e.Ints(int64(v.Shape[0].Size), int64(v.Shape[2].Size), int64(heads*width)))
 	products := e.Op("MatMul", nil, joint, e.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1}}, joint))
-	return e.scale(products, 1/math.Sqrt(float64(heads*width)))
+	return e.Scale(products, 1/math.Sqrt(float64(heads*width)))
 }

@@ -1,4 +1,4 @@
-package distill
+package loss
 
 import "github.com/ildc/ildc/graph"
 
@@ -7,8 +7,6 @@ const (
 	dkdTarget    = 1 // α
 	dkdNonTarget = 8 // β
 )
-
-func init() { outputLosses = append(outputLosses, dkd()) }
 
 // dkd takes kd apart: the divergence of the binary distributions (the label's class, all others), and that of the distributions
 // over the other classes alone, which kd weighs by how unsure the teacher is (Zhao et al. 2022, "Decoupled Knowledge Distillation",
@@ -20,15 +18,15 @@ func init() { outputLosses = append(outputLosses, dkd()) }
 func dkd() OutputLoss {
 	return OutputLoss{Name: "dkd", Source: "Zhao et al. 2022, arXiv:2203.08679", Logits: true, Labels: true, Emit: func(e *Emitter, o Output) *graph.Value {
 		t, s := o.scaled(e)
-		t, s = e.scale(t, 1/o.Temperature), e.scale(s, 1/o.Temperature)
-		others := e.sub(e.Scalar(t.DType, 1), o.Labels)
+		t, s = e.Scale(t, 1/o.Temperature), e.Scale(s, 1/o.Temperature)
+		others := e.Sub(e.Scalar(t.DType, 1), o.Labels)
 		a, b := decouple(e, t, o.Labels, others), decouple(e, s, o.Labels, others)
-		target := e.add(
-			e.mul(e.Op("Exp", nil, a.logTarget), e.sub(a.logTarget, b.logTarget)),
-			e.mul(e.Op("Exp", nil, a.logOthers), e.sub(a.logOthers, b.logOthers)))
-		nonTarget := e.mul(e.Op("Exp", nil, a.among), e.sub(a.among, b.among))
-		sum := e.add(e.scale(e.total(target), dkdTarget), e.scale(e.total(nonTarget), dkdNonTarget))
-		return e.scale(sum, o.Temperature*o.Temperature/rows(o.Student))
+		target := e.Add(
+			e.Mul(e.Op("Exp", nil, a.logTarget), e.Sub(a.logTarget, b.logTarget)),
+			e.Mul(e.Op("Exp", nil, a.logOthers), e.Sub(a.logOthers, b.logOthers)))
+		nonTarget := e.Mul(e.Op("Exp", nil, a.among), e.Sub(a.among, b.among))
+		sum := e.Add(e.Scale(e.Total(target), dkdTarget), e.Scale(e.Total(nonTarget), dkdNonTarget))
+		return e.Scale(sum, o.Temperature*o.Temperature/rows(o.Student))
 	}}
 }
 
@@ -43,7 +41,7 @@ func decouple(e *Emitter, logits, labels, others *graph.Value) decoupled {
 		return e.Op("ReduceSum", graph.Attrs{"keepdims": int64(1)}, v, e.Ints(-1))
 	}
 	all := e.Op("LogSoftmax", last, logits)
-	among := e.Op("LogSoftmax", last, e.sub(logits, e.scale(labels, 1000)))
-	gained := e.div(row(e.mul(others, e.sub(all, among))), row(others))
-	return decoupled{logTarget: row(e.mul(labels, all)), logOthers: gained, among: among}
+	among := e.Op("LogSoftmax", last, e.Sub(logits, e.Scale(labels, 1000)))
+	gained := e.Div(row(e.Mul(others, e.Sub(all, among))), row(others))
+	return decoupled{logTarget: row(e.Mul(labels, all)), logOthers: gained, among: among}
 }
