@@ -1,10 +1,12 @@
 package distill
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
+	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
@@ -43,15 +45,6 @@ type copies struct {
 	teacherFeeds, studentFeeds []string // what each input is fed under
 }
 
-// output is one of the models' outputs, with the values of it that losses compare.
-type output struct {
-	name             string // of the teacher's
-	teacher, student string // logits are taken before a trailing softmax
-	classify         bool   // they are logits over the last axis
-	labelled         bool   // labels are of it, and it is [N,classes]
-	scored           bool   // labels are of it: it has an element for each class
-}
-
 // classify says whether any output is one of logits.
 func (c *copies) classify() bool {
 	return slices.ContainsFunc(c.outputs, func(o output) bool { return o.classify })
@@ -75,7 +68,9 @@ func (c *copies) normalised() bool {
 
 // prepare makes training copies for a batch. classes is the number of classes of the labels, 0 without.
 // ownInputs says that the student is fed apart from the teacher, under names led by [StudentPrefix].
-func prepare(teacher, student *graph.Graph, bind pass.Binding, task Task, classes int, ownInputs bool) (*copies, error) {
+func prepare(
+	teacher, student *graph.Graph, bind pass.Binding, task Task, classes int, ownInputs bool,
+) (*copies, error) {
 	t, err := pass.Bound(teacher, bind)
 	if err != nil {
 		return nil, fmt.Errorf("distill: teacher: %w", err)
@@ -103,16 +98,52 @@ func prepare(teacher, student *graph.Graph, bind pass.Binding, task Task, classe
 		case ownInputs:
 			c.studentFeeds = append(c.studentFeeds, StudentPrefix+w.Name)
 		case v.DType != w.DType || !v.Shape.Equal(w.Shape):
-			return nil, fmt.Errorf("distill: input %q is %v%v, the student's %q is %v%v: a student with other inputs needs its own preprocessing", v.Name, v.DType, v.Shape, w.Name, w.DType, w.Shape)
+			return nil, fmt.Errorf("distill: input %q is %v%v, the student's %q is %v%v: a student with other inputs needs its own preprocessing",
+				v.Name, v.DType, v.Shape, w.Name, w.DType, w.Shape)
 		default:
 			c.studentFeeds = append(c.studentFeeds, v.Name)
 		}
 	}
-	return c, c.findOutputs(task, classes)
+	c.outputs, err = pairOutputs(t, s, task, classes)
+	return c, err
 }
 
 // StudentPrefix leads the names of the student's inputs in a batch, where it has its own preprocessing.
 const StudentPrefix = "student/"
+
+// ownInputs says whether the student is fed apart from the teacher.
+func ownInputs(bindings []*dataset.Binding) bool {
+	return slices.ContainsFunc(bindings, func(b *dataset.Binding) bool { return strings.HasPrefix(b.Prefix, StudentPrefix) })
+}
+
+// inlineTeacher makes the teacher part of a step.
+func (c *copies) inlineTeacher(a *assembly) (inlined, error) {
+	return a.inline("teacher", c.teacher, c.teacherFeeds, nil)
+}
+
+// carryStudent declares the student's trained tensors and running statistics as a step's state, but for those in frozen.
+func (c *copies) carryStudent(a *assembly, frozen map[string]bool) (state map[string]*graph.Value, next map[string]func(*graph.Value)) {
+	state, next = map[string]*graph.Value{}, map[string]func(*graph.Value){}
+	byName := c.student.ByName()
+	for _, name := range slices.Concat(c.params, slices.Sorted(maps.Keys(c.running))) {
+		if v := byName[name]; v != nil && !frozen[name] {
+			state[name], next[name] = a.carry(studentState(name), v.Const)
+		}
+	}
+	return state, next
+}
+
+// studentState is the state's name of a student's initializer, in every step.
+func studentState(name string) string { return "student/" + name }
+
+// setRunning lets the running statistics move.
+func (c *copies) setRunning(student inlined, next map[string]func(*graph.Value)) {
+	for _, name := range slices.Sorted(maps.Keys(c.running)) {
+		if set := next[name]; set != nil {
+			set(student[c.running[name]])
+		}
+	}
+}
 
 // trainable lists the values of a graph that hold float32 constants and may be trained: initializers and outputs of Constant nodes.
 // A single number is a setting rather than a weight (an exponent, a scale), unless a linear op reads it.
@@ -150,62 +181,4 @@ func constant(n *graph.Node) *graph.Tensor {
 		return nil
 	}
 	return out[0]
-}
-
-// findOutputs pairs the outputs of teacher and student by position, or what those are decided by that are no floats, and settles what each is. Labels are of the first one that has a logit per class.
-func (c *copies) findOutputs(task Task, classes int) error {
-	var errs []error
-	if len(c.teacher.Outputs) != len(c.student.Outputs) {
-		return fmt.Errorf("distill: the teacher has %d outputs, the student %d", len(c.teacher.Outputs), len(c.student.Outputs))
-	}
-	for i, declared := range c.teacher.Outputs {
-		ts, ss := pass.Decides(c.teacher, declared), pass.Decides(c.student, c.student.Outputs[i])
-		if len(ts) != len(ss) {
-			errs = append(errs, fmt.Errorf("distill: output %q is decided by %d values of the teacher, and by %d of the student", declared.Name, len(ts), len(ss)))
-			continue
-		}
-		for k, t := range ts {
-			s := ss[k]
-			if !t.Shape.Equal(s.Shape) {
-				errs = append(errs, fmt.Errorf("distill: output %q is %v, the student's %q is %v: they must agree", t.Name, t.Shape, s.Name, s.Shape))
-				continue
-			}
-			c.outputs = append(c.outputs, c.outputOf(declared.Name, t, s, task, classes))
-		}
-	}
-	if len(c.outputs) == 0 && len(errs) == 0 {
-		return errors.New("distill: no output of the teacher depends on a weight")
-	}
-	return errors.Join(errs...)
-}
-
-// outputOf settles what an output is, or what decides it: values of teacher and student.
-func (c *copies) outputOf(name string, t, s *graph.Value, task Task, classes int) output {
-	if !slices.ContainsFunc(c.teacher.Outputs, func(v *graph.Value) bool { return v == t }) {
-		name = t.Name
-	}
-	o := output{name: name, teacher: t.Name, student: s.Name}
-	behind := logits(t)
-	fits := classes > 0 && len(t.Shape) > 1 && t.Shape[len(t.Shape)-1].Is(classes)
-	o.scored = task != Regress && classes > 1 && t.Shape.Static() && t.Shape.Elements() == t.Shape[0].Size*classes &&
-		!slices.ContainsFunc(c.outputs, func(o output) bool { return o.scored })
-	if o.classify = task == Classify || task == Auto && (behind != t || fits); o.classify {
-		o.teacher, o.student = behind.Name, logits(s).Name
-		o.labelled = o.scored && fits && len(t.Shape) == 2
-	}
-	return o
-}
-
-// logits steps behind a trailing Softmax or LogSoftmax over the last axis.
-func logits(v *graph.Value) *graph.Value {
-	last := v
-	for last.Producer != nil && last.Producer.OpName() == "Identity" {
-		last = last.Producer.Inputs[0]
-	}
-	if n := last.Producer; n != nil {
-		if s := op.Of(n); s != nil && s.FromLogits && slices.Contains([]int64{-1, int64(len(v.Shape) - 1)}, n.Int("axis", -1)) {
-			return n.Inputs[0]
-		}
-	}
-	return v
 }

@@ -1,12 +1,14 @@
 package distill
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
 )
 
 // Evaluation measures a model on data, and against a teacher where there is one.
@@ -23,40 +25,44 @@ type Evaluation struct {
 
 // Run measures.
 func (e Evaluation) Run(ctx context.Context) (Metrics, error) {
-	teacher := e.Teacher
-	if teacher == nil {
-		teacher = e.Model
+	models := []role{{"model", e.Model}}
+	teacher := e.Model
+	if e.Teacher != nil {
+		teacher = e.Teacher
+		models = []role{{"teacher", e.Teacher}, {"model", e.Model}}
 	}
-	j := &Job{Teacher: teacher, Student: e.Model, Engine: e.Engine, EngineOptions: e.EngineOptions, Bindings: e.Bindings, Symbols: e.Symbols}
-	o := Options{Batch: e.Batch, Task: e.Task}.withDefaults()
-	if err := j.batchable(ctx, &o); err != nil {
+	b := backend{e.Engine, e.EngineOptions}
+	bind := pass.Binding{Batch: cmp.Or(e.Batch, defaultBatch), Symbols: e.Symbols}
+	var err error
+	if bind.Batch, err = settleBatch(ctx, b, bind, orSilent(nil), models...); err != nil {
 		return Metrics{}, err
 	}
-	c, err := prepare(teacher, e.Model, j.binding(o.Batch), o.Task, e.Data.Spec().Classes, j.ownInputs())
+	c, err := prepare(teacher, e.Model, bind, cmp.Or(e.Task, Auto), e.Data.Spec().Classes, ownInputs(e.Bindings))
 	if err != nil {
 		return Metrics{}, err
 	}
-	var outputs []map[string]*graph.Tensor
-	for _, student := range []bool{false, true} {
-		if !student && e.Teacher == nil {
-			continue
-		}
+	run := func(student bool, teacher []tensors) (Metrics, []tensors, error) {
 		step, err := c.evaluationStep(student)
 		if err != nil {
-			return Metrics{}, err
+			return Metrics{}, nil, err
 		}
-		p, err := j.compile(ctx, step)
+		p, err := b.compile(ctx, step)
 		if err != nil {
-			return Metrics{}, err
+			return Metrics{}, nil, err
 		}
 		defer p.Close()
-		m, out, err := measure(ctx, c, p, outputs, e.Data, e.Bindings, o.Batch)
+		m, out, err := measure(ctx, p, c.outputs, e.Data, dataset.LoaderOptions{Batch: bind.Batch, Bindings: e.Bindings}, teacher)
 		if err != nil {
-			return Metrics{}, fmt.Errorf("distill: %w", err)
+			return Metrics{}, nil, fmt.Errorf("distill: %w", err)
 		}
-		if outputs = out; student {
-			return m, nil
+		return m, out, nil
+	}
+	var outputs []tensors
+	if e.Teacher != nil {
+		if _, outputs, err = run(false, nil); err != nil {
+			return Metrics{}, err
 		}
 	}
-	panic("distill: the student is always measured")
+	m, _, err := run(true, outputs)
+	return m, err
 }

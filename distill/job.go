@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/pass"
 )
 
 // Job is one distillation: who teaches whom, on what, and how.
@@ -63,7 +61,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.Batch == 0 {
-		o.Batch = 64
+		o.Batch = defaultBatch
 	}
 	if o.Epochs == 0 && o.Steps == 0 && o.Duration == 0 {
 		o.Epochs = 10
@@ -178,7 +176,8 @@ type Result struct {
 // Errors that callers tell apart.
 var (
 	// ErrTeacherNearChance says that the teacher is no better than guessing on the data.
-	ErrTeacherNearChance = errors.New("the teacher is near chance on this data: check the preprocessing (--scale, --mean, --std, --layout) and the order of classes, or go on with --force")
+	ErrTeacherNearChance = errors.New("the teacher is near chance on this data: check the preprocessing (scale, mean, deviation, layout) " +
+		"and the order of classes, or go on nevertheless")
 	// ErrInterrupted says that the run was cancelled; with a checkpoint folder it can be resumed.
 	ErrInterrupted = errors.New("interrupted")
 )
@@ -212,11 +211,14 @@ func (j *Job) fingerprint(o Options) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 
-func (j *Job) log() *slog.Logger {
-	if j.Logger == nil {
+func (j *Job) log() *slog.Logger { return orSilent(j.Logger) }
+
+// orSilent is a logger that may be nil.
+func orSilent(l *slog.Logger) *slog.Logger {
+	if l == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	return j.Logger
+	return l
 }
 
 func (j *Job) report(p Progress) {
@@ -225,20 +227,4 @@ func (j *Job) report(p Progress) {
 	}
 }
 
-func (j *Job) binding(batch int) pass.Binding {
-	symbols := map[string]int{}
-	for name, size := range j.Symbols {
-		symbols[name] = size
-	}
-	return pass.Binding{Batch: batch, Symbols: symbols}
-}
-
-// ownInputs says whether the student is fed apart from the teacher.
-func (j *Job) ownInputs() bool {
-	for _, b := range j.Bindings {
-		if strings.HasPrefix(b.Prefix, StudentPrefix) {
-			return true
-		}
-	}
-	return false
-}
+func (j *Job) backend() backend { return backend{j.Engine, j.EngineOptions} }

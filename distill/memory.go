@@ -7,6 +7,7 @@ import (
 
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // ErrMemory says that a training step needs more memory than there is.
@@ -23,7 +24,8 @@ func (s *session) checkMemory() error {
 		return err
 	}
 	if s.job.Force {
-		s.job.log().Warn("a training step needs more memory than there is", "batch", s.o.Batch, "need", size(need), "free", size(free))
+		s.job.log().Warn("a training step needs more memory than there is",
+			"batch", s.o.Batch, "need", size(need), "free", size(free))
 		return nil
 	}
 	// The largest batch that fits lies below the first that does not.
@@ -41,12 +43,12 @@ func (s *session) checkMemory() error {
 	if err != nil {
 		return err
 	}
-	way := fmt.Sprintf("batches of %d or less fit (--batch)", fits)
+	way := fmt.Sprintf("batches of %d or less fit", fits)
 	if fits == 0 {
 		way = "a batch of 1 does not fit either: take smaller models"
 	}
-	return fmt.Errorf("distill: %w: a training step of batch %d needs about %s, and %s are free: %s; --force tries it nevertheless",
-		ErrMemory, s.o.Batch, size(need), size(free), way)
+	return setting.Mends(fmt.Errorf("distill: %w: a training step of batch %d needs about %s, and %s are free: %s; it can be tried nevertheless",
+		ErrMemory, s.o.Batch, size(need), size(free), way), "Batch", "Force")
 }
 
 // stepMemory estimates the bytes that training takes: the step's constants, two sets of its state (what a run reads, and what it writes),

@@ -7,15 +7,15 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// Moments estimates, on batches of the training data, the mean and variance of each channel of some of the teacher's values [N,C,…].
+// Moments estimates, on batches of the training data, the mean and variance of each channel of some of the model's values [N,C,…].
 // The value names are the keys of the result.
-func (j Job) Moments(ctx context.Context, names []string) (map[string]pass.Moments, error) {
+func (p Probe) Moments(ctx context.Context, names []string) (map[string]pass.Moments, error) {
 	sums := map[string]*channelSums{}
-	err := j.probe(ctx, momentSamples, false, func(a *assembly, teacher inlined) {
+	err := p.run(ctx, momentSamples, "", func(a *assembly, _ *graph.Graph, model inlined) {
 		for _, name := range names {
-			v := teacher[name]
+			v := model[name]
 			if v == nil || len(v.Shape) < 2 {
-				a.Fail("the teacher has no feature map %q", name)
+				a.Fail("distill: moments: the model has no feature map %q", name)
 				return
 			}
 			axes := []int64{0}
@@ -25,8 +25,8 @@ func (j Job) Moments(ctx context.Context, names []string) (map[string]pass.Momen
 			keep := graph.Attrs{"keepdims": int64(1)}
 			mean := a.Op("ReduceMean", keep, v, a.Ints(axes...))
 			centred := a.Sub(v, mean)
-			a.result("mean/"+name, mean)
-			a.result("variance/"+name, a.Op("ReduceMean", keep, a.Mul(centred, centred), a.Ints(axes...)))
+			a.give("mean/"+name, mean)
+			a.give("variance/"+name, a.Op("ReduceMean", keep, a.Mul(centred, centred), a.Ints(axes...)))
 			sums[name] = &channelSums{}
 		}
 	}, func(out map[string]*graph.Tensor) {

@@ -43,7 +43,7 @@ func (r *run) validateIfDue(ctx context.Context, epoch int) (*Point, error) {
 	if r.at.Steps == 0 || done == 0 || done%every != 0 && done != r.at.Steps || r.lastPoint() == done {
 		return nil, nil
 	}
-	m, err := r.validate(ctx, true)
+	m, err := r.validate(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // Run distils: it prepares training copies, checks the teacher on the data, trains the student, and gives the state that validated best.
@@ -56,7 +58,7 @@ func (j *Job) start(ctx context.Context, o Options) (_ *run, err error) {
 	if err != nil {
 		return nil, err
 	}
-	old, err := j.resumable(fingerprint)
+	old, err := j.readResumable(fingerprint)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +70,7 @@ func (j *Job) start(ctx context.Context, o Options) (_ *run, err error) {
 	if err := r.compileAll(ctx); err != nil {
 		return nil, err
 	}
-	teacher, err := r.validate(ctx, false)
+	teacher, err := r.validateTeacher(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -86,41 +88,8 @@ func (j *Job) start(ctx context.Context, o Options) (_ *run, err error) {
 	return r, r.begin(ctx, fingerprint, teacher)
 }
 
-// batchable settles the batch: a model with a fixed batch that cannot be changed is trained with that one.
-func (j *Job) batchable(ctx context.Context, o *Options) error {
-	for _, m := range []struct {
-		name string
-		g    *graph.Graph
-	}{{"teacher", j.Teacher}, {"student", j.Student}} {
-		if n := fixedBatch(m.g); n > 1 && n != o.Batch {
-			j.log().Warn("the model's batch is fixed: training with it", "model", m.name, "batch", n)
-			o.Batch = n
-		}
-		err := j.verifyBatch(ctx, m.g)
-		if cancelled(ctx, err) {
-			return err
-		}
-		if err != nil {
-			j.log().Warn("the model's batch is fixed and cannot be changed: training with batch 1", "model", m.name, "why", err)
-			o.Batch = 1
-		}
-	}
-	return nil
-}
-
-// fixedBatch is the leading extent that all inputs of a model state, 0 where they don't, or differ.
-func fixedBatch(g *graph.Graph) int {
-	batch := 0
-	for i, v := range g.Inputs {
-		if len(v.Shape) == 0 || !v.Shape[0].Known() || i > 0 && v.Shape[0].Size != batch {
-			return 0
-		}
-		batch = v.Shape[0].Size
-	}
-	return batch
-}
-
-func (j *Job) resumable(fingerprint string) (*checkpoint, error) {
+// readResumable reads the checkpoint that a run goes on from; nil where it begins anew.
+func (j *Job) readResumable(fingerprint string) (*checkpoint, error) {
 	if j.Checkpoint == "" {
 		return nil, nil
 	}
@@ -129,10 +98,12 @@ func (j *Job) resumable(fingerprint string) (*checkpoint, error) {
 		return nil, err
 	}
 	if !j.Resume {
-		return nil, fmt.Errorf("distill: %s holds the checkpoint of a run, at step %d of %d: resume it, or name another folder", j.Checkpoint, old.Step, old.Steps)
+		return nil, setting.Mends(fmt.Errorf("distill: %s holds the checkpoint of a run, at step %d of %d: resume it, or name another folder",
+			j.Checkpoint, old.Step, old.Steps), "Resume", "Checkpoint")
 	}
 	if old.Fingerprint != fingerprint {
-		return nil, fmt.Errorf("distill: the checkpoint in %s belongs to another run: models, data, options or engine differ; resume with the same ones, or start in another folder", j.Checkpoint)
+		return nil, fmt.Errorf("distill: the checkpoint in %s belongs to another run: models, data, options or engine differ; "+
+			"resume with the same ones, or start in another folder", j.Checkpoint)
 	}
 	j.log().Info("resuming", "step", old.Step, "steps", old.Steps)
 	return old, nil
@@ -150,7 +121,7 @@ func (r *run) compileAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if *e.to, err = r.job.compile(ctx, step); err != nil {
+		if *e.to, err = r.job.backend().compile(ctx, step); err != nil {
 			return err
 		}
 	}
@@ -159,10 +130,10 @@ func (r *run) compileAll(ctx context.Context) error {
 
 // begin is what a run does before its first step, and a resumed one does not.
 func (r *run) begin(ctx context.Context, fingerprint string, teacher Metrics) error {
-	if err := r.restatistics(ctx); err != nil {
+	if err := r.reestimate(ctx); err != nil {
 		return err
 	}
-	before, err := r.validate(ctx, true)
+	before, err := r.validate(ctx)
 	if err != nil {
 		return err
 	}
@@ -194,14 +165,14 @@ const timedSteps = 8
 
 // loop trains from where the run is to its last step.
 func (r *run) loop(ctx context.Context) error {
-	loader, err := r.trainLoader(r.o.Seed)
+	loader, err := dataset.NewLoader(r.job.Train, r.training())
 	if err != nil {
 		return err
 	}
 	r.started, r.written = time.Now(), time.Now()
 	first := r.at.Step
 	if _, err := r.validateIfDue(ctx, loader.Steps()); cancelled(ctx, err) { // the run was stopped between a step and its validation
-		return r.interrupted()
+		return r.stop()
 	} else if err != nil {
 		return err
 	}
@@ -218,7 +189,7 @@ func (r *run) loop(ctx context.Context) error {
 		}
 		switch {
 		case cancelled(ctx, err):
-			return r.interrupted()
+			return r.stop()
 		case err != nil:
 			return err
 		case r.at.Steps > 0 && r.at.Step >= r.at.Steps:
@@ -271,8 +242,8 @@ func (r *run) writeCheckpoint() error {
 	return r.at.write(r.job.Checkpoint)
 }
 
-// interrupted ends a cancelled run.
-func (r *run) interrupted() error {
+// stop ends a cancelled run.
+func (r *run) stop() error {
 	r.at.Seconds = r.before + time.Since(r.started).Seconds()
 	if err := r.writeCheckpoint(); err != nil {
 		return err

@@ -2,22 +2,12 @@ package distill
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
-	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
-)
-
-// Names of what a step is fed besides the models' inputs, and of what it gives.
-const (
-	learningRateInput = "ildc.learning_rate" // [1]
-	labelsInput       = "ildc.labels"        // one-hot [N,K]
-	weightInput       = "ildc.weight/"       // [1], of the term that follows
-	lossOutput        = "ildc.loss"          // [1]; each term by itself, before its weight, is "ildc.loss/<term>"
 )
 
 // objective is what a training step minimises, and how.
@@ -30,110 +20,13 @@ type objective struct {
 	variances   variances
 }
 
-// variances are those of teacher-side transforms per element, by the names of the outputs of [copies.calibration].
+// variances are those of teacher-side transforms per element, by the names of the outputs of [copies.calibrationStep].
 type variances map[string]float64
 
 // minVariance keeps a teacher-side transform that hardly varies from dominating the objective.
 const minVariance = 1e-6
 
 func (v variances) of(name string) float64 { return max(v[name], minVariance) }
-
-// assembly is a step graph in the making.
-type assembly struct {
-	*loss.Emitter
-	c     *copies
-	step  *engine.Step
-	feeds map[string]*graph.Value
-}
-
-func newAssembly(c *copies, name string) *assembly {
-	g := graph.New(name)
-	g.Opsets[""], g.Opsets[op.Macro] = op.Opset, 1
-	a := &assembly{c: c, step: &engine.Step{Graph: g}, feeds: map[string]*graph.Value{}}
-	a.Emitter = &loss.Emitter{Builder: graph.NewBuilder(g, op.Infer)}
-	return a
-}
-
-// feed declares, once, what a run is given.
-func (a *assembly) feed(name string, dtype graph.DType, shape graph.Shape) *graph.Value {
-	if a.feeds[name] == nil {
-		a.feeds[name] = a.Input(name, dtype, shape)
-	}
-	return a.feeds[name]
-}
-
-// carry declares a state tensor, and gives its value in this run and a function that sets the next. State that is given
-// no next value changes by SetState only.
-func (a *assembly) carry(name string, initial *graph.Tensor) (now *graph.Value, next func(*graph.Value)) {
-	now = a.Input(name, initial.DType, initial.Shape())
-	k := len(a.step.State)
-	a.step.State = append(a.step.State, engine.Carry{In: now.Name, Initial: initial})
-	return now, func(v *graph.Value) {
-		a.step.State[k].Out = v.Name
-		a.Output(v)
-	}
-}
-
-// inlined gives the values of a model that has become part of the step, by their names in the model.
-type inlined map[string]*graph.Value
-
-// inline appends a model's nodes. Its inputs are fed by feeds' names, and the initializers in state are read from there.
-func (a *assembly) inline(scope string, g *graph.Graph, feeds []string, state map[string]*graph.Value) (inlined, error) {
-	bind := maps.Clone(state)
-	if bind == nil {
-		bind = map[string]*graph.Value{}
-	}
-	for i, v := range g.Inputs {
-		bind[v.Name] = a.feed(feeds[i], v.DType, v.Shape.Clone())
-	}
-	to, err := pass.Inline(a.In(scope), g, bind)
-	if err != nil {
-		return nil, fmt.Errorf("distill: %w", err)
-	}
-	m := inlined{}
-	for old, v := range to {
-		m[old.Name] = v
-	}
-	return m, nil
-}
-
-func (a *assembly) teacher() (inlined, error) {
-	return a.inline("teacher", a.c.teacher, a.c.teacherFeeds, nil)
-}
-
-// studentState declares the student's trained tensors and running statistics as state, but for those in frozen.
-func (a *assembly) studentState(frozen map[string]bool) (state map[string]*graph.Value, next map[string]func(*graph.Value)) {
-	state, next = map[string]*graph.Value{}, map[string]func(*graph.Value){}
-	byName := a.c.student.ByName()
-	for _, name := range a.c.stateNames() {
-		if v := byName[name]; v != nil && !frozen[name] {
-			state[name], next[name] = a.carry(studentState(name), v.Const)
-		}
-	}
-	return state, next
-}
-
-// studentState is the state's name of a student's initializer, in every step.
-func studentState(name string) string { return "student/" + name }
-
-// stateNames lists the trained initializers, then those that hold running statistics.
-func (c *copies) stateNames() []string {
-	return slices.Concat(c.params, slices.Sorted(maps.Keys(c.running)))
-}
-
-// setRunning lets the running statistics move.
-func (a *assembly) setRunning(student inlined, next map[string]func(*graph.Value)) {
-	for _, name := range slices.Sorted(maps.Keys(a.c.running)) {
-		if set := next[name]; set != nil {
-			set(student[a.c.running[name]])
-		}
-	}
-}
-
-// result names a value as an output of the step.
-func (a *assembly) result(name string, v *graph.Value) {
-	a.Output(a.Rename(v, name))
-}
 
 // trainingStep assembles a whole step: teacher, student in training form, losses, gradients, update.
 func (c *copies) trainingStep(o objective) (*engine.Step, error) {
@@ -150,9 +43,9 @@ func (c *copies) trainingStep(o objective) (*engine.Step, error) {
 }
 
 func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *engine.Step, unreached []string, err error) {
-	a := newAssembly(c, "distillation step")
+	a := newAssembly("distillation step")
 	defer a.Guard(&err)
-	state, next := a.studentState(frozen)
+	state, next := c.carryStudent(a, frozen)
 	var names []string // of what is trained: the student's, then the connectors
 	var trained []*graph.Value
 	var set []func(*graph.Value)
@@ -166,7 +59,7 @@ func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *eng
 		names, trained, set = append(names, name), append(trained, v), append(set, next)
 		return v
 	}
-	teacher, err := a.teacher()
+	teacher, err := c.inlineTeacher(a)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -174,7 +67,7 @@ func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *eng
 	if err != nil {
 		return nil, nil, err
 	}
-	total, err := a.losses(o, teacher, student)
+	total, err := c.losses(a, o, teacher, student)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -190,69 +83,35 @@ func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *eng
 	if len(unreached) > 0 {
 		return nil, unreached, nil
 	}
-	a.result(lossOutput, total)
+	a.give(lossOutput, total)
 	rate := a.feed(learningRateInput, graph.Float32, graph.Dims(1))
 	updated := o.optimiser.update(&loss.Emitter{Builder: a.In("update")}, trained, grads, rate, a.carry)
 	for i, v := range updated {
 		set[i](v)
 	}
-	a.setRunning(student, next)
-	return a.finish()
+	c.setRunning(student, next)
+	step, err = a.finish()
+	return step, nil, err
 }
 
 // losses appends the terms and their weighted sum, [1].
-func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, error) {
+func (c *copies) losses(a *assembly, o objective, teacher, student inlined) (*graph.Value, error) {
 	var sum *graph.Value
 	add := func(name string, term *graph.Value) {
-		a.result(lossOutput+"/"+name, term)
-		term = a.Mul(term, a.feed(weightInput+name, graph.Float32, graph.Dims(1)))
-		if sum == nil {
-			sum = term
-			return
+		if term != nil {
+			a.give(lossOutput+"/"+name, term)
+			sum = plus(a, sum, a.Mul(term, a.feed(weightInput+name, graph.Float32, graph.Dims(1))))
 		}
-		sum = a.Add(sum, term)
 	}
 	for _, l := range loss.Outputs() {
-		if _, named := o.weights[l.Name]; !named {
-			continue
-		}
-		var term *graph.Value
-		for _, of := range a.c.outputs {
-			if refusal(l, of) != "" {
-				continue
-			}
-			out := loss.Output{Name: of.name, Teacher: teacher[of.teacher], Student: student[of.student],
-				Classify: of.classify, Temperature: loss.Temperature(o.temperature, teacher[of.teacher]), Variance: o.variances.of(of.name)}
-			if l.Labels {
-				out.Labels = a.feed(labelsInput, graph.Float32, out.Student.Shape.Clone())
-			}
-			t := l.Emit(a.Emitter, out)
-			if term == nil {
-				term = t
-			} else {
-				term = a.Add(term, t)
-			}
-		}
-		if term != nil {
-			add(l.Name, term)
+		if _, named := o.weights[l.Name]; named {
+			add(l.Name, c.outputTerm(a, l, o, teacher, student))
 		}
 	}
 	for _, l := range loss.Features() {
-		features := a.c.features(o.pairs, l, teacher, student)
-		if _, named := o.weights[l.Name]; !named || len(features) == 0 {
-			continue
+		if _, named := o.weights[l.Name]; named {
+			add(l.Name, c.featureTerm(a, l, o, teacher, student))
 		}
-		var term *graph.Value
-		for _, f := range features {
-			t := l.Term(a.Emitter, f, o.variances.of(featureName(l, f)))
-			t = a.Scale(t, 1/float64(len(features)))
-			if term == nil {
-				term = t
-			} else {
-				term = a.Add(term, t)
-			}
-		}
-		add(l.Name, term)
 	}
 	if err := a.Err(); err != nil {
 		return nil, fmt.Errorf("distill: losses: %w", err)
@@ -261,6 +120,41 @@ func (a *assembly) losses(o objective, teacher, student inlined) (*graph.Value, 
 		return nil, fmt.Errorf("distill: no loss is left: weights %q, %d pairs, labels %v", o.weights, len(o.pairs), o.labelled)
 	}
 	return sum, nil
+}
+
+// outputTerm appends a loss on outputs, summed over those that it takes, [1]; nil where it takes none.
+func (c *copies) outputTerm(a *assembly, l loss.OutputLoss, o objective, teacher, student inlined) (sum *graph.Value) {
+	for _, of := range c.outputs {
+		if refusal(l, of) != "" {
+			continue
+		}
+		t, s := teacher[of.teacher], student[of.student]
+		out := loss.Output{Name: of.name, Teacher: t, Student: s, Classify: of.classify,
+			Temperature: loss.Temperature(o.temperature, t), Variance: o.variances.of(of.name)}
+		if l.Labels {
+			out.Labels = a.feed(labelsInput, graph.Float32, s.Shape.Clone())
+		}
+		sum = plus(a, sum, l.Emit(a.Emitter, out))
+	}
+	return sum
+}
+
+// featureTerm appends a loss on feature maps, the mean over the pairs that it takes, [1]; nil where it takes none.
+func (c *copies) featureTerm(a *assembly, l loss.FeatureLoss, o objective, teacher, student inlined) (mean *graph.Value) {
+	features := c.features(o.pairs, l, teacher, student)
+	for _, f := range features {
+		t := l.Term(a.Emitter, f, o.variances.of(featureName(l, f)))
+		mean = plus(a, mean, a.Scale(t, 1/float64(len(features))))
+	}
+	return mean
+}
+
+// plus appends sum + v; sum is nil at first.
+func plus(a *assembly, sum, v *graph.Value) *graph.Value {
+	if sum == nil {
+		return v
+	}
+	return a.Add(sum, v)
 }
 
 // features lists the pairs that a loss takes.
@@ -304,7 +198,8 @@ func (c *copies) checkPairs(pairs []Pair) error {
 		}
 		for _, v := range []*graph.Value{t[p.Teacher], s[p.Student]} {
 			if v.DType != graph.Float32 || p.Channel < 1 || p.Channel >= len(v.Shape) {
-				return fmt.Errorf("distill: pair %s:%s: %q is %v%v, which has no channel axis %d", p.Teacher, p.Student, v.Name, v.DType, v.Shape, p.Channel)
+				return fmt.Errorf("distill: pair %s:%s: %q is %v%v, which has no channel axis %d",
+					p.Teacher, p.Student, v.Name, v.DType, v.Shape, p.Channel)
 			}
 		}
 	}
@@ -314,9 +209,9 @@ func (c *copies) checkPairs(pairs []Pair) error {
 // calibrationStep assembles the teacher-side transforms whose variances scale the terms: one output for each feature loss and pair, and
 // one for each model output.
 func (c *copies) calibrationStep(o objective) (_ *engine.Step, err error) {
-	a := newAssembly(c, "calibration")
+	a := newAssembly("calibration")
 	defer a.Guard(&err)
-	teacher, err := a.teacher()
+	teacher, err := c.inlineTeacher(a)
 	if err != nil {
 		return nil, err
 	}
@@ -329,40 +224,38 @@ func (c *copies) calibrationStep(o objective) (_ *engine.Step, err error) {
 			continue
 		}
 		for _, f := range c.features(o.pairs, l, teacher, student) {
-			a.result(featureName(l, f), l.Teacher(a.Emitter, f))
+			a.give(featureName(l, f), l.Teacher(a.Emitter, f))
 		}
 	}
 	for _, o := range c.outputs {
-		a.result(o.name, teacher[o.teacher])
+		a.give(o.name, teacher[o.teacher])
 	}
-	step, _, err := a.finish()
-	return step, err
+	return a.finish()
 }
 
 // statisticsStep assembles the student's forward pass in training form; a run moves the running statistics and nothing else.
 func (c *copies) statisticsStep() (*engine.Step, error) {
-	a := newAssembly(c, "batch norm statistics")
-	state, next := a.studentState(nil)
+	a := newAssembly("batch norm statistics")
+	state, next := c.carryStudent(a, nil)
 	student, err := a.inline("student", c.training, c.studentFeeds, state)
 	if err != nil {
 		return nil, err
 	}
-	a.setRunning(student, next)
-	step, _, err := a.finish()
-	return step, err
+	c.setRunning(student, next)
+	return a.finish()
 }
 
 // evaluationStep assembles the inference of the teacher, or of the student by its state. Its outputs are the values that losses
 // compare: logits where the task is to classify.
 func (c *copies) evaluationStep(student bool) (*engine.Step, error) {
-	a := newAssembly(c, "evaluation")
+	a := newAssembly("evaluation")
 	var m inlined
 	var err error
 	if student {
-		state, _ := a.studentState(nil)
+		state, _ := c.carryStudent(a, nil)
 		m, err = a.inline("student", c.student, c.studentFeeds, state)
 	} else {
-		m, err = a.teacher()
+		m, err = c.inlineTeacher(a)
 	}
 	if err != nil {
 		return nil, err
@@ -372,19 +265,7 @@ func (c *copies) evaluationStep(student bool) (*engine.Step, error) {
 		if student {
 			v = m[o.student]
 		}
-		a.result(o.name, v)
+		a.give(o.name, v)
 	}
-	step, _, err := a.finish()
-	return step, err
-}
-
-func (a *assembly) finish() (*engine.Step, []string, error) {
-	if err := a.Err(); err != nil {
-		return nil, nil, fmt.Errorf("distill: %s: %w", a.step.Graph.Name, err)
-	}
-	pass.DeadCode(a.step.Graph)
-	if err := a.step.Graph.Check(); err != nil {
-		return nil, nil, fmt.Errorf("distill: %s: %w", a.step.Graph.Name, err)
-	}
-	return a.step, nil, nil
+	return a.finish()
 }

@@ -63,8 +63,7 @@ func (s Synthesis) Run(ctx context.Context) (*graph.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	job := Job{Engine: s.Engine, EngineOptions: s.EngineOptions}
-	p, err := job.compile(ctx, step)
+	p, err := backend{s.Engine, s.EngineOptions}.compile(ctx, step)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +111,7 @@ func (s Synthesis) Run(ctx context.Context) (*graph.Tensor, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = appended(all, state[synthesised])
+		all = joinBatches(all, state[synthesised])
 	}
 	dims := append([]int{s.Samples}, all.Dims[1:]...)
 	return graph.FromFloat32(dims, all.Float32s()[:graph.Product(dims)]), nil
@@ -127,7 +126,7 @@ func (s Synthesis) step() (_ *engine.Step, classes int, err error) {
 	if len(t.Inputs) != 1 || t.Inputs[0].DType != graph.Float32 || len(t.Inputs[0].Shape) < 3 {
 		return nil, 0, fmt.Errorf("distill: synthesis: want one input of maps or sequences, and the teacher has %d inputs: %w", len(t.Inputs), ErrNoStatistics)
 	}
-	a := newAssembly(&copies{teacher: t}, "synthesis")
+	a := newAssembly("synthesis")
 	defer a.Guard(&err)
 	x, set := a.carry(synthesised, graph.NewTensor(graph.Float32, t.Inputs[0].Shape.Sizes()...))
 	to, err := pass.Inline(a.In("teacher"), t, map[string]*graph.Value{t.Inputs[0].Name: x})
@@ -164,11 +163,11 @@ func (s Synthesis) step() (_ *engine.Step, classes int, err error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("distill: synthesis: %w", err)
 	}
-	a.result(lossOutput, total)
+	a.give(lossOutput, total)
 	rate := a.feed(learningRateInput, graph.Float32, graph.Dims(1))
 	adam := Optimiser{Name: "adamw", Momentum: 0.9}
 	set(adam.update(&loss.Emitter{Builder: a.In("update")}, []*graph.Value{x}, grads, rate, a.carry)[0])
-	step, _, err := a.finish()
+	step, err := a.finish()
 	return step, classes, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
+	"github.com/ildc/ildc/graph/pass"
 )
 
 // heads gives a perceptron two more outputs beside its logits [batch,3]: a distribution [batch,5], and a vector [batch,2].
@@ -64,8 +65,7 @@ func TestHeads(t *testing.T) {
 // TestTask: the user has the last word on what outputs are.
 func TestTask(t *testing.T) {
 	for task, want := range map[Task][]bool{Auto: {true, true, false}, Classify: {true, true, true}, Regress: {false, false, false}} {
-		j := job(t)
-		c, err := prepare(heads(perceptron(16, 1)), heads(perceptron(8, 2)), j.binding(4), task, 3, false)
+		c, err := prepare(heads(perceptron(16, 1)), heads(perceptron(8, 2)), pass.Binding{Batch: 4}, task, 3, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"testing"
+
+	"github.com/ildc/ildc/distill/dataset"
 )
 
 // A trainer takes the steps that a run takes: fed what a run is fed, it has the run's losses.
@@ -22,7 +24,7 @@ func TestTrainerTakesTheRunsSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer trainer.Close()
-	loader, err := trainer.s.trainLoader(j.Options.Seed)
+	loader, err := dataset.NewLoader(j.Train, trainer.s.training())
 	if err != nil {
 		t.Fatal(err)
 	}

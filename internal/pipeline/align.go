@@ -43,19 +43,6 @@ func Align(ctx context.Context, j Job, d Decision) (*Alignment, error) {
 	return a, err
 }
 
-// activations gives values of the teacher, as analysed, or else of the student, on training samples.
-func (j Job) activations(ctx context.Context, d Decision) layermatch.Activations {
-	return func(g *graph.Graph, names []string) (map[string]*graph.Tensor, error) {
-		if g == d.Analysed {
-			return j.features(ctx, d.Data, d.Teacher.Graph, false, names)
-		}
-		return j.features(ctx, d.Data, d.Student.Graph, true, names)
-	}
-}
-
-// similaritySamples is how many training samples tell how alike values are.
-const similaritySamples = 128
-
 // pairs are those to distil from, as they are reported.
 func (a *Alignment) pairs() []report.Pair {
 	all := []report.Pair{}

@@ -96,7 +96,7 @@ func (j Job) generation(ctx context.Context, d Decision, bind pass.Binding) mode
 	}
 	samples := func(names []string) int { return samplesWithin(calibrationBytes, d.Analysed, names) }
 	if d.Data.real() {
-		probe := j.distillation(d.Data, d.Teacher.Graph, d.Teacher.Graph)
+		probe := j.probe(d.Data, d.Teacher.Graph, false)
 		o.Activations = func(names []string) (map[string]*graph.Tensor, error) {
 			return probe.Activations(ctx, names, samples(names))
 		}
@@ -107,7 +107,7 @@ func (j Job) generation(ctx context.Context, d Decision, bind pass.Binding) mode
 		}
 		o.Divergence = func(student *graph.Graph) (float64, error) {
 			reportTry()
-			return j.distillation(d.Data, d.Teacher.Graph, student).Divergence(ctx, divergenceSamples)
+			return j.divergence(d.Data, d.Teacher.Graph, student).Run(ctx, divergenceSamples)
 		}
 	}
 	if j.Host.timer() != nil {

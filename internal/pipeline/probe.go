@@ -4,22 +4,35 @@ import (
 	"context"
 
 	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/layermatch"
 )
 
-// distillation is the training of a student, or a look at the models that it would train with.
-func (j Job) distillation(d *Data, teacher, student *graph.Graph) distill.Job {
-	t := j.Train
-	t.Random = j.Choice.Random
-	return distill.Job{Teacher: teacher, Student: student, Engine: j.Host.Engine, EngineOptions: j.Host.Options,
-		Train: d.Train, Validation: d.Validation, Bindings: d.Bindings, Augment: j.Data.Augment, Options: t,
-		Checkpoint: j.Checkpoint, Resume: j.Resume, Force: j.Force, Symbols: d.Symbols, Progress: j.Host.Progress, Logger: j.Host.Logger}
+// probe reads values of one model on the training data: of the teacher, or of a student.
+func (j Job) probe(d *Data, g *graph.Graph, student bool) distill.Probe {
+	return distill.Probe{Model: g, Engine: j.Host.Engine, EngineOptions: j.Host.Options, Data: d.Train,
+		Bindings: []*dataset.Binding{d.binding(student)}, Augment: j.Data.Augment, Batch: j.Train.Batch, Seed: j.Train.Seed,
+		Task: j.Train.Task, Symbols: d.Symbols, Logger: j.Host.Logger}
 }
 
-// features gives values of a model on training samples.
-func (j Job) features(ctx context.Context, d *Data, g *graph.Graph, student bool, names []string) (map[string]*graph.Tensor, error) {
-	job := j.distillation(d, g, g)
-	job.Bindings = d.Bindings[:0:0]
-	job.Bindings = append(job.Bindings, d.binding(student))
-	return job.Features(ctx, names, similaritySamples)
+// divergence is how far a student is from the teacher on the training data.
+func (j Job) divergence(d *Data, teacher, student *graph.Graph) distill.Divergence {
+	return distill.Divergence{Teacher: teacher, Student: student, Engine: j.Host.Engine, EngineOptions: j.Host.Options, Data: d.Train,
+		Bindings: d.Bindings, Augment: j.Data.Augment, Batch: j.Train.Batch, Seed: j.Train.Seed, Task: j.Train.Task,
+		Temperature: j.Train.Temperature, Symbols: d.Symbols, Logger: j.Host.Logger}
+}
+
+// similaritySamples is how many training samples tell how alike values are.
+const similaritySamples = 128
+
+// activations gives values of the teacher, as analysed, or else of the student, on training samples.
+func (j Job) activations(ctx context.Context, d Decision) layermatch.Activations {
+	return func(g *graph.Graph, names []string) (map[string]*graph.Tensor, error) {
+		probe := j.probe(d.Data, d.Teacher.Graph, false)
+		if g != d.Analysed {
+			probe = j.probe(d.Data, d.Student.Graph, true)
+		}
+		return probe.Features(ctx, names, similaritySamples)
+	}
 }

@@ -38,9 +38,13 @@ func Training(ctx context.Context, j Job, d Decision) (job distill.Job, unfolded
 			return job, false, err
 		}
 	}
-	job = j.distillation(d.Data, d.Teacher.Graph, student)
-	job.Pairs = d.Alignment.Pairs
-	if job.Memory = j.Host.Memory; job.Memory == 0 && j.Host.onProcessor() {
+	o := j.Train
+	o.Random = j.Choice.Random
+	job = distill.Job{Teacher: d.Teacher.Graph, Student: student, Pairs: d.Alignment.Pairs, Engine: j.Host.Engine,
+		EngineOptions: j.Host.Options, Train: d.Data.Train, Validation: d.Data.Validation, Bindings: d.Data.Bindings,
+		Augment: j.Data.Augment, Options: o, Checkpoint: j.Checkpoint, Resume: j.Resume, Force: j.Force, Memory: j.Host.Memory,
+		Symbols: d.Data.Symbols, Progress: j.Host.Progress, Logger: j.Host.Logger}
+	if job.Memory == 0 && j.Host.onProcessor() {
 		job.Memory = machine.FreeMemory()
 	}
 	return job, unfolded, nil
@@ -67,7 +71,7 @@ func unfold(ctx context.Context, j Job, d Decision) (_ *graph.Graph, unfolded bo
 	for _, v := range outputs {
 		names = append(names, lineage[v.Name].Teacher)
 	}
-	teacher, err := j.distillation(d.Data, d.Teacher.Graph, d.Teacher.Graph).Moments(ctx, names)
+	teacher, err := j.probe(d.Data, d.Teacher.Graph, false).Moments(ctx, names)
 	if err != nil {
 		return nil, false, err
 	}
