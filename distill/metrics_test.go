@@ -81,3 +81,22 @@ func TestBetter(t *testing.T) {
 		}
 	}
 }
+
+func TestScore(t *testing.T) {
+	a, b, c := 0.9, 0.8, 0.7
+	for _, test := range []struct {
+		m     Metrics
+		score float64
+		name  string
+		text  string
+	}{
+		{Metrics{Accuracy: &a, Agreement: &b, Cosine: &c}, 0.9, "accuracy", "accuracy 90.00 %, agreement 80.00 %"},
+		{Metrics{Agreement: &b, Cosine: &c, KL: &c}, 0.8, "agreement", "agreement 80.00 %, KL 0.7000"},
+		{Metrics{Cosine: &c, RelativeL2: &a}, 0.7, "cosine", "relative L2 0.9000"},
+		{Metrics{}, 0, "score", ""},
+	} {
+		if score, name := test.m.Score(); score != test.score || name != test.name || test.m.String() != test.text {
+			t.Errorf("%s %g, %q: want %s %g, %q", name, score, test.m, test.name, test.score, test.text)
+		}
+	}
+}

@@ -3,10 +3,15 @@ package distill
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine/enginetest"
@@ -14,6 +19,7 @@ import (
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // perceptron is a small model of x [batch,4] → hidden [batch,width] → logits [batch,3], seeded.
@@ -229,6 +235,177 @@ func TestFewLabels(t *testing.T) {
 		}
 		if *r.Best.KL >= *r.Before.KL {
 			t.Errorf("%d labels: KL %g before, %g after", labelled, *r.Before.KL, *r.Best.KL)
+		}
+	}
+}
+
+// normedJob distils the net of [normed], on data that its statistics are of, without labels.
+func normedJob(t *testing.T, student *graph.Graph) Job {
+	t.Helper()
+	teacher := normed(t)
+	random := rand.New(rand.NewPCG(7, 7))
+	x := graph.NewTensor(graph.Float32, 48, 2, 5, 5)
+	for i := range x.Float32s() {
+		x.Float32s()[i] = float32(2 + 0.5*random.NormFloat64())
+	}
+	data, err := dataset.FromTensors(nil, dataset.Array{Name: "x", Tensor: x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bind, err := dataset.Bind(data.Spec(), teacher.Inputs, dataset.Preprocess{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Job{Teacher: teacher, Student: student, Engine: enginetest.Reference{}, Train: data, Validation: data,
+		Bindings: []*dataset.Binding{bind}, Options: Options{Batch: 8, Steps: 3, Losses: loss.Weights{"kd": 1}}}
+}
+
+// The running statistics of a student, which removed channels have made wrong, are estimated anew before the first step. Of what they were,
+// 50 batches at a momentum of 0.9 leave half a percent.
+func TestStatisticsAreEstimatedAnew(t *testing.T) {
+	spoiled := normed(t)
+	for _, n := range spoiled.Nodes {
+		if n.Op == "BatchNormalization" {
+			mean := n.Inputs[3].Const.Values()
+			for c := range mean {
+				mean[c]++
+			}
+			n.Inputs[3].Const = graph.FromValues(graph.Float32, n.Inputs[3].Const.Dims, mean)
+		}
+	}
+	j := normedJob(t, spoiled)
+	e := Evaluation{Model: spoiled, Teacher: j.Teacher, Engine: j.Engine, Data: j.Validation, Bindings: j.Bindings}
+	m, err := e.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := j.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := normedJob(t, normed(t)).Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, want := *r.Before.RelativeL2, *whole.Before.RelativeL2
+	if !(*m.RelativeL2 > 0.5) || !(math.Abs(before-want) < 0.05) {
+		t.Errorf("relative L2 is %g as given, and %g before training: want about %g", *m.RelativeL2, before, want)
+	}
+}
+
+// A net of layers with batch norm is trained by SGD, and its running statistics move along.
+func TestNormedStudentIsTrained(t *testing.T) {
+	student := normed(t)
+	for _, v := range student.Initializers { // half of what the teacher has learnt
+		if len(v.Const.Dims) == 4 {
+			for i := range v.Const.Float32s() {
+				v.Const.Float32s()[i] /= 1 + float32(i%2)
+			}
+		}
+	}
+	j := normedJob(t, student)
+	j.Options.Steps, j.Options.LearnRate, j.Options.EvalEvery = 30, 0.05, 10
+	r, err := j.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *r.Best.RelativeL2 >= *r.Before.RelativeL2 || r.BestStep == 0 {
+		t.Errorf("relative L2 goes from %g to %g", *r.Before.RelativeL2, *r.Best.RelativeL2)
+	}
+	was, is := student.ByName(), r.Student.ByName()
+	for _, n := range student.Nodes {
+		if n.Op != "BatchNormalization" {
+			continue
+		}
+		for k := 1; k < 5; k++ {
+			if name := n.Inputs[k].Name; slices.Equal(was[name].Const.Float32s(), is[name].Const.Float32s()) {
+				t.Errorf("input %d of %s has not moved", k, n.Name)
+			}
+		}
+	}
+}
+
+// A weight that a Constant node gives is trained as one that is an initializer.
+func TestConstantsAreTrained(t *testing.T) {
+	j := job(t)
+	w1 := j.Student.ByName()["w1"]
+	n := &graph.Node{Op: "Constant", Name: "w1", Attrs: graph.Attrs{"value": w1.Const}, Outputs: []*graph.Value{w1}}
+	was := slices.Clone(w1.Const.Float32s())
+	j.Student.Initializers = slices.DeleteFunc(j.Student.Initializers, func(v *graph.Value) bool { return v == w1 })
+	w1.Producer, w1.Const = n, nil
+	j.Student.Nodes = append([]*graph.Node{n}, j.Student.Nodes...)
+	r, err := j.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Student.ByName()["w1"].Const; got == nil || slices.Equal(got.Float32s(), was) {
+		t.Errorf("w1 is %v", got)
+	}
+}
+
+// A duration becomes a number of steps once some have been timed.
+func TestDuration(t *testing.T) {
+	j := job(t)
+	j.Options = Options{Batch: 16, Duration: 50 * time.Millisecond}
+	var last Progress
+	j.Progress = func(p Progress) { last = p }
+	r, err := j.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Steps <= timedSteps || last.Steps != r.Steps || last.Step != r.Steps {
+		t.Errorf("%d steps were taken, and %d of %d reported", r.Steps, last.Step, last.Steps)
+	}
+}
+
+// A damaged checkpoint is an error, and so is one of another version.
+func TestBadCheckpoints(t *testing.T) {
+	j := job(t)
+	j.Checkpoint, j.Resume = t.TempDir(), true
+	file := filepath.Join(j.Checkpoint, checkpointFile)
+	if err := os.WriteFile(file, []byte("nonsense"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("nonsense: %v", err)
+	}
+	if err := (&checkpoint{Version: checkpointVersion + 1}).write(j.Checkpoint); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "version") {
+		t.Errorf("another version: %v", err)
+	}
+	if _, err := restore([]saved{{"w", []int{3}, []float32{1}}}); err == nil {
+		t.Error("a tensor with too few elements was read")
+	}
+}
+
+// What would mend an error is named by the fields of options.
+func TestErrorsNameSettings(t *testing.T) {
+	near := job(t)
+	for i := range near.Validation.(points).samples {
+		s := &near.Validation.(points).samples[i]
+		s.Label = (s.Label + 1) % 3
+	}
+	diverging := job(t)
+	diverging.Options.LearnRate, diverging.Options.Optimiser = 1e30, Optimiser{Name: "sgd"}
+	small := job(t)
+	small.Memory = 1000
+	for _, c := range []struct {
+		name string
+		job  Job
+		want []string
+	}{
+		{"near chance", near, []string{"Scale", "Mean", "Std", "Layout", "Force"}},
+		{"diverging", diverging, []string{"LearnRate", "Scale"}},
+		{"too little memory", small, []string{"Batch", "Force"}},
+	} {
+		_, err := c.job.Run(context.Background())
+		if got := setting.Fields(err); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v names %q, want %q", c.name, err, got, c.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "--") {
+			t.Errorf("%s: %v speaks of flags", c.name, err)
 		}
 	}
 }
