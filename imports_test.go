@@ -46,8 +46,8 @@ const policy = `
 	# ONNX Runtime's library is found and installed without what runs it, in builds without cgo, too.
 	NONE < distill/engine/ort/library < distill/engine/ort
 
-	# Arithmetic on slices, which any engine could use.
-	NONE < distill/engine/embedded/kernel < distill/engine/embedded
+	# The arithmetic on slices of one engine.
+	NONE < distill/engine/embedded/internal/kernel < distill/engine/embedded
 
 	# Training knows engines by their interface only.
 	importer, exporter, models, layermatch, distill/dataset, distill/loss, distill/engine < distill
@@ -85,7 +85,7 @@ const dependencies = `
 	go4.org/unsafe/assume-no-moving-gc: distill/engine/embedded, graph/pass_test, importer/onnxgo
 	github.com/chewxy/hm: distill/engine/embedded
 	gonum.org/v1/gonum: distill/engine/embedded, importer/onnxgo, internal/study
-	github.com/viterin/vek: distill/engine/embedded/kernel
+	github.com/viterin/vek: distill/engine/embedded/internal/kernel
 
 	# ONNX Runtime needs cgo, which a build must be able to do without.
 	github.com/yalue/onnxruntime_go: distill/engine/ort

@@ -6,7 +6,7 @@
 //	losses, err := program.Run(ctx, batch)
 //
 // Compile turns a step into a Gorgonia expression graph with one node per IR node, which a tape machine runs. The ops of these nodes
-// are instructions: [operations] says, per op, which kernel of package kernel computes it, and ops and uses without a kernel are
+// are instructions: [operations] says, per op, which kernel of internal/kernel computes it, and ops and uses without a kernel are
 // computed by the op table's reference evaluation, which is slow and right.
 //
 // An instruction is bound to its memory when it is compiled. Values that live at different times share memory ([plan]), which is

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/ildc/ildc/distill/engine"
-	"github.com/ildc/ildc/distill/engine/embedded/kernel"
+	"github.com/ildc/ildc/distill/engine/embedded/internal/kernel"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 )

@@ -3,7 +3,7 @@ package embedded
 import (
 	"slices"
 
-	"github.com/ildc/ildc/distill/engine/embedded/kernel"
+	"github.com/ildc/ildc/distill/engine/embedded/internal/kernel"
 	"github.com/ildc/ildc/graph"
 )
 

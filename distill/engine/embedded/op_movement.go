@@ -1,7 +1,7 @@
 package embedded
 
 import (
-	"github.com/ildc/ildc/distill/engine/embedded/kernel"
+	"github.com/ildc/ildc/distill/engine/embedded/internal/kernel"
 	"github.com/ildc/ildc/graph"
 )
 
