@@ -11,5 +11,5 @@
 // exchanges them. So nothing is copied, and a run that is cancelled leaves the state as it was.
 //
 // ONNX Runtime is made for inference, and some ways to write a gradient are several times faster in it than others. Compile therefore
-// rewrites the step before it is run: the table in rewrite.go lists every rewrite, and RATIONALE.md what each was measured to give.
+// rewrites the step before it is run: the table in rewrite.go lists every rewrite, and REWRITES.md what each was measured to give.
 package ort
