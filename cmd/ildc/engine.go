@@ -10,6 +10,7 @@ import (
 
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill/engine"
+	"github.com/ildc/ildc/distill/engine/ort"
 )
 
 // engineFlags choose the engine.
@@ -37,6 +38,9 @@ func (e *engineFlags) open(say func(string)) (engine.Engine, engine.Options, err
 		err = usageError{err}
 	}
 	if err == nil && e.choice.Name == "auto" {
+		if opened.Name() == "embedded" && ort.Loadable() == nil {
+			explanation += "; `ildc runtime install` gets the fast one"
+		}
 		say(explanation)
 	}
 	return opened, o, err

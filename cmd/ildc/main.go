@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	code := exitCode(err)
 	if !errors.Is(err, errReported) {
-		fmt.Fprintf(stderr, "ildc: %s\n", strings.TrimPrefix(err.Error(), "ildc: "))
+		fmt.Fprintf(stderr, "ildc: %s\n%s", strings.TrimPrefix(err.Error(), "ildc: "), howToInstall(err))
 	}
 	if code == exitUsage {
 		fmt.Fprintln(stderr, "ildc: see ildc help")

@@ -32,7 +32,7 @@ func TestRuntime(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &report); r.code != exitDone || err != nil {
 		t.Fatalf("code %d: %s%s", r.code, r.out, r.errors)
 	}
-	if report.Path != path || report.Source != library.FromFlag || report.Version == "" || !slices.Contains(report.Devices, "cpu") {
+	if report.Path != path || report.Source != library.FromPath || report.Version == "" || !slices.Contains(report.Devices, "cpu") {
 		t.Errorf("report %+v", report)
 	}
 	if r := command("", "runtime"); r.code != exitDone || !strings.Contains(r.out, path) || !strings.Contains(r.out, "cpu") {
@@ -64,8 +64,8 @@ func TestRuntimeFails(t *testing.T) {
 		code int
 		says string
 	}{
-		"missing":        {[]string{"runtime", "--ort-lib", filepath.Join(t.TempDir(), "nonesuch.so")}, exitFailed, "nonesuch.so"},
-		"no library":     {[]string{"runtime", "--ort-lib", junk}, exitFailed, junk},
+		"missing":        {[]string{"runtime", "--ort-lib", filepath.Join(t.TempDir(), "nonesuch.so")}, exitFailed, "`ildc runtime install` gets"},
+		"no library":     {[]string{"runtime", "--ort-lib", junk}, exitFailed, junk + ": it is"},
 		"argument":       {[]string{"runtime", "show"}, exitUsage, "takes 0 arguments"},
 		"install what":   {[]string{"runtime", "install", "--from", "pigeon"}, exitUsage, "pigeon"},
 		"install twice":  {[]string{"runtime", "install", junk, "--from", "npm"}, exitUsage, "want one of them"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // Binding matches the features of a dataset to the inputs of a model, and says how each value is transformed on the way.
@@ -111,7 +112,9 @@ func newSlot(f Feature, in *graph.Value, p Preprocess) (slot, error) {
 			s.dims, ok = fit(in.Shape[1:], []int{h, w, c})
 		}
 		if !ok {
-			return bad("images of %d×%d with %d channels (feature %q) do not fit%s", h, w, c, f.Name, advice(in, f, p.Layout))
+			text, fields := advice(in, f, p.Layout)
+			_, err := bad("images of %d×%d with %d channels (feature %q) do not fit%s", h, w, c, f.Name, text)
+			return slot{}, setting.Mends(err, fields...)
 		}
 	} else {
 		var ok bool
@@ -180,26 +183,28 @@ func match(target graph.Shape, dims []int) ([]int, bool) {
 	return out, len(dims) == 0
 }
 
-// advice says which flags would make images fit.
-func advice(in *graph.Value, f Feature, layout Layout) string {
+// advice says what would make images fit, and by which settings.
+func advice(in *graph.Value, f Feature, layout Layout) (text string, fields []string) {
+	var parts []string
+	add := func(part string, by ...string) { parts, fields = append(parts, part), append(fields, by...) }
 	h, w, c, ok := ImageDims(in, layout)
 	if !ok {
-		return ""
+		other := NHWC
+		if layout == NHWC {
+			other = NCHW
+		}
+		if h, w, c, ok = ImageDims(in, other); !ok {
+			return "", nil
+		}
+		add("the layout "+string(other), "Layout")
 	}
-	var flags []string
 	if f.Dims[0] != h || f.Dims[1] != w {
-		flags = append(flags, fmt.Sprintf("--resize %dx%d", h, w))
+		add(fmt.Sprintf("%d×%d pixels", h, w), "Height", "Width")
 	}
 	if f.Dims[2] != c {
-		flags = append(flags, fmt.Sprintf("--channels %d", c))
+		add(map[int]string{1: "1 channel (gray)", 3: "3 channels (RGB)"}[c], "Channels")
 	}
-	if flags == nil {
-		if layout == NHWC {
-			return ": --layout nchw would make them fit"
-		}
-		return ": --layout nhwc would make them fit"
-	}
-	return ": " + strings.Join(flags, " and ") + " would make them fit"
+	return ": " + strings.Join(parts, " and ") + " would", fields
 }
 
 // ImageDims gives the size of the images that an input [N,…] takes, where its shape tells: 1 or 3 channels, first or last,

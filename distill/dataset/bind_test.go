@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // images is one image feature of these dims.
@@ -29,32 +30,36 @@ func TestBindShapes(t *testing.T) {
 		dims   []int // nil where it does not fit
 		planar bool
 		advice string
+		mended []string // by which settings
 	}{
-		{"gray as [N,1,H,W]", images(28, 28, 1), graph.Dims(1, 1, 28, 28), "", []int{1, 28, 28}, false, ""},
-		{"gray as [N,H,W,1]", images(28, 28, 1), graph.Dims(1, 28, 28, 1), "", []int{28, 28, 1}, false, ""},
-		{"gray as [N,H,W]", images(28, 28, 1), graph.Dims(1, 28, 28), "", []int{28, 28}, false, ""},
-		{"gray flat", images(28, 28, 1), graph.Shape{n, graph.D(784)}, "", []int{784}, false, ""},
-		{"gray flat with a one", images(28, 28, 1), graph.Dims(1, 784, 1), "", []int{784, 1}, false, ""},
-		{"colour planar", images(32, 30, 3), graph.Dims(1, 3, 32, 30), "", []int{3, 32, 30}, true, ""},
-		{"colour interleaved", images(32, 30, 3), graph.Dims(1, 32, 30, 3), "", []int{32, 30, 3}, false, ""},
-		{"colour flat, planar", images(4, 5, 3), graph.Dims(1, 60), "", []int{60}, true, ""},
-		{"colour flat, interleaved", images(4, 5, 3), graph.Dims(1, 60), NHWC, []int{60}, false, ""},
-		{"both fit: planar", images(3, 3, 3), graph.Dims(1, 3, 3, 3), "", []int{3, 3, 3}, true, ""},
-		{"both fit: as told", images(3, 3, 3), graph.Dims(1, 3, 3, 3), NHWC, []int{3, 3, 3}, false, ""},
-		{"symbolic extents", images(20, 30, 3), graph.Shape{n, graph.D(3), graph.Sym("h"), graph.Unknown}, "", []int{3, 20, 30}, true, ""},
-		{"symbolic, interleaved", images(20, 30, 3), graph.Shape{n, graph.Sym("h"), graph.Sym("w"), graph.D(3)}, "", []int{20, 30, 3}, false, ""},
-		{"too small", images(28, 28, 1), graph.Dims(1, 1, 32, 32), "", nil, false, "--resize 32x32 would"},
-		{"too small and gray", images(28, 28, 1), graph.Dims(1, 3, 32, 32), "", nil, false, "--resize 32x32 and --channels 3"},
-		{"colour to flat gray", images(28, 28, 3), graph.Dims(1, 784), "", nil, false, "--channels 1"},
-		{"wrong layout", images(32, 32, 3), graph.Dims(1, 32, 32, 3), NCHW, nil, false, "do not fit"},
-		{"no batch axis", images(2, 2, 1), graph.Shape{}, "", nil, false, "no batch axis"},
-		{"unknown rank", images(2, 2, 1), nil, "", nil, false, "no batch axis"},
+		{"gray as [N,1,H,W]", images(28, 28, 1), graph.Dims(1, 1, 28, 28), "", []int{1, 28, 28}, false, "", nil},
+		{"gray as [N,H,W,1]", images(28, 28, 1), graph.Dims(1, 28, 28, 1), "", []int{28, 28, 1}, false, "", nil},
+		{"gray as [N,H,W]", images(28, 28, 1), graph.Dims(1, 28, 28), "", []int{28, 28}, false, "", nil},
+		{"gray flat", images(28, 28, 1), graph.Shape{n, graph.D(784)}, "", []int{784}, false, "", nil},
+		{"gray flat with a one", images(28, 28, 1), graph.Dims(1, 784, 1), "", []int{784, 1}, false, "", nil},
+		{"colour planar", images(32, 30, 3), graph.Dims(1, 3, 32, 30), "", []int{3, 32, 30}, true, "", nil},
+		{"colour interleaved", images(32, 30, 3), graph.Dims(1, 32, 30, 3), "", []int{32, 30, 3}, false, "", nil},
+		{"colour flat, planar", images(4, 5, 3), graph.Dims(1, 60), "", []int{60}, true, "", nil},
+		{"colour flat, interleaved", images(4, 5, 3), graph.Dims(1, 60), NHWC, []int{60}, false, "", nil},
+		{"both fit: planar", images(3, 3, 3), graph.Dims(1, 3, 3, 3), "", []int{3, 3, 3}, true, "", nil},
+		{"both fit: as told", images(3, 3, 3), graph.Dims(1, 3, 3, 3), NHWC, []int{3, 3, 3}, false, "", nil},
+		{"symbolic extents", images(20, 30, 3), graph.Shape{n, graph.D(3), graph.Sym("h"), graph.Unknown}, "", []int{3, 20, 30}, true, "", nil},
+		{"symbolic, interleaved", images(20, 30, 3), graph.Shape{n, graph.Sym("h"), graph.Sym("w"), graph.D(3)}, "", []int{20, 30, 3}, false, "", nil},
+		{"too small", images(28, 28, 1), graph.Dims(1, 1, 32, 32), "", nil, false, "do not fit: 32×32 pixels would", []string{"Height", "Width"}},
+		{"too small and gray", images(28, 28, 1), graph.Dims(1, 3, 32, 32), "", nil, false, "32×32 pixels and 3 channels (RGB) would", []string{"Height", "Width", "Channels"}},
+		{"colour to flat gray", images(28, 28, 3), graph.Dims(1, 784), "", nil, false, "1 channel (gray) would", []string{"Channels"}},
+		{"wrong layout", images(32, 32, 3), graph.Dims(1, 32, 32, 3), NCHW, nil, false, "the layout nhwc would", []string{"Layout"}},
+		{"no batch axis", images(2, 2, 1), graph.Shape{}, "", nil, false, "no batch axis", nil},
+		{"unknown rank", images(2, 2, 1), nil, "", nil, false, "no batch axis", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			b, err := Bind(test.spec, input(graph.Float32, test.shape), Preprocess{Layout: test.layout})
 			if test.dims == nil {
 				wantError(t, err, `"input"`, test.advice)
+				if got := setting.Fields(err); !slices.Equal(got, test.mended) {
+					t.Errorf("the settings that would mend it are %q, want %q", got, test.mended)
+				}
 				return
 			}
 			if err != nil {

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // openCSV reads one sample per row; the columns but the label's are one feature [columns]. A first row that is not of numbers is a header.
@@ -111,7 +112,8 @@ func labelColumn(label string, first []string) (int, error) {
 	if i, err := strconv.Atoi(label); err == nil && i >= 0 && i < len(first) {
 		return i, nil
 	}
-	return 0, fmt.Errorf("no label column %q: want a header's name, a number from 0 to %d, or %q", label, len(first)-1, NoColumn)
+	err := fmt.Errorf("no label column %q: want a header's name, a number from 0 to %d, or %q", label, len(first)-1, NoColumn)
+	return 0, setting.Mends(err, "Label")
 }
 
 func isHeader(first []string, label int) bool {
@@ -139,7 +141,8 @@ func (t *table) dataset(names []string) (*Memory, error) {
 	for i, l := range t.labels {
 		v, err := strconv.ParseFloat(l, 64)
 		if err == nil && v != math.Trunc(v) && names == nil {
-			return nil, fmt.Errorf("label %q of sample %d is not a class: name the column that holds classes, or %q", l, i, NoColumn)
+			err := fmt.Errorf("label %q of sample %d is not a class: name the column that holds classes, or %q", l, i, NoColumn)
+			return nil, setting.Mends(err, "Label")
 		}
 		numbered = numbered && err == nil && v >= 0 && v <= maxClass
 		if numbered {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 func TestOpenCSV(t *testing.T) {
@@ -75,23 +77,27 @@ func TestMalformedCSV(t *testing.T) {
 	tests := []struct {
 		name, content, label string
 		want                 []string
+		mended               bool // by the setting Label
 	}{
-		{"empty", "", "", []string{"no rows"}},
-		{"header only", "a,b\n", "", []string{"no rows"}},
-		{"ragged", "1,2\n3\n", "", []string{"wrong number of fields"}},
-		{"words", "1,2,0\n1,x,0\ny,2,0\n", "", []string{`line 2, column 2: "x"`, `line 3, column 1: "y"`}},
-		{"not finite", "1,nan,0\n1,2,0\n-Inf,2,0\n", "", []string{`line 1, column 2: "nan"`, `line 3, column 1: "-Inf"`}},
-		{"no such label", "a,b\n1,2\n", "z", []string{`no label column "z"`}},
-		{"label out of range", "a,b\n1,2\n", "2", []string{`no label column "2"`}},
-		{"labels are measurements", "1,0.5\n2,0.7\n", "", []string{`label "0.5"`, NoColumn}},
-		{"label alone", "1\n2\n", "", []string{"no columns but the label's"}},
-		{"quote", "1,\"2\n", "", []string{`"`}},
+		{"empty", "", "", []string{"no rows"}, false},
+		{"header only", "a,b\n", "", []string{"no rows"}, false},
+		{"ragged", "1,2\n3\n", "", []string{"wrong number of fields"}, false},
+		{"words", "1,2,0\n1,x,0\ny,2,0\n", "", []string{`line 2, column 2: "x"`, `line 3, column 1: "y"`}, false},
+		{"not finite", "1,nan,0\n1,2,0\n-Inf,2,0\n", "", []string{`line 1, column 2: "nan"`, `line 3, column 1: "-Inf"`}, false},
+		{"no such label", "a,b\n1,2\n", "z", []string{`no label column "z"`}, true},
+		{"label out of range", "a,b\n1,2\n", "2", []string{`no label column "2"`}, true},
+		{"labels are measurements", "1,0.5\n2,0.7\n", "", []string{`label "0.5"`, NoColumn}, true},
+		{"label alone", "1\n2\n", "", []string{"no columns but the label's"}, false},
+		{"quote", "1,\"2\n", "", []string{`"`}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			dir := write(t, map[string][]byte{"d.csv": []byte(test.content)})
 			_, err := Open(context.Background(), filepath.Join(dir, "d.csv"), Options{Label: test.label})
 			wantError(t, err, append(test.want, "d.csv")...)
+			if got := setting.Fields(err); slices.Equal(got, []string{"Label"}) != test.mended {
+				t.Errorf("the settings that would mend it are %q, Label: %v", got, test.mended)
+			}
 		})
 	}
 }

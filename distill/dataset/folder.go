@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // imageExts are the names that image files end in.
@@ -134,8 +135,9 @@ func (d *folder) measure(ctx context.Context, o Options) error {
 	d.size = o.size().or(size{sizes[0].h, sizes[0].w, d.size.c})
 	for i, s := range sizes {
 		if o.Height == 0 && (s.h != d.size.h || s.w != d.size.w) {
-			return fmt.Errorf("images differ in size: %s is %d×%d and %s %d×%d: --resize HEIGHTxWIDTH makes them equal",
+			err := fmt.Errorf("images differ in size: %s is %d×%d and %s %d×%d: a height and a width to resize to make them equal",
 				d.files[0].name, sizes[0].h, sizes[0].w, d.files[i].name, s.h, s.w)
+			return setting.Mends(err, "Height", "Width")
 		}
 	}
 	return nil

@@ -128,7 +128,7 @@ func TestUnreadableImages(t *testing.T) {
 	}{
 		"garbage":          {map[string][]byte{"x.jpg": []byte("garbage"), "y.png": nil}, Options{}, []string{"2 of 2", "x.jpg", "y.png"}},
 		"too large":        {map[string][]byte{"x.bmp": huge}, Options{}, []string{"x.bmp", "65535×65535 pixels", "limit"}},
-		"sizes differ":     {map[string][]byte{"a.png": good, "b.png": encode(t, "png", gradient(4, 6))}, Options{}, []string{"8×8", "4×6", "--resize"}},
+		"sizes differ":     {map[string][]byte{"a.png": good, "b.png": encode(t, "png", gradient(4, 6))}, Options{}, []string{"8×8", "4×6", "resize"}},
 		"no images":        {map[string][]byte{"a.txt": nil}, Options{}, []string{"no images", ".png"}},
 		"folders and not":  {map[string][]byte{"a.png": good, "c/a.png": good}, Options{}, []string{"subfolder", `"c"`}},
 		"bad options":      {map[string][]byte{"a.png": good}, Options{Height: 3, Channels: 2, Holdout: 2}, []string{"3×0", "2 channels", "fraction of 2"}},

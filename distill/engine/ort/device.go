@@ -16,23 +16,31 @@ import (
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
+	"github.com/ildc/ildc/internal/setting"
 )
+
+// addition puts a provider before the CPU in a session's list. index is "" or which device of its kind.
+type addition func(o *onnxruntime.SessionOptions, index string, options map[string]string) error
 
 // provider is one of ONNX Runtime's execution providers.
 type provider struct {
-	device string // the name on the command line
-	// add puts it before the CPU in a session's list. index is "" or which device of its kind.
-	add func(o *onnxruntime.SessionOptions, index string, options map[string]string) error
+	device string // as [engine.Options].Device has it, without a number
+	add    addition
 	// deterministic are the options that keep the choice of an algorithm from depending on timings; nil where a device has no such
 	// options, and [engine.Options].Deterministic changes nothing.
 	deterministic map[string]string
 }
 
+var (
+	cuda     = nvidia(onnxruntime.NewCUDAProviderOptions, (*onnxruntime.SessionOptions).AppendExecutionProviderCUDA)
+	tensorRT = nvidia(onnxruntime.NewTensorRTProviderOptions, (*onnxruntime.SessionOptions).AppendExecutionProviderTensorRT)
+)
+
 var providers = []provider{
 	{device: "cpu", add: addCPU, deterministic: map[string]string{}},
 	// The heuristic choice of a convolution algorithm depends on the shapes alone; the exhaustive one, ONNX Runtime's default, on timings.
-	{device: "cuda", add: addCUDA, deterministic: map[string]string{"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}},
-	{device: "tensorrt", add: addTensorRT},
+	{device: "cuda", add: cuda, deterministic: map[string]string{"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}},
+	{device: "tensorrt", add: tensorRT},
 	{device: "webgpu", add: func(o *onnxruntime.SessionOptions, index string, options map[string]string) error {
 		// The provider's option deviceId names no adapter, but a context that the host process has made.
 		if err := checkFirst(index); err != nil {
@@ -76,32 +84,24 @@ func checkFirst(index string) error {
 	return nil
 }
 
-func addCUDA(o *onnxruntime.SessionOptions, index string, options map[string]string) error {
-	c, err := onnxruntime.NewCUDAProviderOptions()
-	if err != nil {
-		return err
-	}
-	defer c.Destroy()
-	if options = with(options, "device_id", index); len(options) > 0 {
-		if err := c.Update(options); err != nil {
+// nvidia makes the options of a provider by NVIDIA, which both have a device_id, and adds it to a session with them.
+func nvidia[C interface {
+	Update(map[string]string) error
+	Destroy() error
+}](create func() (C, error), add func(*onnxruntime.SessionOptions, C) error) addition {
+	return func(o *onnxruntime.SessionOptions, index string, options map[string]string) error {
+		c, err := create()
+		if err != nil {
 			return err
 		}
-	}
-	return o.AppendExecutionProviderCUDA(c)
-}
-
-func addTensorRT(o *onnxruntime.SessionOptions, index string, options map[string]string) error {
-	c, err := onnxruntime.NewTensorRTProviderOptions()
-	if err != nil {
-		return err
-	}
-	defer c.Destroy()
-	if options = with(options, "device_id", index); len(options) > 0 {
-		if err := c.Update(options); err != nil {
-			return err
+		defer c.Destroy()
+		if options = with(options, "device_id", index); len(options) > 0 {
+			if err := c.Update(options); err != nil {
+				return err
+			}
 		}
+		return add(o, c)
 	}
-	return o.AppendExecutionProviderTensorRT(c)
 }
 
 // with adds an option that has a value and is not given.
@@ -168,7 +168,9 @@ func tryDevice(o engine.Options) error {
 	}
 	s, err := newSession(g, o)
 	if err != nil {
-		return fmt.Errorf("device %q: %w here: %w (`ildc runtime` lists what the library has)", cmp.Or(o.Device, "cpu"), engine.ErrUnsupported, err)
+		err = fmt.Errorf("device %q: %w here: %w; the library has %s",
+			cmp.Or(o.Device, "cpu"), engine.ErrUnsupported, err, strings.Join((*Engine)(nil).Providers(), ", "))
+		return setting.Mends(err, "Device")
 	}
 	return s.Destroy()
 }

@@ -10,6 +10,7 @@ import (
 	onnxruntime "github.com/yalue/onnxruntime_go"
 
 	"github.com/ildc/ildc/distill/engine/ort/library"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // ErrUnavailable is wrapped by the errors of New.
@@ -34,19 +35,24 @@ func load(path string) error {
 		return nil
 	}
 	if path == "" {
-		return fmt.Errorf("%w: no library was named", ErrUnavailable)
+		return unavailable(errors.New("no library was named"))
 	}
 	if err := library.Check(path); err != nil { // loading a truncated one would end the process
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return unavailable(err)
 	}
 	if loaded {
-		return fmt.Errorf("%w: %s: a process can load one library, and has loaded %s", ErrUnavailable, path, environment.library)
+		return unavailable(fmt.Errorf("%s: a process can load one library, and has loaded %s", path, environment.library))
 	}
 	onnxruntime.SetSharedLibraryPath(path)
 	// Failures come back as errors; what is logged beside them would only clutter the terminal.
 	if err := onnxruntime.InitializeEnvironment(onnxruntime.WithLogLevelFatal()); err != nil {
-		return fmt.Errorf("%w: %s: %w (version 1.24 or newer is needed; `ildc runtime install` gets one)", ErrUnavailable, path, err)
+		return unavailable(fmt.Errorf("%s: %w (version 1.24 or newer is needed)", path, err))
 	}
 	environment.library = path
 	return nil
+}
+
+// unavailable says why no library can be had. Another library would do.
+func unavailable(why error) error {
+	return setting.Mends(fmt.Errorf("%w: %w", ErrUnavailable, why), "Library")
 }

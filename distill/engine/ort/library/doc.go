@@ -1,6 +1,6 @@
 // Package library finds, checks and installs ONNX Runtime's shared library, which package distill/engine/ort loads.
 //
-//	found, err := library.Find("")                                  // --ort-lib, ILDC_ORT_LIB, the install folder, the system's paths
+//	found, err := library.Find("")                                  // of ILDC_ORT_LIB, the install folder, the system's paths
 //	found, err = library.Install(ctx, library.InstallOptions{})     // the pinned version, into the install folder
 //	err = library.Check(found.Path)                                 // before it is loaded
 //

@@ -9,18 +9,20 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // Find gives the first library of: the one that is given, the one that ILDC_ORT_LIB names, the one in the install folder, and those in the
 // system's library paths that pass [Check]. A library that is named and not there is an error, whatever the other places hold. Errors wrap
-// [ErrNotFound] and list every place that was looked at.
+// [ErrNotFound], list every place that was looked at, and name the setting Library.
 func Find(explicit string) (Found, error) {
-	for _, named := range []Found{{explicit, FromFlag}, {os.Getenv(Environment), FromEnvironment}} {
+	for _, named := range []Found{{explicit, FromPath}, {os.Getenv(Environment), FromEnvironment}} {
 		if named.Path == "" {
 			continue
 		}
 		if err := isFile(named.Path); err != nil {
-			return Found{}, fmt.Errorf("library: %w: %s: %w", ErrNotFound, named.Source, err)
+			return Found{}, setting.Mends(fmt.Errorf("library: %w by %s: %w", ErrNotFound, named.Source, err), "Library")
 		}
 		path, err := filepath.Abs(named.Path) // a bare name would be looked for in the system's paths when it is loaded
 		if err != nil {
@@ -48,8 +50,8 @@ func Find(explicit string) (Found, error) {
 		}
 		looked = append(looked, folder)
 	}
-	return Found{}, fmt.Errorf("library: %w: neither --ort-lib nor %s names one, and there is none in\n  %s\n`ildc runtime install` gets it",
-		ErrNotFound, Environment, strings.Join(looked, "\n  "))
+	return Found{}, setting.Mends(fmt.Errorf("library: %w: no path is given, %s names none, and there is none in\n  %s",
+		ErrNotFound, Environment, strings.Join(looked, "\n  ")), "Library")
 }
 
 // isFile says why a path is no file.

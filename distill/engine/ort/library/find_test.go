@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // home sets the folders that the user has to empty ones, and gives the install folder.
@@ -59,18 +61,18 @@ func TestFind(t *testing.T) {
 	t.Setenv(Environment, named)
 	wantFound(t, "", Found{named, FromEnvironment})
 	given := put(t, filepath.Join(t.TempDir(), "given"), good)
-	wantFound(t, given, Found{given, FromFlag})
+	wantFound(t, given, Found{given, FromPath})
 
 	// What is named and not there is not passed over.
 	missing := filepath.Join(t.TempDir(), "missing")
-	wantNotFound(t, missing, FromFlag, missing)
-	wantNotFound(t, folder, FromFlag, folder, "no regular file")
+	wantNotFound(t, missing, FromPath, missing)
+	wantNotFound(t, folder, FromPath, folder, "no regular file")
 	t.Setenv(Environment, missing)
 	wantNotFound(t, "", FromEnvironment, missing)
 
 	// A relative path is one in this folder, and not a name that the system looks up.
 	t.Chdir(filepath.Dir(given))
-	wantFound(t, "given", Found{given, FromFlag})
+	wantFound(t, "given", Found{given, FromPath})
 }
 
 func TestFindNothing(t *testing.T) {
@@ -78,7 +80,7 @@ func TestFindNothing(t *testing.T) {
 	if f, err := Find(""); err == nil {
 		t.Skipf("there is one in the system's paths: %s", f.Path)
 	}
-	wantNotFound(t, "", filepath.Join(folder, installedName(runtime.GOOS)), "ildc runtime install", "--ort-lib", Environment)
+	wantNotFound(t, "", filepath.Join(folder, installedName(runtime.GOOS)), Environment)
 	if runtime.GOOS == "linux" {
 		dir := t.TempDir()
 		t.Setenv("LD_LIBRARY_PATH", dir)
@@ -113,6 +115,9 @@ func wantNotFound(t *testing.T, explicit string, says ...string) {
 		if !strings.Contains(err.Error(), s) {
 			t.Errorf("error does not say %q: %v", s, err)
 		}
+	}
+	if fields := setting.Fields(err); !slices.Equal(fields, []string{"Library"}) {
+		t.Errorf("the settings that would mend it are %q, want Library", fields)
 	}
 }
 

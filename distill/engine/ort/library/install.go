@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // InstallOptions say what to install. The zero value gets the pinned version into [Folder].
@@ -98,7 +100,9 @@ func (in *installer) installAny(ctx context.Context) error {
 		failures = append(failures, err)
 	}
 	p := in.build.packs[0]
-	return fmt.Errorf("ONNX Runtime can be had from neither source:\n%w\nget %s%s where there is a network, and `ildc runtime install %s`", errors.Join(failures...), in.release, p.name, p.name)
+	err := fmt.Errorf("ONNX Runtime can be had from neither source:\n%w\nget %s%s where there is a network, and install from that file",
+		errors.Join(failures...), in.release, p.name)
+	return setting.Mends(err, "From")
 }
 
 // installPack fetches a package and installs from it.
@@ -156,7 +160,9 @@ func (in *installer) installFile(ctx context.Context, file string) error {
 		return err
 	}
 	if format != "" {
-		return fmt.Errorf("%s: its SHA-256 is %s, which no pinned package of ONNX Runtime %s has: it is damaged or another one; of another, unpack the library and name it by --ort-lib or %s", file, sum, Version, Environment)
+		err := fmt.Errorf("%s: its SHA-256 is %s, which no pinned package of ONNX Runtime %s has: it is damaged or another one; "+
+			"of another, unpack the library and name it, as by %s", file, sum, Version, Environment)
+		return setting.Mends(err, "Library")
 	}
 	if err := check(file, in.build.goos, in.build.goarch); err != nil {
 		return err

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // The members of the packages that the tests make.
@@ -273,7 +275,7 @@ func TestInstallRefuses(t *testing.T) {
 		says []string
 	}{
 		{"no network and no npm", func(t *testing.T, s *scene) string { s.release = "https://127.0.0.1:1/"; return "" },
-			[]string{"127.0.0.1:1", "npm", "neither", "ildc runtime install made-1.30.0.zip"}},
+			[]string{"127.0.0.1:1", "npm", "neither", "made-1.30.0.zip where there is a network"}},
 		{"an archive that is not there", func(t *testing.T, s *scene) string { s.handler = http.NotFoundHandler(); return FromArchive }, []string{"404", "/release/made-1.30.0.zip"}},
 		{"a damaged archive", func(t *testing.T, s *scene) string { s.handler = serve(damaged(s.archive)); return FromArchive }, []string{"SHA-256", s256}},
 		{"a truncated archive", func(t *testing.T, s *scene) string { s.handler = serve(s.archive[:99]); return FromArchive }, []string{"99 of "}},
@@ -318,7 +320,7 @@ func TestInstallRefuses(t *testing.T) {
 			s.build.goarch = "riscv64" // what is in it is of this one
 			return FromArchive
 		}, []string{"another processor"}},
-		{"no package for a platform", func(t *testing.T, s *scene) string { s.build = buildFor("plan9", "mips"); return "" }, []string{"plan9/mips", "linux/amd64", "--ort-lib"}},
+		{"no package for a platform", func(t *testing.T, s *scene) string { s.build = buildFor("plan9", "mips"); return "" }, []string{"plan9/mips", "linux/amd64", Environment}},
 		{"a file that is not there", func(t *testing.T, s *scene) string { return filepath.Join(s.dir, "nowhere.tgz") }, []string{"nowhere.tgz"}},
 		{"a folder", func(t *testing.T, s *scene) string { return s.dir }, []string{"no regular file"}},
 		{"a damaged package", func(t *testing.T, s *scene) string { return s.file(t, "x.tgz", damaged(s.npm)) }, []string{"no pinned package", "x.tgz"}},
@@ -343,6 +345,26 @@ func TestInstallRefuses(t *testing.T) {
 			// What was there stays.
 			put(t, s.path(), []byte("what was there"))
 			s.want(t, ctx, from, []byte("what was there"), c.says...)
+		})
+	}
+}
+
+// What a setting would mend names it.
+func TestInstallNamesSettings(t *testing.T) {
+	for _, c := range []struct {
+		name, field string
+		do          func(t *testing.T, s *scene) (from string)
+	}{
+		{"no source", "From", func(t *testing.T, s *scene) string { s.release = "https://127.0.0.1:1/"; return "" }},
+		{"no package", "Library", func(t *testing.T, s *scene) string { s.build = buildFor("plan9", "mips"); return "" }},
+		{"another package", "Library", func(t *testing.T, s *scene) string { return s.file(t, "x.zip", s.archive[:99]) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScene(t, nil)
+			_, err := s.install(t.Context(), c.do(t, s))
+			if got := setting.Fields(err); !slices.Equal(got, []string{c.field}) {
+				t.Errorf("%v: the settings that would mend it are %q, want %s", err, got, c.field)
+			}
 		})
 	}
 }

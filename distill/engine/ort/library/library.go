@@ -16,7 +16,7 @@ const Environment = "ILDC_ORT_LIB"
 
 // Where a library can be from: [Found].Source.
 const (
-	FromFlag        = "--ort-lib"
+	FromPath        = "the path given"
 	FromEnvironment = Environment
 	FromFolder      = "install folder"
 	FromSystem      = "system path"
@@ -25,7 +25,7 @@ const (
 // Found is a library, by its absolute path, and what named it.
 type Found struct{ Path, Source string }
 
-// ErrNotFound is wrapped by the errors of [Find].
+// ErrNotFound is wrapped by the errors of [Find]: [Install] gets a library, or a file that is there is named.
 var ErrNotFound = errors.New("no ONNX Runtime found")
 
 // Folder is where the pinned version is installed: ildc/onnxruntime/1.30.0 in the user's cache folder.

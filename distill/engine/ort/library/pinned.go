@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // release is where the archives of the pinned release are.
@@ -96,7 +98,9 @@ func (b build) pack(from string) (pack, error) {
 		for _, other := range builds {
 			have = append(have, other.goos+"/"+other.goarch)
 		}
-		return pack{}, fmt.Errorf("there is no pinned package for %s/%s, only for %v; a library from elsewhere is named by --ort-lib or %s", b.goos, b.goarch, have, Environment)
+		err := fmt.Errorf("there is no pinned package for %s/%s, only for %v; a library from elsewhere can be named, as by %s",
+			b.goos, b.goarch, have, Environment)
+		return pack{}, setting.Mends(err, "Library")
 	}
 	return b.packs[i], nil
 }
