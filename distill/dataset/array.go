@@ -10,7 +10,8 @@ import (
 )
 
 // readTensor reads the elements of a tensor. Memory grows with what r really holds, not with what dims promise.
-func readTensor(r io.Reader, dtype graph.DType, dims []int, order binary.ByteOrder, limit int64) (*graph.Tensor, error) {
+func readTensor(r io.Reader, dtype graph.DType, dims []int, order binary.ByteOrder, limit int64,
+) (*graph.Tensor, error) {
 	n, ok := elements(dims)
 	if !ok {
 		return nil, fmt.Errorf("impossible extents %v", dims)
@@ -38,7 +39,8 @@ func readTensor(r io.Reader, dtype graph.DType, dims []int, order binary.ByteOrd
 	return t, nil
 }
 
-// elements is the product of extents; ok is false where one is negative, or the bytes of so many elements cannot be counted.
+// elements is the product of extents; ok is false where one is negative, or the bytes of so many elements cannot be
+// counted.
 func elements(dims []int) (n int64, ok bool) {
 	n = 1
 	for _, d := range dims {

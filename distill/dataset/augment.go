@@ -9,18 +9,22 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Augment varies training images at random; Mixup varies batches, of any inputs that are not integers. The zero value varies nothing.
+// Augment varies training images at random; Mixup varies batches, of any inputs that are not integers. The zero value
+// varies nothing.
 type Augment struct {
 	FlipX bool // mirrored left to right with probability ½
 	FlipY bool // mirrored top to bottom with probability ½
-	Pad   int  // shifted by up to Pad pixels along each axis: padded with zeros on every side and cropped to the former size
+	// shifted by up to Pad pixels along each axis: padded with zeros on every side and cropped to the former size
+	Pad int
 
-	// Mixup is α of a Beta(α,α) distribution that a part λ is drawn from for each batch: a sample becomes λ times itself and 1−λ times another one of the
-	// batch, and so do its labels (Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization", section 2). 0: none.
+	// Mixup is α of a Beta(α,α) distribution that a part λ is drawn from for each batch: a sample becomes λ times itself
+	// and 1−λ times another one of the batch, and so do its labels (Zhang et al. 2018, "mixup: Beyond Empirical Risk
+	// Minimization", section 2). 0: none.
 	Mixup float64
 }
 
-// ParseAugment reads words separated by commas: "flip" or "flip-x", "flip-y", "crop=4" (the Pad), "mixup=0.2"; "none" or nothing for no augmentation.
+// ParseAugment reads words separated by commas: "flip" or "flip-x", "flip-y", "crop=4" (the Pad), "mixup=0.2"; "none"
+// or nothing for no augmentation.
 func ParseAugment(text string) (Augment, error) {
 	var a Augment
 	if text == "" || text == "none" {

@@ -28,7 +28,8 @@ func TestViews(t *testing.T) {
 				t.Errorf("%v: want %v", got, test.want)
 			}
 			f := graph.FromValues(graph.Float32, m.Dims, m.Values())
-			if got := test.v.apply(f).Values(); !slices.Equal(got, graph.FromValues(graph.Uint8, m.Dims, got).Values()) || uint8(got[0]) != test.want[0] {
+			if got := test.v.apply(f).Values(); !slices.Equal(got, graph.FromValues(graph.Uint8, m.Dims, got).Values()) ||
+				uint8(got[0]) != test.want[0] {
 				t.Errorf("float32: %v: want %v", got, test.want)
 			}
 		})
@@ -38,8 +39,8 @@ func TestViews(t *testing.T) {
 	}
 }
 
-// TestDraw checks that every view comes up, and as often as it should: of 4000 draws each of 4 flips is expected 1000 times and each of
-// 25 crops 160 times; the bounds are 5 standard deviations away, and the seed is fixed.
+// TestDraw checks that every view comes up, and as often as it should: of 4000 draws each of 4 flips is expected 1000
+// times and each of 25 crops 160 times; the bounds are 5 standard deviations away, and the seed is fixed.
 func TestDraw(t *testing.T) {
 	flips, crops := map[view]int{}, map[view]int{}
 	for i := range 4000 {
@@ -69,7 +70,8 @@ func TestDraw(t *testing.T) {
 
 func TestAugmentRoundTrip(t *testing.T) {
 	for text, want := range map[string]Augment{
-		"": {}, "none": {}, "flip": {FlipX: true}, "crop=4": {Pad: 4}, "flip,flip-y,crop=2": {FlipX: true, FlipY: true, Pad: 2},
+		"": {}, "none": {}, "flip": {FlipX: true}, "crop=4": {Pad: 4},
+		"flip,flip-y,crop=2": {FlipX: true, FlipY: true, Pad: 2},
 	} {
 		got, err := ParseAugment(text)
 		if err != nil || got != want {

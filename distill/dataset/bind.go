@@ -11,7 +11,8 @@ import (
 	"github.com/ildc/ildc/internal/setting"
 )
 
-// Binding matches the features of a dataset to the inputs of a model, and says how each value is transformed on the way.
+// Binding matches the features of a dataset to the inputs of a model, and says how each value is transformed on the
+// way.
 type Binding struct {
 	Prefix string // is put before the inputs' names in a batch, to tell two models apart
 
@@ -31,10 +32,10 @@ type slot struct {
 	table   [][]float32 // per channel, what each byte becomes; nil where the source isn't bytes or the target not float32
 }
 
-// Bind matches the features to inputs of shape [N,…]. A feature goes to the input of its name; where there is one of each, names
-// don't matter. Extents of 1 may be missing on either side, an input may be flat ([N,784] for 28×28 pixels), and symbolic extents take the
-// feature's. Images [H,W,C] fit inputs [N,C,H,W] and [N,H,W,C]; flat ones are in the order C, H, W unless the layout says otherwise.
-// The error says for every input what does not fit.
+// Bind matches the features to inputs of shape [N,…]. A feature goes to the input of its name; where there is one of
+// each, names don't matter. Extents of 1 may be missing on either side, an input may be flat ([N,784] for 28×28
+// pixels), and symbolic extents take the feature's. Images [H,W,C] fit inputs [N,C,H,W] and [N,H,W,C]; flat ones are
+// in the order C, H, W unless the layout says otherwise. The error says for every input what does not fit.
 func Bind(spec Spec, inputs []*graph.Value, p Preprocess) (*Binding, error) {
 	errs := []error{p.validate()}
 	b := &Binding{}
@@ -45,7 +46,8 @@ func Bind(spec Spec, inputs []*graph.Value, p Preprocess) (*Binding, error) {
 			k = 0
 		}
 		if k < 0 {
-			errs = append(errs, fmt.Errorf("dataset: nothing for input %q %v%v: the data has %s; an .npz file with one array per input's name can feed it",
+			errs = append(errs, fmt.Errorf("dataset: nothing for input %q %v%v: the data has %s; "+
+				"an .npz file with one array per input's name can feed it",
 				in.Name, in.DType, in.Shape, list(spec.Features)))
 			continue
 		}
@@ -67,7 +69,8 @@ func Bind(spec Spec, inputs []*graph.Value, p Preprocess) (*Binding, error) {
 	return b, nil
 }
 
-// Dims gives the extents of one sample per input, without prefix and batch axis, where symbolic extents have become sizes.
+// Dims gives the extents of one sample per input, without prefix and batch axis, where symbolic extents have become
+// sizes.
 func (b *Binding) Dims() map[string][]int {
 	dims := map[string][]int{}
 	for _, s := range b.slots {
@@ -142,7 +145,8 @@ func newSlot(f Feature, in *graph.Value, p Preprocess) (slot, error) {
 	return s, nil
 }
 
-// channelAxis finds the axis of plain features that Mean and Std speak of: the last one of tables and in NHWC, else the first.
+// channelAxis finds the axis of plain features that Mean and Std speak of: the last one of tables and in NHWC, else
+// the first.
 func channelAxis(dims []int, p Preprocess) (channels, inner int) {
 	switch {
 	case len(p.Mean) <= 1 && len(p.Std) <= 1 || len(dims) == 0:
@@ -207,8 +211,8 @@ func advice(in *graph.Value, f Feature, layout Layout) (text string, fields []st
 	return ": " + strings.Join(parts, " and ") + " would", fields
 }
 
-// ImageDims gives the size of the images that an input [N,…] takes, where its shape tells: 1 or 3 channels, first or last,
-// or flat and square.
+// ImageDims gives the size of the images that an input [N,…] takes, where its shape tells: 1 or 3 channels, first or
+// last, or flat and square.
 func ImageDims(in *graph.Value, layout Layout) (height, width, channels int, ok bool) {
 	if in.Shape.Rank() < 2 || !in.Shape[1:].Static() {
 		return 0, 0, 0, false

@@ -43,12 +43,18 @@ func TestBindShapes(t *testing.T) {
 		{"colour flat, interleaved", images(4, 5, 3), graph.Dims(1, 60), NHWC, []int{60}, false, "", nil},
 		{"both fit: planar", images(3, 3, 3), graph.Dims(1, 3, 3, 3), "", []int{3, 3, 3}, true, "", nil},
 		{"both fit: as told", images(3, 3, 3), graph.Dims(1, 3, 3, 3), NHWC, []int{3, 3, 3}, false, "", nil},
-		{"symbolic extents", images(20, 30, 3), graph.Shape{n, graph.D(3), graph.Sym("h"), graph.Unknown}, "", []int{3, 20, 30}, true, "", nil},
-		{"symbolic, interleaved", images(20, 30, 3), graph.Shape{n, graph.Sym("h"), graph.Sym("w"), graph.D(3)}, "", []int{20, 30, 3}, false, "", nil},
-		{"too small", images(28, 28, 1), graph.Dims(1, 1, 32, 32), "", nil, false, "do not fit: 32×32 pixels would", []string{"Height", "Width"}},
-		{"too small and gray", images(28, 28, 1), graph.Dims(1, 3, 32, 32), "", nil, false, "32×32 pixels and 3 channels (RGB) would", []string{"Height", "Width", "Channels"}},
-		{"colour to flat gray", images(28, 28, 3), graph.Dims(1, 784), "", nil, false, "1 channel (gray) would", []string{"Channels"}},
-		{"wrong layout", images(32, 32, 3), graph.Dims(1, 32, 32, 3), NCHW, nil, false, "the layout nhwc would", []string{"Layout"}},
+		{"symbolic extents", images(20, 30, 3), graph.Shape{n, graph.D(3), graph.Sym("h"), graph.Unknown}, "",
+			[]int{3, 20, 30}, true, "", nil},
+		{"symbolic, interleaved", images(20, 30, 3), graph.Shape{n, graph.Sym("h"), graph.Sym("w"), graph.D(3)}, "",
+			[]int{20, 30, 3}, false, "", nil},
+		{"too small", images(28, 28, 1), graph.Dims(1, 1, 32, 32), "", nil, false, "do not fit: 32×32 pixels would",
+			[]string{"Height", "Width"}},
+		{"too small and gray", images(28, 28, 1), graph.Dims(1, 3, 32, 32), "", nil, false,
+			"32×32 pixels and 3 channels (RGB) would", []string{"Height", "Width", "Channels"}},
+		{"colour to flat gray", images(28, 28, 3), graph.Dims(1, 784), "", nil, false, "1 channel (gray) would",
+			[]string{"Channels"}},
+		{"wrong layout", images(32, 32, 3), graph.Dims(1, 32, 32, 3), NCHW, nil, false, "the layout nhwc would",
+			[]string{"Layout"}},
 		{"no batch axis", images(2, 2, 1), graph.Shape{}, "", nil, false, "no batch axis", nil},
 		{"unknown rank", images(2, 2, 1), nil, "", nil, false, "no batch axis", nil},
 	}
@@ -108,7 +114,8 @@ func TestBindValues(t *testing.T) {
 								at = (k*h+y)*w + x
 							}
 							if diff := math.Abs(values[at] - formula(y, x, k)); diff > tolerance {
-								t.Errorf("%v%v from %v: pixel (%d,%d,%d) is %g: want %g", dtype, shape, stored, y, x, k, values[at], formula(y, x, k))
+								t.Errorf("%v%v from %v: pixel (%d,%d,%d) is %g: want %g", dtype, shape, stored, y, x, k, values[at],
+									formula(y, x, k))
 							}
 						}
 					}
@@ -120,7 +127,8 @@ func TestBindValues(t *testing.T) {
 
 func TestBindPlainFeatures(t *testing.T) {
 	table := Spec{Features: []Feature{{Name: "features", DType: graph.Float32, Dims: []int{2}}}}
-	b, err := Bind(table, input(graph.Float32, graph.Dims(1, 1, 1, 2)), Preprocess{Mean: []float64{1, 2}, Std: []float64{2, 4}})
+	b, err := Bind(table, input(graph.Float32, graph.Dims(1, 1, 1, 2)),
+		Preprocess{Mean: []float64{1, 2}, Std: []float64{2, 4}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +157,8 @@ func TestBindErrors(t *testing.T) {
 	table := func(dtype graph.DType) Spec {
 		return Spec{Features: []Feature{{Name: "features", DType: dtype, Dims: []int{4}}}}
 	}
-	two := []*graph.Value{{Name: "a", DType: graph.Float32, Shape: graph.Dims(1, 4)}, {Name: "b", DType: graph.Float32, Shape: graph.Dims(1, 4)}}
+	two := []*graph.Value{{Name: "a", DType: graph.Float32, Shape: graph.Dims(1, 4)},
+		{Name: "b", DType: graph.Float32, Shape: graph.Dims(1, 4)}}
 	tests := []struct {
 		name   string
 		spec   Spec
@@ -157,13 +166,19 @@ func TestBindErrors(t *testing.T) {
 		p      Preprocess
 		want   []string
 	}{
-		{"several inputs", table(graph.Float32), two, Preprocess{}, []string{`input "a"`, `input "b"`, `"features" float32[4]`, ".npz"}},
-		{"other extents", table(graph.Float32), input(graph.Float32, graph.Dims(1, 5)), Preprocess{}, []string{"[1,5]", "float32[4] does not fit"}},
-		{"fractions to integers", table(graph.Float32), input(graph.Int64, graph.Dims(1, 4)), Preprocess{}, []string{"not of integers"}},
+		{"several inputs", table(graph.Float32), two, Preprocess{},
+			[]string{`input "a"`, `input "b"`, `"features" float32[4]`, ".npz"}},
+		{"other extents", table(graph.Float32), input(graph.Float32, graph.Dims(1, 5)), Preprocess{},
+			[]string{"[1,5]", "float32[4] does not fit"}},
+		{"fractions to integers", table(graph.Float32), input(graph.Int64, graph.Dims(1, 4)), Preprocess{},
+			[]string{"not of integers"}},
 		{"strings", table(graph.Float32), input(graph.String, graph.Dims(1, 4)), Preprocess{}, []string{"cannot be fed"}},
-		{"nothing to preprocess", table(graph.Int64), input(graph.Int64, graph.Dims(1, 4)), Preprocess{Scale: 2}, []string{"no input of a floating-point type"}},
-		{"channels differ", images(4, 4, 1), input(graph.Float32, graph.Dims(1, 1, 4, 4)), Preprocess{Mean: []float64{1, 2, 3}}, []string{"3 values of mean for 1 channels"}},
-		{"bad preprocessing", images(4, 4, 1), input(graph.Float32, graph.Dims(1, 1, 4, 4)), Preprocess{Std: []float64{0}, Layout: "hwcn"}, []string{"std 0", `"hwcn"`}},
+		{"nothing to preprocess", table(graph.Int64), input(graph.Int64, graph.Dims(1, 4)), Preprocess{Scale: 2},
+			[]string{"no input of a floating-point type"}},
+		{"channels differ", images(4, 4, 1), input(graph.Float32, graph.Dims(1, 1, 4, 4)),
+			Preprocess{Mean: []float64{1, 2, 3}}, []string{"3 values of mean for 1 channels"}},
+		{"bad preprocessing", images(4, 4, 1), input(graph.Float32, graph.Dims(1, 1, 4, 4)),
+			Preprocess{Std: []float64{0}, Layout: "hwcn"}, []string{"std 0", `"hwcn"`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -183,7 +198,8 @@ func TestPreprocessRoundTrip(t *testing.T) {
 		{"unit", Preprocess{Scale: 1. / 255}},
 		{"scale=1/255", Preprocess{Scale: 1. / 255}},
 		{"mnist", Preprocess{Scale: 1. / 255, Mean: []float64{0.1307}, Std: []float64{0.3081}}},
-		{"cifar10 std=0.225 layout=NHWC", Preprocess{Scale: 1. / 255, Mean: []float64{0.4914, 0.4822, 0.4465}, Std: []float64{0.225}, Layout: NHWC}},
+		{"cifar10 std=0.225 layout=NHWC", Preprocess{Scale: 1. / 255, Mean: []float64{0.4914, 0.4822, 0.4465},
+			Std: []float64{0.225}, Layout: NHWC}},
 		{"mean=-1e-3,2,3.5", Preprocess{Mean: []float64{-1e-3, 2, 3.5}}},
 	}
 	for _, test := range tests {
@@ -202,7 +218,8 @@ func TestPreprocessRoundTrip(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"cifar": "imagenet", "unit raw": `"raw"`, "scale=x": `"x" is not a number`, "scale=1,2": "one number", "std=0": "more than 0", "mean=1/0": "finite",
+		"cifar": "imagenet", "unit raw": `"raw"`, "scale=x": `"x" is not a number`, "scale=1,2": "one number",
+		"std=0": "more than 0", "mean=1/0": "finite",
 		"mean=NaN": "finite", "layout=chw": "nchw or nhwc", "gain=2": "scale=, mean=", "std=": "not a number",
 	} {
 		_, err := ParsePreprocess(text)

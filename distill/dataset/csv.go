@@ -18,7 +18,8 @@ import (
 	"github.com/ildc/ildc/internal/setting"
 )
 
-// openCSV reads one sample per row; the columns but the label's are one feature [columns]. A first row that is not of numbers is a header.
+// openCSV reads one sample per row; the columns but the label's are one feature [columns]. A first row that is not of
+// numbers is a header.
 func openCSV(path string, names []string, o Options) (*Memory, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -112,7 +113,8 @@ func labelColumn(label string, first []string) (int, error) {
 	if i, err := strconv.Atoi(label); err == nil && i >= 0 && i < len(first) {
 		return i, nil
 	}
-	err := fmt.Errorf("no label column %q: want a header's name, a number from 0 to %d, or %q", label, len(first)-1, NoColumn)
+	err := fmt.Errorf("no label column %q: want a header's name, a number from 0 to %d, or %q", label, len(first)-1,
+		NoColumn)
 	return 0, setting.Mends(err, "Label")
 }
 
@@ -125,8 +127,9 @@ func isHeader(first []string, label int) bool {
 	return false
 }
 
-// dataset gives the feature whole numbers where all cells are, so that it can feed integer inputs too.
-// names are the classes that labels refer to; where nil, whole numbers are classes themselves and other labels are named classes in alphabetical order.
+// dataset gives the feature whole numbers where all cells are, so that it can feed integer inputs too. names are the
+// classes that labels refer to; where nil, whole numbers are classes themselves and other labels are named classes in
+// alphabetical order.
 func (t *table) dataset(names []string) (*Memory, error) {
 	whole := !slices.ContainsFunc(t.cells, func(v float64) bool { return v != math.Trunc(v) || math.Abs(v) > 1<<53 })
 	dtype := graph.Float32

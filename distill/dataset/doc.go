@@ -4,8 +4,9 @@
 // they are stored: pixels are bytes. [Open] reads image folders, IDX, npy, npz and CSV; [FromTensors] wraps arrays that
 // are in memory already; [Synthetic] makes inputs up. Users may bring their own type.
 //
-// A [Binding] matches the features to the inputs of a model: it finds the layout and applies a [Preprocess]. A student
-// whose preprocessing is not the teacher's has a binding of its own, and sees the same augmented sample. A [Loader] draws the batches:
+// A [Binding] matches the features to the inputs of a model: it finds the layout and applies a [Preprocess]. A
+// student whose preprocessing is not the teacher's has a binding of its own, and sees the same augmented sample. A
+// [Loader] draws the batches:
 //
 //	data, err := dataset.Open(ctx, "digits", dataset.Options{})
 //	unit, err := dataset.ParsePreprocess("unit") // pixel / 255

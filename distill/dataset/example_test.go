@@ -16,7 +16,8 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	inputs := []*graph.Value{{Name: "input", DType: graph.Float32, Shape: graph.Shape{graph.Sym("batch"), graph.D(1), graph.D(8), graph.D(8)}}}
+	inputs := []*graph.Value{{Name: "input", DType: graph.Float32,
+		Shape: graph.Shape{graph.Sym("batch"), graph.D(1), graph.D(8), graph.D(8)}}}
 	preprocess, err := dataset.ParsePreprocess("unit")
 	if err != nil {
 		fmt.Println(err)

@@ -16,9 +16,9 @@ type fingerprinter interface {
 // sampled is how many samples stand for a dataset of somebody else's type.
 const sampled = 256
 
-// Fingerprint is a SHA-256 in hexadecimal that tells datasets apart: of the spec and the length, and of every element where the
-// samples are in memory, of the files' names and sizes where they are decoded on demand, and of 256 samples evenly
-// spaced where the type is not of this package. Where the files lie makes no difference.
+// Fingerprint is a SHA-256 in hexadecimal that tells datasets apart: of the spec and the length, and of every element
+// where the samples are in memory, of the files' names and sizes where they are decoded on demand, and of 256 samples
+// evenly spaced where the type is not of this package. Where the files lie makes no difference.
 func Fingerprint(ds Dataset) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%#v %d\n", ds.Spec(), ds.Len())

@@ -92,7 +92,8 @@ func (d *folder) list(classes []string) error {
 		return fmt.Errorf("no images (%s), no IDX files, and no train and test data", strings.Join(imageExts, ", "))
 	}
 	if _, flat := found[""]; flat && len(found) > 1 {
-		return fmt.Errorf("images both in the folder itself and in %q: want one subfolder per class, or none", slices.Sorted(maps.Keys(found))[1:])
+		return fmt.Errorf("images both in the folder itself and in %q: want one subfolder per class, or none",
+			slices.Sorted(maps.Keys(found))[1:])
 	}
 	for _, class := range slices.Sorted(maps.Keys(found)) {
 		if class != "" && classes == nil {
@@ -135,7 +136,8 @@ func (d *folder) measure(ctx context.Context, o Options) error {
 	d.size = o.size().or(size{sizes[0].h, sizes[0].w, d.size.c})
 	for i, s := range sizes {
 		if o.Height == 0 && (s.h != d.size.h || s.w != d.size.w) {
-			err := fmt.Errorf("images differ in size: %s is %d×%d and %s %d×%d: a height and a width to resize to make them equal",
+			err := fmt.Errorf("images differ in size: %s is %d×%d and %s %d×%d: "+
+				"a height and a width to resize to make them equal",
 				d.files[0].name, sizes[0].h, sizes[0].w, d.files[i].name, s.h, s.w)
 			return setting.Mends(err, "Height", "Width")
 		}
@@ -166,7 +168,8 @@ func (d *folder) decode(ctx context.Context, o Options) (*Memory, error) {
 	return m, nil
 }
 
-// each calls do for every file from several goroutines. The error lists the first few files that fail, in order, and counts the rest.
+// each calls do for every file from several goroutines. The error lists the first few files that fail, in order, and
+// counts the rest.
 func (d *folder) each(ctx context.Context, workers int, progress func(done, of int), do func(i int) error) error {
 	errs := make([]error, len(d.files))
 	var mu sync.Mutex

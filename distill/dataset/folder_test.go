@@ -30,13 +30,15 @@ func TestOpenFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := d.Test.Spec()
-	if want := []string{"ant", "zebra"}; !reflect.DeepEqual(s.ClassNames, want) || s.Classes != 2 || d.Test.Len() != 3 || d.Format != "image folder" {
+	if want := []string{"ant", "zebra"}; !reflect.DeepEqual(s.ClassNames, want) || s.Classes != 2 || d.Test.Len() != 3 ||
+		d.Format != "image folder" {
 		t.Fatalf("%d samples in a %s, %+v: want classes %q", d.Test.Len(), d.Format, s, want)
 	}
 	if want := []int{4, 6, 3}; !reflect.DeepEqual(s.Features[0].Dims, want) || !s.Features[0].Image || calls.Load() != 3 {
 		t.Errorf("features %+v, %d calls: want images %v", s.Features, calls.Load(), want)
 	}
-	// ant/1.JPG, ant/2.bmp, zebra/1.png; pixel (1, 2) of the gradient is (10, 20, 7); JPEG is lossy, by 2 at most where all is one gray
+	// ant/1.JPG, ant/2.bmp, zebra/1.png; pixel (1, 2) of the gradient is (10, 20, 7); JPEG is lossy, by 2 at most where
+	// all is one gray
 	for i, want := range []struct {
 		label int
 		pixel [3]int
@@ -60,7 +62,8 @@ func TestOpenFolder(t *testing.T) {
 
 // TestFolderOnDemand checks that samples are the same whether they are held in memory or decoded each time.
 func TestFolderOnDemand(t *testing.T) {
-	dir := write(t, map[string][]byte{"a.png": encode(t, "png", gradient(5, 5)), "b.png": encode(t, "png", gray(9, 7, 50))})
+	dir := write(t, map[string][]byte{"a.png": encode(t, "png", gradient(5, 5)),
+		"b.png": encode(t, "png", gray(9, 7, 50))})
 	o := Options{Holdout: 1, Height: 4, Width: 4}
 	held, err := Open(context.Background(), dir, o)
 	if err != nil {
@@ -94,7 +97,8 @@ func TestFolderOnDemand(t *testing.T) {
 
 func TestTrainAndTestFolders(t *testing.T) {
 	p := encode(t, "png", gray(2, 2, 1))
-	d, err := Open(context.Background(), write(t, map[string][]byte{"train/a/1.png": p, "train/b/1.png": p, "test/b/1.png": p}), Options{})
+	d, err := Open(context.Background(), write(t,
+		map[string][]byte{"train/a/1.png": p, "train/b/1.png": p, "test/b/1.png": p}), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +108,8 @@ func TestTrainAndTestFolders(t *testing.T) {
 	}
 	_, err = Open(context.Background(), write(t, map[string][]byte{"train/a/1.png": p, "test/b/1.png": p}), Options{})
 	wantError(t, err, `class "b"`)
-	_, err = Open(context.Background(), write(t, map[string][]byte{"train/a/1.png": p, "test/a/1.png": encode(t, "png", gray(3, 3, 1))}), Options{})
+	_, err = Open(context.Background(), write(t,
+		map[string][]byte{"train/a/1.png": p, "test/a/1.png": encode(t, "png", gray(3, 3, 1))}), Options{})
 	wantError(t, err, "[2,2,1]", "[3,3,1]")
 }
 
@@ -119,21 +124,26 @@ func TestUnreadableImages(t *testing.T) {
 	if strings.Contains(err.Error(), "f.png") {
 		t.Errorf("error lists more than it should: %v", err)
 	}
-	huge := []byte("BM\x00\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00\xff\xff\x00\x00\xff\xff\x00\x00\x01\x00\x18\x00")
+	huge := []byte("BM\x00\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00" +
+		"\x28\x00\x00\x00\xff\xff\x00\x00\xff\xff\x00\x00\x01\x00\x18\x00")
 	huge = append(huge, make([]byte, 24)...)
 	for name, test := range map[string]struct {
 		files map[string][]byte
 		o     Options
 		want  []string
 	}{
-		"garbage":          {map[string][]byte{"x.jpg": []byte("garbage"), "y.png": nil}, Options{}, []string{"2 of 2", "x.jpg", "y.png"}},
-		"too large":        {map[string][]byte{"x.bmp": huge}, Options{}, []string{"x.bmp", "65535×65535 pixels", "limit"}},
-		"sizes differ":     {map[string][]byte{"a.png": good, "b.png": encode(t, "png", gradient(4, 6))}, Options{}, []string{"8×8", "4×6", "resize"}},
-		"no images":        {map[string][]byte{"a.txt": nil}, Options{}, []string{"no images", ".png"}},
-		"folders and not":  {map[string][]byte{"a.png": good, "c/a.png": good}, Options{}, []string{"subfolder", `"c"`}},
-		"bad options":      {map[string][]byte{"a.png": good}, Options{Height: 3, Channels: 2, Holdout: 2}, []string{"3×0", "2 channels", "fraction of 2"}},
-		"unknown format":   {map[string][]byte{"train/a.png": good, "test": nil}, Options{}, nil},
-		"nested train set": {map[string][]byte{"train/train/a.png": good, "train/test/a.png": good, "test/a.png": good}, Options{}, []string{"itself"}},
+		"garbage": {map[string][]byte{"x.jpg": []byte("garbage"), "y.png": nil}, Options{},
+			[]string{"2 of 2", "x.jpg", "y.png"}},
+		"too large": {map[string][]byte{"x.bmp": huge}, Options{}, []string{"x.bmp", "65535×65535 pixels", "limit"}},
+		"sizes differ": {map[string][]byte{"a.png": good, "b.png": encode(t, "png", gradient(4, 6))}, Options{},
+			[]string{"8×8", "4×6", "resize"}},
+		"no images":       {map[string][]byte{"a.txt": nil}, Options{}, []string{"no images", ".png"}},
+		"folders and not": {map[string][]byte{"a.png": good, "c/a.png": good}, Options{}, []string{"subfolder", `"c"`}},
+		"bad options": {map[string][]byte{"a.png": good}, Options{Height: 3, Channels: 2, Holdout: 2},
+			[]string{"3×0", "2 channels", "fraction of 2"}},
+		"unknown format": {map[string][]byte{"train/a.png": good, "test": nil}, Options{}, nil},
+		"nested train set": {map[string][]byte{"train/train/a.png": good, "train/test/a.png": good, "test/a.png": good},
+			Options{}, []string{"itself"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(context.Background(), write(t, test.files), test.o)
@@ -207,7 +217,8 @@ func TestCIFAR10(t *testing.T) {
 	}
 	s := d.Train.Spec()
 	want := []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
-	if !reflect.DeepEqual(s.ClassNames, want) || !reflect.DeepEqual(s.Features[0].Dims, []int{32, 32, 3}) || d.Train.Len() != 40 || d.Test.Len() != 10 {
+	if !reflect.DeepEqual(s.ClassNames, want) || !reflect.DeepEqual(s.Features[0].Dims, []int{32, 32, 3}) ||
+		d.Train.Len() != 40 || d.Test.Len() != 10 {
 		t.Errorf("%d and %d samples, %+v", d.Train.Len(), d.Test.Len(), s)
 	}
 }

@@ -44,7 +44,8 @@ func openIDX(path string, o Options) (*Memory, error) {
 	return fromArrays(labels, []Array{{"image", images}})
 }
 
-// idxLabels finds the labels of "…images-idx3-ubyte" in "…labels-idx1-ubyte", compressed or not; "" where there are none.
+// idxLabels finds the labels of "…images-idx3-ubyte" in "…labels-idx1-ubyte", compressed or not; "" where there are
+// none.
 func idxLabels(path string) string {
 	dir, name := filepath.Split(path)
 	if !strings.Contains(name, "images") {

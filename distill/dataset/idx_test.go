@@ -19,8 +19,10 @@ func TestOpenIDX(t *testing.T) {
 		train, test int
 		given       bool
 	}{
-		{"one pair, split", map[string][]byte{"images-idx3-ubyte": images, "labels-idx1-ubyte": labels}, "images-idx3-ubyte", 2, 1, false},
-		{"folder with one pair", map[string][]byte{"x-images-idx3-ubyte.gz": gzipped(t, images), "x-labels-idx1-ubyte": labels}, "", 2, 1, false},
+		{"one pair, split", map[string][]byte{"images-idx3-ubyte": images, "labels-idx1-ubyte": labels}, "images-idx3-ubyte",
+			2, 1, false},
+		{"folder with one pair", map[string][]byte{"x-images-idx3-ubyte.gz": gzipped(t, images),
+			"x-labels-idx1-ubyte": labels}, "", 2, 1, false},
 		{"train and test", map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
 			"test-images-idx3-ubyte": images, "test-labels-idx1-ubyte": labels}, "", 3, 3, true},
 		{"train and t10k", map[string][]byte{"train-images.idx3-ubyte": images, "train-labels.idx1-ubyte": labels,

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestResize compares with Pillow 13.0.0's Image.resize(…, BILINEAR) of the same pixels. Both filter in fixed point or float with
-// other roundings, so that a level may be off by one.
+// TestResize compares with Pillow 13.0.0's Image.resize(…, BILINEAR) of the same pixels. Both filter in fixed point
+// or float with other roundings, so that a level may be off by one.
 func TestResize(t *testing.T) {
 	b := bitmap{size{4, 6, 1}, make([]uint8, 24)}
 	for y := range 4 {
@@ -20,7 +20,8 @@ func TestResize(t *testing.T) {
 		want []int
 	}{
 		{2, 3, []int{83, 141, 128, 124, 111, 157}},
-		{5, 8, []int{0, 46, 102, 157, 213, 108, 68, 114, 108, 58, 66, 141, 216, 130, 110, 172, 197, 118, 72, 89, 186, 123, 124, 205,
+		{5, 8, []int{0, 46, 102, 157, 213, 108, 68, 114, 108, 58, 66, 141, 216, 130, 110, 172, 197, 118, 72, 89, 186, 123,
+			124, 205,
 			169, 157, 112, 62, 124, 122, 145, 196, 2, 118, 160, 107, 54, 161, 203, 159}},
 	} {
 		for _, channels := range []int{1, 3} {
@@ -58,7 +59,8 @@ func TestToBitmap(t *testing.T) {
 		ycc.Cb[i], ycc.Cr[i] = uint8(90+20*i), uint8(200-15*i)
 	}
 	opaque, transparent, straight := image.NewRGBA(r), image.NewRGBA(r), image.NewNRGBA(r)
-	gray8, gray16, palette := image.NewGray(r), image.NewGray16(r), image.NewPaletted(r, color.Palette{color.White, color.RGBA{9, 8, 7, 255}})
+	gray8, gray16, palette := image.NewGray(r), image.NewGray16(r),
+		image.NewPaletted(r, color.Palette{color.White, color.RGBA{9, 8, 7, 255}})
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		for x := r.Min.X; x < r.Max.X; x++ {
 			v := uint8(40*y + 3*x)
@@ -70,8 +72,10 @@ func TestToBitmap(t *testing.T) {
 			palette.SetColorIndex(x, y, v&1)
 		}
 	}
-	for name, m := range map[string]image.Image{"YCbCr": ycc, "opaque": opaque, "transparent": transparent, "straight": straight,
-		"gray": gray8, "gray16": gray16, "palette": palette, "part": straight.SubImage(image.Rect(3, 2, 6, 4)), "gray part": gray8.SubImage(image.Rect(3, 2, 6, 4))} {
+	for name, m := range map[string]image.Image{"YCbCr": ycc, "opaque": opaque, "transparent": transparent,
+		"straight": straight,
+		"gray":     gray8, "gray16": gray16, "palette": palette, "part": straight.SubImage(image.Rect(3, 2, 6, 4)),
+		"gray part": gray8.SubImage(image.Rect(3, 2, 6, 4))} {
 		b := toBitmap(m)
 		r := m.Bounds()
 		if b.h != r.Dy() || b.w != r.Dx() || int64(len(b.pixels)) != b.bytes() {

@@ -45,7 +45,8 @@ type Batch struct {
 	Inputs map[string]*graph.Tensor // [Batch,…] by prefix and input name, and the one-hot labels
 	Labels []int                    // per row; NoLabel where there is none, and in padding
 	Index  []int                    // per row, the sample's position in the dataset
-	N      int                      // rows that count: Batch, or fewer in the last batch of an evaluation, where later rows repeat the last sample
+	// rows that count: Batch, or fewer in the last batch of an evaluation, where later rows repeat the last sample
+	N int
 }
 
 // NewLoader checks the options.
@@ -111,8 +112,9 @@ func (l *Loader) Steps() int {
 	return (l.data.Len() + l.o.Batch - 1) / l.o.Batch
 }
 
-// Batches gives the batches from step start on, which are the same whatever the step a loader began at. They are prepared ahead by
-// worker goroutines, all of which have ended when the loop over the batches has. An error, that of ctx included, ends the batches.
+// Batches gives the batches from step start on, which are the same whatever the step a loader began at. They are
+// prepared ahead by worker goroutines, all of which have ended when the loop over the batches has. An error, that of
+// ctx included, ends the batches.
 func (l *Loader) Batches(ctx context.Context, start int) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -173,7 +175,8 @@ func (l *Loader) Batches(ctx context.Context, start int) iter.Seq2[*Batch, error
 // batch prepares one batch.
 func (l *Loader) batch(ctx context.Context, step int) (*Batch, error) {
 	size := l.o.Batch
-	b := &Batch{Step: step, Epoch: step / l.Steps(), Inputs: map[string]*graph.Tensor{}, Labels: make([]int, size), Index: make([]int, size)}
+	b := &Batch{Step: step, Epoch: step / l.Steps(), Inputs: map[string]*graph.Tensor{}, Labels: make([]int, size),
+		Index: make([]int, size)}
 	first := step % l.Steps() * size
 	b.N = min(size, l.data.Len()-first)
 	order := l.shuffled(b.Epoch)

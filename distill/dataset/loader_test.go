@@ -106,7 +106,8 @@ func TestBatchesDoNotDepend(t *testing.T) {
 func TestEvaluationBatches(t *testing.T) {
 	ds := squares(t, 7)
 	b := bind(t, ds, graph.Dims(1, 4, 4, 3), Preprocess{})
-	got := batches(t, ds, LoaderOptions{Batch: 3, Bindings: []*Binding{b}, OneHot: "y", Classes: 4, Augment: Augment{FlipX: true}}, 0, -1)
+	got := batches(t, ds, LoaderOptions{Batch: 3, Bindings: []*Binding{b}, OneHot: "y", Classes: 4,
+		Augment: Augment{FlipX: true}}, 0, -1)
 	if len(got) != 3 {
 		t.Fatalf("%d batches: want 3", len(got))
 	}
@@ -121,7 +122,8 @@ func TestEvaluationBatches(t *testing.T) {
 	} {
 		g := got[i]
 		if g.N != want.n || g.Step != i || !slices.Equal(g.Index, want.index) || !slices.Equal(g.Labels, want.labels) {
-			t.Errorf("batch %d: %d of %v, labels %v: want %d of %v, %v", i, g.N, g.Index, g.Labels, want.n, want.index, want.labels)
+			t.Errorf("batch %d: %d of %v, labels %v: want %d of %v, %v", i, g.N, g.Index, g.Labels, want.n, want.index,
+				want.labels)
 		}
 		if y := g.Inputs["y"]; !slices.Equal(y.Dims, []int{3, 4}) || !slices.Equal(y.Float32s(), want.oneHot) {
 			t.Errorf("batch %d: %v %v: want %v", i, y, y.Data, want.oneHot)
@@ -141,8 +143,10 @@ func TestEvaluationBatches(t *testing.T) {
 // TestTwoBindings checks that two models see one augmented image, each in its own form.
 func TestTwoBindings(t *testing.T) {
 	ds := squares(t, 9)
-	teacher, student := bind(t, ds, graph.Dims(1, 3, 4, 4), Preprocess{}), bind(t, ds, graph.Dims(1, 4, 4, 3), Preprocess{Scale: 0.5})
-	o := LoaderOptions{Batch: 9, Train: true, Bindings: []*Binding{teacher, student}, Augment: Augment{FlipX: true, Pad: 1}}
+	teacher, student := bind(t, ds, graph.Dims(1, 3, 4, 4), Preprocess{}),
+		bind(t, ds, graph.Dims(1, 4, 4, 3), Preprocess{Scale: 0.5})
+	o := LoaderOptions{Batch: 9, Train: true, Bindings: []*Binding{teacher, student},
+		Augment: Augment{FlipX: true, Pad: 1}}
 	_, err := NewLoader(ds, o)
 	wantError(t, err, `"input" twice`)
 	student.Prefix = "student/"
@@ -180,9 +184,11 @@ func TestLoaderErrors(t *testing.T) {
 		{"no batch", ds, LoaderOptions{}, []string{"a batch of 0"}},
 		{"no samples", empty, LoaderOptions{Batch: 1}, []string{"no samples"}},
 		{"too few to train on", ds, LoaderOptions{Batch: 6, Train: true}, []string{"5 samples", "batch of 6"}},
-		{"fewer classes than the data", ds, LoaderOptions{Batch: 1, OneHot: "y", Classes: 2}, []string{"3 classes, the model 2"}},
+		{"fewer classes than the data", ds, LoaderOptions{Batch: 1, OneHot: "y", Classes: 2},
+			[]string{"3 classes, the model 2"}},
 		{"no labels", mustSynthetic(t), LoaderOptions{Batch: 1, OneHot: "y"}, []string{`labels are asked for as "y"`}},
-		{"several", ds, LoaderOptions{Augment: Augment{Pad: -1}, Bindings: []*Binding{b, b}}, []string{"batch of 0", "-1 pixels", "twice"}},
+		{"several", ds, LoaderOptions{Augment: Augment{Pad: -1}, Bindings: []*Binding{b, b}},
+			[]string{"batch of 0", "-1 pixels", "twice"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -195,9 +201,10 @@ func TestLoaderErrors(t *testing.T) {
 		sample func(i int) (Sample, error)
 		want   string
 	}{
-		"fails":         {func(i int) (Sample, error) { return Sample{}, failure }, "sample 0: disk on fire"},
-		"no features":   {func(i int) (Sample, error) { return Sample{}, nil }, "0 features: want 1"},
-		"label too big": {func(i int) (Sample, error) { s, _ := ds.Sample(i); s.Label = 3; return s, nil }, "label 3: want 0 to 2"},
+		"fails":       {func(i int) (Sample, error) { return Sample{}, failure }, "sample 0: disk on fire"},
+		"no features": {func(i int) (Sample, error) { return Sample{}, nil }, "0 features: want 1"},
+		"label too big": {func(i int) (Sample, error) { s, _ := ds.Sample(i); s.Label = 3; return s, nil },
+			"label 3: want 0 to 2"},
 		"other shape": {func(i int) (Sample, error) {
 			return Sample{Features: []*graph.Tensor{graph.NewTensor(graph.Uint8, 2, 2, 3)}}, nil
 		}, "want 48 elements"},
@@ -318,7 +325,8 @@ func TestFingerprint(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]string{want: "the data"}
-	for name, other := range map[string]Dataset{"a pixel": pixel, "a label": label, "a class": class, "length": squares(t, 5),
+	for name, other := range map[string]Dataset{"a pixel": pixel, "a label": label, "a class": class,
+		"length": squares(t, 5),
 		"a part": rest, "the other part": held} {
 		f := print(other)
 		if seen[f] != "" {

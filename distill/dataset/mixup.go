@@ -7,7 +7,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// mixup mixes each row of a batch with the one that a permutation leads to, in place: all inputs of floats, and one-hot labels.
+// mixup mixes each row of a batch with the one that a permutation leads to, in place: all inputs of floats, and
+// one-hot labels.
 func mixup(inputs map[string]*graph.Tensor, rows int, alpha float64, r *rand.Rand) {
 	part, to := float32(beta(r, alpha)), r.Perm(rows)
 	for _, t := range inputs {

@@ -23,12 +23,14 @@ func TestMixup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inputs := []*graph.Value{{Name: "x", DType: graph.Float32, Shape: graph.Dims(8, 3)}, {Name: "k", DType: graph.Int64, Shape: graph.Dims(8, 1)}}
+	inputs := []*graph.Value{{Name: "x", DType: graph.Float32, Shape: graph.Dims(8, 3)},
+		{Name: "k", DType: graph.Int64, Shape: graph.Dims(8, 1)}}
 	bind, err := Bind(data.Spec(), inputs, Preprocess{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	loader, err := NewLoader(data, LoaderOptions{Batch: 8, Bindings: []*Binding{bind}, Train: true, OneHot: "labels", Augment: Augment{Mixup: 1}, Seed: 3})
+	loader, err := NewLoader(data, LoaderOptions{Batch: 8, Bindings: []*Binding{bind}, Train: true, OneHot: "labels",
+		Augment: Augment{Mixup: 1}, Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +70,8 @@ func TestMixup(t *testing.T) {
 	}
 }
 
-// TestBeta compares mean and variance of draws with those of Beta(α,α), 1/2 and 1/(4(2α+1)); 20,000 draws leave a deviation below 0.004.
+// TestBeta compares mean and variance of draws with those of Beta(α,α), 1/2 and 1/(4(2α+1)); 20,000 draws leave a
+// deviation below 0.004.
 func TestBeta(t *testing.T) {
 	for _, alpha := range []float64{0.2, 1, 3} {
 		r := rand.New(rand.NewPCG(1, 2))
@@ -79,7 +82,8 @@ func TestBeta(t *testing.T) {
 			sum, squares = sum+x, squares+x*x
 		}
 		mean := sum / n
-		if variance, want := squares/n-mean*mean, 1/(4*(2*alpha+1)); math.Abs(mean-0.5) > 0.015 || math.Abs(variance-want) > 0.01 {
+		if variance, want := squares/n-mean*mean, 1/(4*(2*alpha+1)); math.Abs(mean-0.5) > 0.015 ||
+			math.Abs(variance-want) > 0.01 {
 			t.Errorf("alpha %g: mean %g, variance %g, want %g", alpha, mean, variance, want)
 		}
 	}

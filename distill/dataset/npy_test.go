@@ -137,11 +137,13 @@ func TestMalformedNPY(t *testing.T) {
 		{"huge header", long, "limit"},
 		{"no newline", []byte("\x93NUMPY\x01\x00\x02\x00{}"), "malformed NumPy header"},
 		{"no fields", npyFile("{}", []byte{}), "malformed NumPy header"},
-		{"fields in disorder", npyFile("{'shape': (2,), 'descr': '<f4', 'fortran_order': False, }", []float32{1, 2}), "malformed NumPy header"},
+		{"fields in disorder", npyFile("{'shape': (2,), 'descr': '<f4', 'fortran_order': False, }", []float32{1, 2}),
+			"malformed NumPy header"},
 		{"negative extent", npyFile(npyHeaderText("<f4", "(-2, 3)"), []float32{}), "impossible extents"},
 		{"huge extents", npyFile(npyHeaderText("<f4", "(4000000000, 4000000000)"), []float32{}), "impossible extents"},
 		{"objects", npyFile(npyHeaderText("|O", "(2,)"), []float32{}), `NumPy type "|O"`},
-		{"fortran order", npyFile("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", make([]float32, 6)), "ascontiguousarray"},
+		{"fortran order", npyFile("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", make([]float32, 6)),
+			"ascontiguousarray"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -160,10 +162,12 @@ func TestMalformedNPY(t *testing.T) {
 			[]string{"1 samples", "has 2"}},
 		"fractional label": {map[string][]byte{"a": good, "label": npyFile(npyHeaderText("<f4", "(2,)"), []float32{0, 0.5})},
 			[]string{`"label"`, "label 0.5 of sample 1"}},
-		"only labels": {map[string][]byte{"label": npyFile(npyHeaderText("<f4", "(2,)"), []float32{0, 1})}, []string{"no arrays"}},
+		"only labels": {map[string][]byte{"label": npyFile(npyHeaderText("<f4", "(2,)"), []float32{0, 1})},
+			[]string{"no arrays"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Open(context.Background(), filepath.Join(write(t, map[string][]byte{"d.npz": npzFile(t, test.arrays)}), "d.npz"), Options{})
+			_, err := Open(context.Background(), filepath.Join(write(t, map[string][]byte{"d.npz": npzFile(t, test.arrays)}),
+				"d.npz"), Options{})
 			wantError(t, err, append(test.want, "d.npz")...)
 		})
 	}
@@ -198,7 +202,8 @@ func TestNumPyFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := s.Features[1].Float32s(), []float32{0.6263701915740967, 0.21710194647312164, 0.15652787685394287}; !reflect.DeepEqual(got, want) {
+	if got, want := s.Features[1].Float32s(), []float32{0.6263701915740967, 0.21710194647312164,
+		0.15652787685394287}; !reflect.DeepEqual(got, want) {
 		t.Errorf("probabilities %v: want %v", got, want)
 	}
 }

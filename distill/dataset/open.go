@@ -15,14 +15,19 @@ import (
 
 // Options say how files become samples. The zero value is good.
 type Options struct {
-	Height, Width int                // images are resized to this, bilinear; 0 leaves them as they are
-	Channels      int                // images become gray (1) or RGB (3); 0 leaves them as they are
-	Label         string             // CSV: name or number of the column with the class; "" is the last one, "none" is no column
-	Holdout       float64            // fraction of test samples where the data is not split by itself; 0 means DefaultHoldout, 1 makes all of it test data
-	Seed          uint64             // of that split
-	MaxBytes      int64              // what samples may take in memory; 0 means DefaultMaxBytes. Larger image folders are decoded on demand, larger arrays refused
-	Workers       int                // goroutines that decode images; 0: one per core
-	Progress      func(done, of int) `json:"-"` // is told how many images of a set are decoded, from one goroutine at a time
+	Height, Width int // images are resized to this, bilinear; 0 leaves them as they are
+	Channels      int // images become gray (1) or RGB (3); 0 leaves them as they are
+	// CSV: name or number of the column with the class; "" is the last one, "none" is no column
+	Label string
+	// fraction of test samples where the data is not split by itself; 0 means DefaultHoldout, 1 makes all of it test data
+	Holdout float64
+	Seed    uint64 // of that split
+	// what samples may take in memory; 0 means DefaultMaxBytes. Larger image folders are decoded on demand, larger
+	// arrays refused
+	MaxBytes int64
+	Workers  int // goroutines that decode images; 0: one per core
+	// is told how many images of a set are decoded, from one goroutine at a time
+	Progress func(done, of int) `json:"-"`
 }
 
 // What the zero Options mean.
@@ -44,12 +49,13 @@ type Data struct {
 // Open reads the data at a path:
 //
 //   - a folder of images (PNG, JPEG, BMP); where they lie in subfolders, each is a class, in alphabetical order
-//   - an IDX file of images or values (.gz or not), with its labels beside it ("images-idx3" becomes "labels-idx1"), or a folder with such a pair
+//   - an IDX file of images or values (.gz or not), with its labels beside it ("images-idx3" becomes "labels-idx1"),
+//     or a folder with such a pair
 //   - .npy: one array [N,…]; .npz: one array per model input, and perhaps "label"
 //   - .csv and .tsv: one sample per row
 //
-// A folder with train and test in it (subfolders, train.npz and test.npz, or IDX files train-… and test-… or t10k-…) gives both sets, anything else is
-// split by Options.Holdout.
+// A folder with train and test in it (subfolders, train.npz and test.npz, or IDX files train-… and test-… or t10k-…)
+// gives both sets, anything else is split by Options.Holdout.
 func Open(ctx context.Context, path string, o Options) (*Data, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -82,7 +88,8 @@ func Open(ctx context.Context, path string, o Options) (*Data, error) {
 func (o Options) validate() error {
 	var errs []error
 	if o.Height < 0 || o.Width < 0 || (o.Height == 0) != (o.Width == 0) || int64(o.Height)*int64(o.Width) > maxPixels {
-		errs = append(errs, fmt.Errorf("dataset: resize to %d×%d: want a height and a width of at most %d pixels together", o.Height, o.Width, maxPixels))
+		errs = append(errs, fmt.Errorf("dataset: resize to %d×%d: want a height and a width of at most %d pixels together",
+			o.Height, o.Width, maxPixels))
 	}
 	if o.Channels != 0 && o.Channels != 1 && o.Channels != 3 {
 		errs = append(errs, fmt.Errorf("dataset: %d channels: want 1 (gray) or 3 (RGB)", o.Channels))
@@ -153,7 +160,8 @@ func parts(path string) (train, test string, err error) {
 	case len(idx) == 1:
 		return idx[0], "", nil
 	case len(idx) > 1:
-		return "", "", fmt.Errorf("dataset: %s: which of %s? want one IDX file, or one train-… and one test-… or t10k-…", path, strings.Join(idx, ", "))
+		return "", "", fmt.Errorf("dataset: %s: which of %s? want one IDX file, or one train-… and one test-… or t10k-…",
+			path, strings.Join(idx, ", "))
 	}
 	for _, ext := range tables {
 		train, test = filepath.Join(path, "train"+ext), filepath.Join(path, "test"+ext)
@@ -169,7 +177,8 @@ func isFile(path string) bool {
 	return err == nil && i.Mode().IsRegular()
 }
 
-// load reads one set and names its format. classes are the names that labels refer to; nil where the set is to say itself.
+// load reads one set and names its format. classes are the names that labels refer to; nil where the set is to say
+// itself.
 func load(ctx context.Context, path string, classes []string, o Options) (ds Dataset, format string, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -233,7 +242,8 @@ func align(train, test Dataset) error {
 	return nil
 }
 
-// renamed says whether two sets have one feature each that differ in name only, as single arrays are named after their files.
+// renamed says whether two sets have one feature each that differ in name only, as single arrays are named after
+// their files.
 func renamed(a, b Spec) bool {
 	if len(a.Features) != 1 || len(b.Features) != 1 {
 		return false

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// Preprocess is what a model expects to be done to the stored values: y = (x·Scale − Mean) / Std, laid out as Layout says.
-// The zero value leaves them as they are: pixels are 0 … 255. It applies to inputs of a floating-point type only.
+// Preprocess is what a model expects to be done to the stored values: y = (x·Scale − Mean) / Std, laid out as Layout
+// says. The zero value leaves them as they are: pixels are 0 … 255. It applies to inputs of a floating-point type
+// only.
 type Preprocess struct {
 	Scale  float64   // 0 means 1
 	Mean   []float64 // one, or one per channel; none means 0
@@ -43,8 +44,9 @@ var presets = map[string]Preprocess{
 // statistics of data sets.
 func Presets() []string { return slices.Sorted(maps.Keys(presets)) }
 
-// ParsePreprocess reads words such as "cifar10" or "unit mean=0.5 std=0.5 layout=nhwc": a preset's name, which may only come
-// first, and scale=, mean=, std= (numbers separated by commas, "1/255" is one) and layout=, each of which overrides the preset.
+// ParsePreprocess reads words such as "cifar10" or "unit mean=0.5 std=0.5 layout=nhwc": a preset's name, which may
+// only come first, and scale=, mean=, std= (numbers separated by commas, "1/255" is one) and layout=, each of which
+// overrides the preset.
 func ParsePreprocess(text string) (Preprocess, error) {
 	var p Preprocess
 	var errs []error

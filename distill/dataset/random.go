@@ -15,7 +15,8 @@ func stream(seed uint64, epoch, index int) *rand.Rand {
 	return rand.New(rand.NewPCG(mix(mix(seed)^uint64(epoch)), mix(mix(seed+1)^uint64(index))))
 }
 
-// mix is the output function of SplitMix64 (Steele, Lea, Flood 2014), a bijection in which every input bit reaches every output bit.
+// mix is the output function of SplitMix64 (Steele, Lea, Flood 2014), a bijection in which every input bit reaches
+// every output bit.
 func mix(z uint64) uint64 {
 	z += 0x9e3779b97f4a7c15
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9

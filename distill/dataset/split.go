@@ -23,8 +23,8 @@ func (s *subset) Sample(i int) (Sample, error) {
 	return s.Dataset.Sample(s.index[i])
 }
 
-// Split parts ds in two at random: held has fraction of the samples, rounded, and rest the others, both in the order of ds.
-// Where ds has two samples or more, neither is left empty by rounding. The same seed gives the same parts.
+// Split parts ds in two at random: held has fraction of the samples, rounded, and rest the others, both in the order
+// of ds. Where ds has two samples or more, neither is left empty by rounding. The same seed gives the same parts.
 func Split(ds Dataset, fraction float64, seed uint64) (rest, held Dataset, err error) {
 	if !(fraction >= 0 && fraction <= 1) {
 		return nil, nil, fmt.Errorf("dataset: a split of %g: want a fraction from 0 to 1", fraction)

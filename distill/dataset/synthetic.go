@@ -14,15 +14,15 @@ import (
 type SyntheticOptions struct {
 	N    int // samples; 0 means 2048
 	Seed uint64
-	// Pixels makes images of bytes, for a model whose preprocessing is known. Else values are spread around 0 with a deviation of
-	// about 1, as most preprocessing leaves them.
+	// Pixels makes images of bytes, for a model whose preprocessing is known. Else values are spread around 0 with a
+	// deviation of about 1, as most preprocessing leaves them.
 	Pixels bool
 	Below  map[string]int64 // integer inputs are 0 … Below−1, by the input's name; 0 and 1 where it is not there
 }
 
-// Synthetic is a dataset of made-up inputs for a model, without labels: images [N,C,H,W] are smooth random shapes with some
-// noise, and every fourth one is noise alone; other inputs are normal noise. They stand in where there is no data. What a
-// student learns from them carries over to real inputs only in part.
+// Synthetic is a dataset of made-up inputs for a model, without labels: images [N,C,H,W] are smooth random shapes
+// with some noise, and every fourth one is noise alone; other inputs are normal noise. They stand in where there is
+// no data. What a student learns from them carries over to real inputs only in part.
 func Synthetic(inputs []*graph.Value, o SyntheticOptions) (Dataset, error) {
 	if o.N == 0 {
 		o.N = 2048
@@ -53,7 +53,8 @@ type synthetic struct {
 
 func syntheticFeature(in *graph.Value, pixels bool) (Feature, error) {
 	bad := func(format string, args ...any) (Feature, error) {
-		return Feature{}, fmt.Errorf("dataset: input %q %v%v cannot be made up: "+format, append([]any{in.Name, in.DType, in.Shape}, args...)...)
+		return Feature{}, fmt.Errorf("dataset: input %q %v%v cannot be made up: "+format,
+			append([]any{in.Name, in.DType, in.Shape}, args...)...)
 	}
 	switch {
 	case !in.DType.Known() || in.DType == graph.String:

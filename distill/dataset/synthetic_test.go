@@ -37,8 +37,8 @@ func TestSynthetic(t *testing.T) {
 				t.Errorf("input %q is %v: want %v%v", in.Name, x, in.DType, in.Shape)
 			}
 		}
-		// All the samples of an image together are 1.2 times interpolated normal values and noise, so of mean 0 and a deviation
-		// near 1; bounds are wide, and the seed is fixed.
+		// All the samples of an image together are 1.2 times interpolated normal values and noise, so of mean 0 and a
+		// deviation near 1; bounds are wide, and the seed is fixed.
 		mean, deviation := moments(batch.Inputs["planar"].Values())
 		wantMean, wantDeviation := 0., 1.
 		if pixels {
@@ -67,7 +67,8 @@ func TestSynthetic(t *testing.T) {
 	}
 }
 
-// TestSyntheticIsSmooth checks that neighbouring pixels of images are alike, but for every fourth image, which is noise.
+// TestSyntheticIsSmooth checks that neighbouring pixels of images are alike, but for every fourth image, which is
+// noise.
 func TestSyntheticIsSmooth(t *testing.T) {
 	ds, err := Synthetic(input(graph.Float32, graph.Dims(1, 1, 32, 32)), SyntheticOptions{N: 8})
 	if err != nil {

@@ -25,7 +25,8 @@ func (*Engine) Name() string { return "embedded" }
 // revision changes with every change of kernels that changes results.
 const revision = 1
 
-// Version implements [engine.Engine]. Results depend on the kernels, Go's math package, and the processor's instructions.
+// Version implements [engine.Engine]. Results depend on the kernels, Go's math package, and the processor's
+// instructions.
 func (*Engine) Version() string {
 	instructions := ""
 	if kernel.Accelerated() {

@@ -35,7 +35,8 @@ func newNative(tb testing.TB, step *engine.Step, feeds map[string]*graph.Tensor)
 	}
 	node := func(name string, t *graph.Tensor, dims ...int) *gorgonia.Node {
 		value := tensor.New(tensor.WithShape(dims...), tensor.WithBacking(t.Clone().Float32s()))
-		return gorgonia.NewTensor(g, tensor.Float32, len(dims), gorgonia.WithName(name), gorgonia.WithShape(dims...), gorgonia.WithValue(value))
+		return gorgonia.NewTensor(g, tensor.Float32, len(dims), gorgonia.WithName(name), gorgonia.WithShape(dims...),
+			gorgonia.WithValue(value))
 	}
 	initial := map[string]*graph.Tensor{}
 	for _, c := range step.State {
@@ -54,7 +55,8 @@ func newNative(tb testing.TB, step *engine.Step, feeds map[string]*graph.Tensor)
 	}
 	norm := func(name string, v *gorgonia.Node) *gorgonia.Node {
 		c := v.Shape()[1]
-		out, _, _, _, err := gorgonia.BatchNorm(v, param(name+".scale", 1, c, 1, 1), param(name+".bias", 1, c, 1, 1), 0.1, 1e-5)
+		out, _, _, _, err := gorgonia.BatchNorm(v, param(name+".scale", 1, c, 1, 1), param(name+".bias", 1, c, 1, 1), 0.1,
+			1e-5)
 		return must(out, err)
 	}
 	x, labels := feeds["x"], feeds["labels"]
@@ -111,7 +113,8 @@ func run(tb testing.TB, p engine.Program, feeds map[string]*graph.Tensor) float3
 	return out["loss"].Float32s()[0]
 }
 
-// TestAgainstGorgonia compares two steps with the same network in Gorgonia's own ops: after the first, momentum 0 and ours are one.
+// TestAgainstGorgonia compares two steps with the same network in Gorgonia's own ops: after the first, momentum 0 and
+// ours are one.
 func TestAgainstGorgonia(t *testing.T) {
 	p, step, feeds := ours(t, 4, 8, 4)
 	n := newNative(t, step, feeds)

@@ -15,7 +15,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// instruction is a Gorgonia op that computes one IR node, in memory that it is bound to. To Gorgonia every value is a vector.
+// instruction is a Gorgonia op that computes one IR node, in memory that it is bound to. To Gorgonia every value is a
+// vector.
 type instruction struct {
 	number int
 	salt   uint32
@@ -59,7 +60,8 @@ func (i *instruction) Do(...gorgonia.Value) (gorgonia.Value, error) {
 // Gorgonia's graph construction is not safe for concurrent use, not even of separate graphs.
 var construction sync.Mutex
 
-// newMachine builds the expression graph of instructions, whose nodes read the values that at gives, and a tape machine for it.
+// newMachine builds the expression graph of instructions, whose nodes read the values that at gives, and a tape
+// machine for it.
 func newMachine(instructions []*instruction, at map[*graph.Value]*graph.Tensor) (gorgonia.VM, error) {
 	construction.Lock()
 	defer construction.Unlock()
@@ -87,10 +89,13 @@ func hashesDiffer(g *gorgonia.ExprGraph) bool {
 	return true
 }
 
-func expressionGraph(instructions []*instruction, at map[*graph.Value]*graph.Tensor, salt uint32) (*gorgonia.ExprGraph, error) {
+func expressionGraph(
+	instructions []*instruction, at map[*graph.Value]*graph.Tensor, salt uint32,
+) (*gorgonia.ExprGraph, error) {
 	g := gorgonia.NewGraph()
 	leaf := func(name string, v tensor.Tensor) *gorgonia.Node {
-		return gorgonia.NewTensor(g, v.Dtype(), 1, gorgonia.WithShape(v.Shape()...), gorgonia.WithName(name), gorgonia.WithValue(v))
+		return gorgonia.NewTensor(g, v.Dtype(), 1, gorgonia.WithShape(v.Shape()...), gorgonia.WithName(name),
+			gorgonia.WithValue(v))
 	}
 	nodes := map[*graph.Value]*gorgonia.Node{}
 	previous := leaf("start", tensor.New(tensor.WithShape(1), tensor.WithBacking([]float32{0})))

@@ -19,7 +19,8 @@ func planar(w op.Window) (_ op.Window, ok bool) {
 	return w, len(w.In) == 2
 }
 
-// convolution prepares the convolution of x by w to y, dims of each, over a window; nil where it is not of one or two dimensions.
+// convolution prepares the convolution of x by w to y, dims of each, over a window; nil where it is not of one or two
+// dimensions.
 func (c *call) convolution(x, w, y []int, win op.Window, err error) *kernel.Conv {
 	p, ok := planar(win)
 	if err != nil || !ok || !c.floats() || !slices.Equal(win.Out, y[2:]) {

@@ -25,7 +25,8 @@ func (c *call) normalisation(x *graph.Tensor) *kernel.BatchNorm {
 	if !c.floats() {
 		return nil
 	}
-	return &kernel.BatchNorm{N: x.Dims[0], C: x.Dims[1], Plane: graph.Product(x.Dims[2:]), Epsilon: c.node.Float("epsilon", 1e-5)}
+	return &kernel.BatchNorm{N: x.Dims[0], C: x.Dims[1], Plane: graph.Product(x.Dims[2:]),
+		Epsilon: c.node.Float("epsilon", 1e-5)}
 }
 
 func batchNorm(c *call) step {
@@ -44,7 +45,8 @@ func batchNormTrain(c *call) step {
 	}
 	momentum := float32(c.node.Float("momentum", 0.9))
 	x, scale, bias, runningMean, runningVar := c.input(0), c.input(1), c.input(2), c.input(3), c.input(4)
-	y, nextMean, nextVar, mean, inv := c.output(0, len(x)), c.output(1, k.C), c.output(2, k.C), c.output(3, k.C), c.output(4, k.C)
+	y, nextMean, nextVar, mean, inv := c.output(0, len(x)), c.output(1, k.C), c.output(2, k.C), c.output(3, k.C),
+		c.output(4, k.C)
 	variance := make([]float32, k.C)
 	return func(team *kernel.Team) {
 		k.Train(team, y, x, scale, bias, mean, variance, inv)

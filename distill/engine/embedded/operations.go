@@ -8,8 +8,8 @@ import (
 
 // operation is how the engine runs an op.
 type operation struct {
-	// kernel binds a kernel to a node's memory; it gives nil for a use of the op that it does not cover, which the reference
-	// evaluation then computes. nil: the reference computes every use.
+	// kernel binds a kernel to a node's memory; it gives nil for a use of the op that it does not cover, which the
+	// reference evaluation then computes. nil: the reference computes every use.
 	kernel func(c *call) step
 	// view: the output is the first input under another shape, and shares its memory.
 	view bool
@@ -30,8 +30,8 @@ type key struct{ domain, op string }
 
 func keyOf(n *graph.Node) key { return key{n.Domain, n.Op} }
 
-// operations has the ops that the engine runs in a way of its own. Gorgonia's ops are not among them: they run on one thread and allocate
-// their results, and some are wrong.
+// operations has the ops that the engine runs in a way of its own. Gorgonia's ops are not among them: they run on one
+// thread and allocate their results, and some are wrong.
 var operations = map[key]operation{
 	{"", "Conv"}:                  {kernel: conv},
 	{"", "ConvTranspose"}:         {kernel: convTranspose},
@@ -145,7 +145,8 @@ func (c *call) output(i, elements int) []float32 {
 	return c.out[i].Float32s()
 }
 
-// constants gives the elements of an integer input that is an initializer; nil where it is absent, ok is false where it is computed.
+// constants gives the elements of an integer input that is an initializer; nil where it is absent, ok is false where
+// it is computed.
 func (c *call) constants(i int) (v []int64, ok bool) {
 	in := c.node.Input(i)
 	if in == nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// A plan says which memory every value of a graph lives in. Values that never live at the same time share memory, views of a
-// value and results that are computed in place take that value's.
+// A plan says which memory every value of a graph lives in. Values that never live at the same time share memory,
+// views of a value and results that are computed in place take that value's.
 type plan struct {
 	tensors map[*graph.Value]*graph.Tensor
 	bytes   int64 // of all memory but the initializers
@@ -103,8 +103,8 @@ func shared(n *graph.Node, i, k int, at map[*graph.Value]*storage) *storage {
 	return nil
 }
 
-// assign gives every storage memory, the largest first, each the smallest memory that is free for its time. It returns the bytes
-// that were allocated.
+// assign gives every storage memory, the largest first, each the smallest memory that is free for its time. It
+// returns the bytes that were allocated.
 func assign(all []*storage) int64 {
 	type slab struct {
 		memory *graph.Tensor

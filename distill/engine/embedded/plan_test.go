@@ -17,7 +17,8 @@ func TestOperationsAreInTheOpTable(t *testing.T) {
 	}
 }
 
-// TestPlanSharesMemory runs down a chain of n values of one size: two are alive at a time, or one where ops work in place.
+// TestPlanSharesMemory runs down a chain of n values of one size: two are alive at a time, or one where ops work in
+// place.
 func TestPlanSharesMemory(t *testing.T) {
 	chain := func(name string) *graph.Graph {
 		b := op.NewBuilder(graph.New(name))
@@ -42,7 +43,8 @@ func TestPlanSharesMemory(t *testing.T) {
 	}
 }
 
-// TestPlanKeepsLiveValuesApart checks, on a whole training step, that no instruction writes memory that holds something still to be read.
+// TestPlanKeepsLiveValuesApart checks, on a whole training step, that no instruction writes memory that holds
+// something still to be read.
 func TestPlanKeepsLiveValuesApart(t *testing.T) {
 	step, _, err := enginetest.TrainingStep(New().Native(), 4, 8, 4)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// program is a compiled step. Its state lies in the memory of the graph's inputs, which no instruction writes; a run that
-// succeeds copies the next state there at its end.
+// program is a compiled step. Its state lies in the memory of the graph's inputs, which no instruction writes; a run
+// that succeeds copies the next state there at its end.
 type program struct {
 	signature *engine.Signature
 	plan      *plan
@@ -38,7 +38,8 @@ type carry struct {
 
 func newProgram(ctx context.Context, s *engine.Step, signature *engine.Signature, threads int) (*program, error) {
 	g, to := s.Graph.Clone()
-	p := &program{signature: signature, plan: newPlan(g), team: kernel.NewTeam(threads), feeds: map[string]*graph.Tensor{}, results: map[string]*graph.Tensor{}}
+	p := &program{signature: signature, plan: newPlan(g), team: kernel.NewTeam(threads), feeds: map[string]*graph.Tensor{},
+		results: map[string]*graph.Tensor{}}
 	for _, v := range signature.Feeds {
 		p.feeds[v.Name] = p.plan.tensors[to[v]]
 	}
@@ -117,8 +118,8 @@ func (p *program) instruction(n *graph.Node, number int) *instruction {
 	return i
 }
 
-// panicked is a panic of an instruction. The machine runs instructions on a goroutine of its own, where nobody could recover it,
-// so it is passed on to the one that called Run.
+// panicked is a panic of an instruction. The machine runs instructions on a goroutine of its own, where nobody could
+// recover it, so it is passed on to the one that called Run.
 type panicked struct {
 	value any
 	stack []byte

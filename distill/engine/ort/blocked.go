@@ -5,9 +5,9 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// ONNX Runtime's fastest convolutions read and write blocks of channels: [N,C/B,H,W,B] in memory, B channels side by side, which the
-// tensor's declared extents, [N,C,H,W], do not show. Its optimiser chooses them for constant weights only, so for a teacher but not for a
-// student. These are the ops with which it does so; a model may have them, too.
+// ONNX Runtime's fastest convolutions read and write blocks of channels: [N,C/B,H,W,B] in memory, B channels side by
+// side, which the tensor's declared extents, [N,C,H,W], do not show. Its optimiser chooses them for constant weights
+// only, so for a teacher but not for a student. These are the ops with which it does so; a model may have them, too.
 const (
 	blockedDomain = "com.microsoft.nchwc"
 	blockedConv   = blockedDomain + ".Conv"
@@ -23,10 +23,12 @@ type layout struct {
 // ordinary is no blocked layout.
 var ordinary layout
 
-// blocked is what rules do in blocked layout. Channels that fill up a block are zeros in every map, forward and backward.
+// blocked is what rules do in blocked layout. Channels that fill up a block are zeros in every map, forward and
+// backward.
 type blocked struct {
 	layout
-	// What rules share, by the ordinary value: maps in blocks, maps in blocks as one sample of N·C channels, and [C] filled up to blocks.
+	// What rules share, by the ordinary value: maps in blocks, maps in blocks as one sample of N·C channels, and [C]
+	// filled up to blocks.
 	entered, folded, filled map[*graph.Value]*graph.Value
 	// left has the ordinary form of what is computed in blocks. It takes a pass, which is left out where nothing reads it.
 	left map[*graph.Value]*graph.Value
@@ -55,8 +57,8 @@ func (l *blocked) enter(b *graph.Builder, v *graph.Value) *graph.Value {
 	return declare(b, reorderInput, graph.Attrs{"channels_last": int64(0)}, []int{d[0], up(d[1], l.block), d[2], d[3]}, v)
 }
 
-// channels is enter for any number of channels. What reorderInput does not take goes through a product with a matrix of zeros and ones:
-// [N,1,C,H·W]ᵀ·[C/B,C,B].
+// channels is enter for any number of channels. What reorderInput does not take goes through a product with a matrix
+// of zeros and ones: [N,1,C,H·W]ᵀ·[C/B,C,B].
 func (l *blocked) channels(b *graph.Builder, v *graph.Value) *graph.Value {
 	if e := l.entered[v]; e != nil {
 		return e
@@ -75,7 +77,8 @@ func (l *blocked) pick(b *graph.Builder, v *graph.Value) *graph.Value {
 	for c := range d[1] {
 		pick.Float32s()[(c/l.block*d[1]+c)*l.block+c%l.block] = 1
 	}
-	product := declare(b, "com.microsoft.FusedMatMul", graph.Attrs{"transA": int64(1)}, []int{d[0], blocks, d[2] * d[3], l.block},
+	product := declare(b, "com.microsoft.FusedMatMul", graph.Attrs{"transA": int64(1)},
+		[]int{d[0], blocks, d[2] * d[3], l.block},
 		reshape(b, v, d[0], 1, d[1], d[2]*d[3]), b.Const("blocks", pick))
 	return reshape(b, product, d[0], blocks*l.block, d[2], d[3])
 }
@@ -83,7 +86,8 @@ func (l *blocked) pick(b *graph.Builder, v *graph.Value) *graph.Value {
 // leave reorders blocks into [N,channels,H,W]. Rules that can read blocks take them as they are.
 func (l *blocked) leave(b *graph.Builder, v *graph.Value, channels int) *graph.Value {
 	d := v.Shape.Sizes()
-	out := declare(b, reorderOutput, graph.Attrs{"channels": int64(channels), "channels_last": int64(0)}, []int{d[0], channels, d[2], d[3]}, v)
+	out := declare(b, reorderOutput, graph.Attrs{"channels": int64(channels), "channels_last": int64(0)},
+		[]int{d[0], channels, d[2], d[3]}, v)
 	l.entered[out], l.left[v] = v, out
 	return out
 }
@@ -127,8 +131,11 @@ func (l *blocked) unfold(b *graph.Builder, v *graph.Value, batch int) *graph.Val
 	return reshape(b, l.leave(b, v, d[1]), batch, d[1]/batch, d[2], d[3])
 }
 
-// conv convolves in blocked layout; bias may be nil. win.Out is not looked at. What is given as plus is added to the result.
-func (l *blocked) conv(b *graph.Builder, x, w, bias *graph.Value, group int, win op.Window, plus ...*graph.Value) *graph.Value {
+// conv convolves in blocked layout; bias may be nil. win.Out is not looked at. What is given as plus is added to the
+// result.
+func (l *blocked) conv(
+	b *graph.Builder, x, w, bias *graph.Value, group int, win op.Window, plus ...*graph.Value,
+) *graph.Value {
 	d := x.Shape.Sizes()
 	out := []int{d[0], w.Shape[0].Size}
 	for i, kernel := range win.Kernel {
@@ -138,13 +145,15 @@ func (l *blocked) conv(b *graph.Builder, x, w, bias *graph.Value, group int, win
 	if bias == nil && len(plus) == 0 {
 		in = in[:2]
 	}
-	return declare(b, blockedConv, graph.Attrs{"group": int64(group), "kernel_shape": int64s(win.Kernel), "strides": int64s(win.Strides),
-		"dilations": int64s(win.Dilations), "pads": append(int64s(win.Begin), int64s(win.End)...), "auto_pad": "NOTSET"}, out, in...)
+	attrs := graph.Attrs{"group": int64(group), "kernel_shape": int64s(win.Kernel), "strides": int64s(win.Strides),
+		"dilations": int64s(win.Dilations), "pads": append(int64s(win.Begin), int64s(win.End)...), "auto_pad": "NOTSET"}
+	return declare(b, blockedConv, attrs, out, in...)
 }
 
 // pixelwise is the window of a 1x1 kernel, every pixel by itself.
 func pixelwise() op.Window {
-	return op.Window{Kernel: []int{1, 1}, Strides: []int{1, 1}, Dilations: []int{1, 1}, Begin: []int{0, 0}, End: []int{0, 0}}
+	return op.Window{Kernel: []int{1, 1}, Strides: []int{1, 1}, Dilations: []int{1, 1}, Begin: []int{0, 0},
+		End: []int{0, 0}}
 }
 
 // up rounds n up to a multiple.

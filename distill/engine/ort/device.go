@@ -26,19 +26,21 @@ type addition func(o *onnxruntime.SessionOptions, index string, options map[stri
 type provider struct {
 	device string // as [engine.Options].Device has it, without a number
 	add    addition
-	// deterministic are the options that keep the choice of an algorithm from depending on timings; nil where a device has no such
-	// options, and [engine.Options].Deterministic changes nothing.
+	// deterministic are the options that keep the choice of an algorithm from depending on timings; nil where a device
+	// has no such options, and [engine.Options].Deterministic changes nothing.
 	deterministic map[string]string
 }
 
 var (
 	cuda     = nvidia(onnxruntime.NewCUDAProviderOptions, (*onnxruntime.SessionOptions).AppendExecutionProviderCUDA)
-	tensorRT = nvidia(onnxruntime.NewTensorRTProviderOptions, (*onnxruntime.SessionOptions).AppendExecutionProviderTensorRT)
+	tensorRT = nvidia(onnxruntime.NewTensorRTProviderOptions,
+		(*onnxruntime.SessionOptions).AppendExecutionProviderTensorRT)
 )
 
 var providers = []provider{
 	{device: "cpu", add: addCPU, deterministic: map[string]string{}},
-	// The heuristic choice of a convolution algorithm depends on the shapes alone; the exhaustive one, ONNX Runtime's default, on timings.
+	// The heuristic choice of a convolution algorithm depends on the shapes alone; the exhaustive one, ONNX Runtime's
+	// default, on timings.
 	{device: "cuda", add: cuda, deterministic: map[string]string{"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}},
 	{device: "tensorrt", add: tensorRT},
 	{device: "webgpu", add: func(o *onnxruntime.SessionOptions, index string, options map[string]string) error {
@@ -114,7 +116,8 @@ func with(options map[string]string, name, value string) map[string]string {
 	return added
 }
 
-// Providers lists the devices whose execution provider the library has, "cpu" first. That does not mean that the machine has the device.
+// Providers lists the devices whose execution provider the library has, "cpu" first. That does not mean that the
+// machine has the device.
 func (*Engine) Providers() []string {
 	var names []string
 	for _, p := range providers {
@@ -156,8 +159,8 @@ func addDevice(s *onnxruntime.SessionOptions, o engine.Options) error {
 	return providers[i].add(s, index, options)
 }
 
-// tryDevice says why the smallest of sessions cannot be made on the device that the options name; nil where it can. It is made, since many
-// a library has the provider of a device that the machine lacks.
+// tryDevice says why the smallest of sessions cannot be made on the device that the options name; nil where it can.
+// It is made, since many a library has the provider of a device that the machine lacks.
 func tryDevice(o engine.Options) error {
 	g := graph.New("device")
 	g.Opsets[""] = op.Opset

@@ -16,15 +16,17 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// A device that cannot be had is what is at fault, and not each node of a step. It may be found out when the provider is added, or not
-// before a session is made, as where the library has a provider and the machine no such device.
+// A device that cannot be had is what is at fault, and not each node of a step. It may be found out when the provider
+// is added, or not before a session is made, as where the library has a provider and the machine no such device.
 func TestDeviceRefused(t *testing.T) {
 	e := open(t)
 	listed := providers
 	defer func() { providers = listed }()
-	providers = append(slices.Clone(providers), provider{device: "absent", add: func(o *onnxruntime.SessionOptions, _ string, _ map[string]string) error {
-		return o.SetOptimizedModelFilePath(filepath.Join(t.TempDir(), "no", "such", "folder")) // fails when the session is made
-	}})
+	providers = append(slices.Clone(providers), provider{device: "absent",
+		add: func(o *onnxruntime.SessionOptions, _ string, _ map[string]string) error {
+			// fails when the session is made
+			return o.SetOptimizedModelFilePath(filepath.Join(t.TempDir(), "no", "such", "folder"))
+		}})
 	step, _, err := enginetest.TrainingStep(e.Native(), 2, 4, 4)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +45,8 @@ func TestDeviceRefused(t *testing.T) {
 		t.Run(c.o.Device, func(t *testing.T) {
 			_, compiling := e.Compile(t.Context(), step, c.o)
 			for what, err := range map[string]error{"CheckDevice": e.CheckDevice(c.o), "Compile": compiling} {
-				if !errors.Is(err, engine.ErrUnsupported) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "node") {
+				if !errors.Is(err, engine.ErrUnsupported) || !strings.Contains(err.Error(), c.says) ||
+					strings.Contains(err.Error(), "node") {
 					t.Errorf("%s: %v, want to be told %q, and of no node", what, err, c.says)
 				}
 			}

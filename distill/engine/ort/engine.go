@@ -18,8 +18,8 @@ type Engine struct {
 	layout  layout
 }
 
-// New loads ONNX Runtime from a shared library. A process loads one library only; where the host process has loaded one already,
-// through onnxruntime_go, that one is taken. Errors wrap [ErrUnavailable].
+// New loads ONNX Runtime from a shared library. A process loads one library only; where the host process has loaded
+// one already, through onnxruntime_go, that one is taken. Errors wrap [ErrUnavailable].
 func New(library string) (*Engine, error) {
 	if err := load(library); err != nil {
 		return nil, fmt.Errorf("ort: %w", err)
@@ -38,7 +38,8 @@ const revision = 2
 
 // Version implements [engine.Engine].
 func (e *Engine) Version() string {
-	return fmt.Sprintf("onnxruntime %s, revision %d, %s with blocks of %d", e.release, revision, runtime.GOARCH, e.layout.block)
+	return fmt.Sprintf("onnxruntime %s, revision %d, %s with blocks of %d", e.release, revision, runtime.GOARCH,
+		e.layout.block)
 }
 
 // Native implements [engine.Engine].

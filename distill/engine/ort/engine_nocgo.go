@@ -16,7 +16,8 @@ import (
 var ErrUnavailable = errors.New("ONNX Runtime is not available")
 
 // errNoCgo says what is missing.
-var errNoCgo = fmt.Errorf("ort: %w: this program was built without cgo, which loading it needs; build it with CGO_ENABLED=1", ErrUnavailable)
+var errNoCgo = fmt.Errorf("ort: %w: this program was built without cgo, which loading it needs; "+
+	"build it with CGO_ENABLED=1", ErrUnavailable)
 
 // Loadable says why no library can be loaded by this program, whatever it is.
 func Loadable() error { return errNoCgo }
@@ -51,11 +52,15 @@ func (*Engine) Compile(context.Context, *engine.Step, engine.Options) (engine.Pr
 }
 
 // RunModel fails, since this program was built without cgo.
-func (*Engine) RunModel(context.Context, []byte, map[string]*graph.Tensor, ...string) (map[string]*graph.Tensor, error) {
+func (*Engine) RunModel(
+	context.Context, []byte, map[string]*graph.Tensor, ...string,
+) (map[string]*graph.Tensor, error) {
 	return nil, errNoCgo
 }
 
 // TimeModels fails, since this program was built without cgo.
-func (*Engine) TimeModels(context.Context, [][]byte, []map[string]*graph.Tensor, [][]string, engine.Options) ([]time.Duration, error) {
+func (*Engine) TimeModels(
+	context.Context, [][]byte, []map[string]*graph.Tensor, [][]string, engine.Options,
+) ([]time.Duration, error) {
 	return nil, errNoCgo
 }

@@ -16,7 +16,8 @@ import (
 // ErrUnavailable is wrapped by the errors of New.
 var ErrUnavailable = errors.New("ONNX Runtime is not available")
 
-// Loadable says why no library can be loaded by this program, whatever it is: a build without cgo loads none. Here it is nil.
+// Loadable says why no library can be loaded by this program, whatever it is: a build without cgo loads none. Here it
+// is nil.
 func Loadable() error { return nil }
 
 // environment is ONNX Runtime's, of which a process has one. It is never torn down: the host process may use it, too.

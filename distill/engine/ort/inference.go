@@ -17,9 +17,11 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// RunModel runs a model on the CPU as its bytes are, and as whoever deploys it will: nothing is specialised, lowered or rewritten. in
-// names all inputs of the model, and outputs those that are wanted, each of rank 1 or more.
-func (e *Engine) RunModel(ctx context.Context, model []byte, in map[string]*graph.Tensor, outputs ...string) (_ map[string]*graph.Tensor, err error) {
+// RunModel runs a model on the CPU as its bytes are, and as whoever deploys it will: nothing is specialised, lowered
+// or rewritten. in names all inputs of the model, and outputs those that are wanted, each of rank 1 or more.
+func (e *Engine) RunModel(
+	ctx context.Context, model []byte, in map[string]*graph.Tensor, outputs ...string,
+) (_ map[string]*graph.Tensor, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("ort: %w", err)
@@ -48,9 +50,11 @@ func (e *Engine) RunModel(ctx context.Context, model []byte, in map[string]*grap
 	return out, nil
 }
 
-// newModel makes a session of a model's bytes, its inputs, and its outputs, as far as they must be there before a run; ONNX Runtime makes those that are nil.
-// What it owns, Close frees.
-func newModel(model []byte, in map[string]*graph.Tensor, outputs []string, o engine.Options) (_ *program, feeds, results []onnxruntime.Value, err error) {
+// newModel makes a session of a model's bytes, its inputs, and its outputs, as far as they must be there before a
+// run; ONNX Runtime makes those that are nil. What it owns, Close frees.
+func newModel(
+	model []byte, in map[string]*graph.Tensor, outputs []string, o engine.Options,
+) (_ *program, feeds, results []onnxruntime.Value, err error) {
 	options, err := sessionOptions(o)
 	if err != nil {
 		return nil, nil, nil, err

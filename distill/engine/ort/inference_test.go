@@ -51,7 +51,8 @@ func TestRunModel(t *testing.T) {
 		"no model":     func() error { _, err := e.RunModel(context.Background(), []byte("hello"), in, name); return err },
 		"no such name": func() error { _, err := e.RunModel(context.Background(), model, in, "nothing"); return err },
 		"another shape": func() error {
-			_, err := e.RunModel(context.Background(), model, map[string]*graph.Tensor{g.Inputs[0].Name: graph.NewTensor(graph.Float32, 3)}, name)
+			_, err := e.RunModel(context.Background(), model,
+				map[string]*graph.Tensor{g.Inputs[0].Name: graph.NewTensor(graph.Float32, 3)}, name)
 			return err
 		},
 	} {

@@ -13,8 +13,9 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// findLayout finds out by trying what the loaded library's blocked layout is: neither the size of its blocks nor what its convolutions take is
-// documented, and both differ between releases and processors. What gives other numbers than the reference evaluation is not used.
+// findLayout finds out by trying what the loaded library's blocked layout is: neither the size of its blocks nor what
+// its convolutions take is documented, and both differ between releases and processors. What gives other numbers than
+// the reference evaluation is not used.
 func findLayout() layout {
 	for _, block := range []int{16, 8, 4} {
 		if l := (layout{block}); agrees(l, "Conv", 8) && agrees(l, "ildc.ConvGradWeight", 1) {

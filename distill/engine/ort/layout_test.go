@@ -24,7 +24,8 @@ func open(t *testing.T) *Engine {
 	return e
 }
 
-// TestLayouts runs the suite in every layout that rules are written for, not just the one that this machine's library has.
+// TestLayouts runs the suite in every layout that rules are written for, not just the one that this machine's library
+// has.
 func TestLayouts(t *testing.T) {
 	e := open(t)
 	t.Logf("blocks of %d", e.layout.block)

@@ -9,9 +9,9 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// sessionGraph copies a step's graph, whose macro ops are all lowered, into the form that a session takes: the inputs are the feeds,
-// then the state as the step lists it; the outputs are the results, then the next values of the state that has one. All have axes,
-// every output is computed by a node of its own, and there is at least one of each.
+// sessionGraph copies a step's graph, whose macro ops are all lowered, into the form that a session takes: the inputs
+// are the feeds, then the state as the step lists it; the outputs are the results, then the next values of the state
+// that has one. All have axes, every output is computed by a node of its own, and there is at least one of each.
 func sessionGraph(g *graph.Graph, signature *engine.Signature, state []engine.Carry) (_ *graph.Graph, err error) {
 	g, _ = g.Clone()
 	g.Origin = nil // the file it came from may be of an IR version that ONNX Runtime does not know yet

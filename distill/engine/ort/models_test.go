@@ -71,23 +71,28 @@ func randomInputs(vs []*graph.Value) map[string]*graph.Tensor {
 	return in
 }
 
-// notCompared lists the models that ONNX Runtime does not run, or that are declined, each with a part of the reason. All others must run.
+// notCompared lists the models that ONNX Runtime does not run, or that are declined, each with a part of the reason.
+// All others must run.
 var notCompared = map[string]string{
-	"deeploy_cct2_train_grad/network.onnx":                                                    "imported with opsets 19 and 12",
-	"deeploy_icct_int8_custom/network.onnx":                                                   "RequantShift",
-	"deeploy_mlperf_kws_dscnn_requant_random/network.onnx":                                    "RequantShift",
-	"deeploy_mlperf_resnet8_requant_random/network.onnx":                                      "RequantShift",
-	"fml_branched_ch_last/branched_model_ch_last.onnx":                                        "qonnx.custom_op.general",
-	"fml_three_layer_bn_pytorch/three_layer_bn_pytorch.onnx":                                  "Gemm(6)",
+	"deeploy_cct2_train_grad/network.onnx":                   "imported with opsets 19 and 12",
+	"deeploy_icct_int8_custom/network.onnx":                  "RequantShift",
+	"deeploy_mlperf_kws_dscnn_requant_random/network.onnx":   "RequantShift",
+	"deeploy_mlperf_resnet8_requant_random/network.onnx":     "RequantShift",
+	"fml_branched_ch_last/branched_model_ch_last.onnx":       "qonnx.custom_op.general",
+	"fml_three_layer_bn_pytorch/three_layer_bn_pytorch.onnx": "Gemm(6)",
+
 	"ort_superres_prepost_op18/pytorch_superresolution_with_pre_post_processing_opset18.onnx": "com.microsoft.extensions",
-	"ort_tiny_gpt2_beamsearch/tiny_gpt2_beamsearch.onnx":                                      "max_length",          // an input that must be larger than another's extent
-	"silero_vad_op15_16k/silero_vad_16k_op15.onnx":                                            "Pad reflect",         // more than the samples of our inputs
-	"silero_vad_op18_ifless/silero_vad_op18_ifless.onnx":                                      "Invalid input shape", // the same
-	"zigzag_mobilenetv2_noweights/mobilenetv2.onnx":                                           "mobilenetv2.external",
+	// an input that must be larger than another's extent
+	"ort_tiny_gpt2_beamsearch/tiny_gpt2_beamsearch.onnx": "max_length",
+	// more than the samples of our inputs
+	"silero_vad_op15_16k/silero_vad_16k_op15.onnx": "Pad reflect",
+	// more than the samples of our inputs, too
+	"silero_vad_op18_ifless/silero_vad_op18_ifless.onnx": "Invalid input shape",
+	"zigzag_mobilenetv2_noweights/mobilenetv2.onnx":      "mobilenetv2.external",
 }
 
-// TestModelsSurviveExport runs models as they are, and after import and export: the same bytes come out of ONNX Runtime. Weights that lie in
-// a file of their own are left there in one export, and embedded in another.
+// TestModelsSurviveExport runs models as they are, and after import and export: the same bytes come out of ONNX
+// Runtime. Weights that lie in a file of their own are left there in one export, and embedded in another.
 func TestModelsSurviveExport(t *testing.T) {
 	e := open(t)
 	ran := 0
@@ -146,9 +151,9 @@ func TestModelsSurviveExport(t *testing.T) {
 	t.Logf("%d files gave the same outputs before and after", ran)
 }
 
-// readable is what makes outputs that onnxruntime_go gives no tensors for into ones that it does, with their names: 16-bit floats become
-// float32, and what has no axes gets one. It is appended to a model's bytes, which stay as they are: an ONNX file is one protobuf message, and
-// of two in a row the second is merged into the first.
+// readable is what makes outputs that onnxruntime_go gives no tensors for into ones that it does, with their names:
+// 16-bit floats become float32, and what has no axes gets one. It is appended to a model's bytes, which stay as they
+// are: an ONNX file is one protobuf message, and of two in a row the second is merged into the first.
 func readable(t *testing.T, outputs []*graph.Value) (suffix []byte, names []string) {
 	t.Helper()
 	g := &onnxpb.GraphProto{}
@@ -172,7 +177,8 @@ func readable(t *testing.T, outputs []*graph.Value) (suffix []byte, names []stri
 		}
 		if v.Shape != nil && v.Shape.Rank() == 0 {
 			axis := name + " axis"
-			g.Initializer = append(g.Initializer, &onnxpb.TensorProto{Name: &axis, DataType: new(int32(graph.Int64)), Dims: []int64{1}, Int64Data: []int64{1}})
+			g.Initializer = append(g.Initializer, &onnxpb.TensorProto{Name: &axis, DataType: new(int32(graph.Int64)),
+				Dims: []int64{1}, Int64Data: []int64{1}})
 			then("Reshape", "", nil, axis)
 		}
 		if name != v.Name {
@@ -222,7 +228,8 @@ func encoded(t *testing.T, x *graph.Tensor) []byte {
 	return b.Bytes()
 }
 
-// TestModelsInBothEngines compiles every model that is accepted by both engines, or logs the ops that one lacks, and compares what they compute.
+// TestModelsInBothEngines compiles every model that is accepted by both engines, or logs the ops that one lacks, and
+// compares what they compute.
 func TestModelsInBothEngines(t *testing.T) {
 	e := open(t)
 	compiled := map[string]int{}
@@ -272,7 +279,8 @@ func TestModelsInBothEngines(t *testing.T) {
 	t.Logf("compiled: %v", compiled)
 }
 
-// distance is the largest difference over the largest magnitude; elements that neither engine has a finite number for count as equal.
+// distance is the largest difference over the largest magnitude; elements that neither engine has a finite number for
+// count as equal.
 func distance(got, want *graph.Tensor) float64 {
 	var most, scale float64
 	x := got.Values()

@@ -6,12 +6,13 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// ONNX Runtime does not run nodes in the order of the file. It walks back from the outputs, depth first, and of a node's inputs it goes first to the
-// one whose producer comes last in the file. A training step in its natural order would have all masks computed before the backward pass, and
-// all weight gradients after it, so that most maps are held twice.
+// ONNX Runtime does not run nodes in the order of the file. It walks back from the outputs, depth first, and of a
+// node's inputs it goes first to the one whose producer comes last in the file. A training step in its natural order
+// would have all masks computed before the backward pass, and all weight gradients after it, so that most maps are
+// held twice.
 
-// runInOrder sorts nodes such that ONNX Runtime runs them about in the order that they have now: of the nodes whose readers are placed, the one that is
-// now first is placed last.
+// runInOrder sorts nodes such that ONNX Runtime runs them about in the order that they have now: of the nodes whose
+// readers are placed, the one that is now first is placed last.
 func runInOrder(g *graph.Graph) {
 	readers := map[*graph.Node]int{}
 	each := func(n *graph.Node, f func(producer *graph.Node)) {

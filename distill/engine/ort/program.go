@@ -29,13 +29,16 @@ type program struct {
 	closed    bool
 }
 
-// carry is one tensor of state: what a run reads is what the run before wrote. Both are one where only SetState changes it.
+// carry is one tensor of state: what a run reads is what the run before wrote. Both are one where only SetState
+// changes it.
 type carry struct {
 	name string
 	sets [2]*graph.Tensor
 }
 
-func (e *Engine) newProgram(ctx context.Context, s *engine.Step, signature *engine.Signature, o engine.Options) (_ *program, err error) {
+func (e *Engine) newProgram(
+	ctx context.Context, s *engine.Step, signature *engine.Signature, o engine.Options,
+) (_ *program, err error) {
 	g, err := e.rewritten(s, signature, o)
 	if err != nil {
 		return nil, err
@@ -55,8 +58,8 @@ func (e *Engine) newProgram(ctx context.Context, s *engine.Step, signature *engi
 	return p, p.allocate(g, s.State)
 }
 
-// rewritten is a step in the form in which the device runs it fastest. Blocked layout, and the ops of other domains that go with it, are
-// the CPU's: other devices get standard ops.
+// rewritten is a step in the form in which the device runs it fastest. Blocked layout, and the ops of other domains
+// that go with it, are the CPU's: other devices get standard ops.
 func (e *Engine) rewritten(s *engine.Step, signature *engine.Signature, o engine.Options) (*graph.Graph, error) {
 	layout := e.layout
 	if !onCPU(o) {

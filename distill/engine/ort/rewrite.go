@@ -8,8 +8,9 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// rewrites is everything that Compile changes in a step, by the op that is replaced; of several rules for an op the first that applies
-// is taken. What an op is not here for is lowered as the op table says. REWRITES.md has what each gives.
+// rewrites is everything that Compile changes in a step, by the op that is replaced; of several rules for an op the
+// first that applies is taken. What an op is not here for is lowered as the op table says. REWRITES.md has what each
+// gives.
 var rewrites = map[string][]rule{
 	"ildc.ConvGradWeight": {
 		(*rewriter).depthwiseGradWeight,   // a depthwise convolution with dY, samples folded into channels

@@ -7,10 +7,11 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Between convolutions in blocked layout, maps stay in blocks: these rules are for ops on maps that are computed there. Memory being what such ops
-// wait for, a reordering that is left out saves as much as an op.
+// Between convolutions in blocked layout, maps stay in blocks: these rules are for ops on maps that are computed
+// there. Memory being what such ops wait for, a reordering that is left out saves as much as an op.
 
-// around gives the form in which a rule reads maps of one shape, blocks where one of them is computed in blocks, and the way back from a result.
+// around gives the form in which a rule reads maps of one shape, blocks where one of them is computed in blocks, and
+// the way back from a result.
 func (l *blocked) around(b *graph.Builder, values ...*graph.Value) (at, back func(*graph.Value) *graph.Value) {
 	same := func(v *graph.Value) *graph.Value { return v }
 	for _, v := range values {
@@ -23,8 +24,8 @@ func (l *blocked) around(b *graph.Builder, values ...*graph.Value) (at, back fun
 	return same, same
 }
 
-// blockedElementwise takes ops that work element by element and take zeros to zero, on maps of one shape and, for products, a number, or one for
-// each sample or position.
+// blockedElementwise takes ops that work element by element and take zeros to zero, on maps of one shape and, for
+// products, a number, or one for each sample or position.
 func (r *rewriter) blockedElementwise(b *graph.Builder, n *graph.Node) []*graph.Value {
 	if !slices.ContainsFunc(n.Inputs, r.blocked.native) {
 		return nil
@@ -56,7 +57,8 @@ func (r *rewriter) blockedElementwise(b *graph.Builder, n *graph.Node) []*graph.
 	return []*graph.Value{l.leave(b, out, y[1].Size)}
 }
 
-// blockedAdd is part of the convolution that gives one of the terms, which adds to the other in place, where nothing else reads either.
+// blockedAdd is part of the convolution that gives one of the terms, which adds to the other in place, where nothing
+// else reads either.
 func (r *rewriter) blockedAdd(b *graph.Builder, n *graph.Node) []*graph.Value {
 	u, v := n.Inputs[0], n.Inputs[1]
 	if !r.once(u) || !r.once(v) {
@@ -70,7 +72,8 @@ func (r *rewriter) blockedAdd(b *graph.Builder, n *graph.Node) []*graph.Value {
 	return nil
 }
 
-// blockedRelu is part of the convolution before, or of a sum before, of which one term is then scaled by 1 and added to the other in place.
+// blockedRelu is part of the convolution before, or of a sum before, of which one term is then scaled by 1 and added
+// to the other in place.
 func (r *rewriter) blockedRelu(b *graph.Builder, n *graph.Node) []*graph.Value {
 	x := n.Inputs[0]
 	if !r.once(x) {
@@ -98,8 +101,8 @@ func (r *rewriter) once(v *graph.Value) bool {
 	return v != nil && r.blocked.native(v) && r.uses[v.Name] == 1
 }
 
-// fused is a convolution in blocked layout to which a map is added, unless nil, before an activation, unless "". It is nil where c is none, or has
-// either already.
+// fused is a convolution in blocked layout to which a map is added, unless nil, before an activation, unless "". It
+// is nil where c is none, or has either already.
 func fused(b *graph.Builder, c, plus *graph.Value, activation string) *graph.Value {
 	p := c.Producer
 	if p.OpName() != blockedConv || p.Attrs["activation"] != nil || plus != nil && len(p.Inputs) == 4 {
@@ -177,13 +180,14 @@ func (l *blocked) sum(b *graph.Builder, v *graph.Value) *graph.Value {
 	return b.Op("Mul", nil, sum, b.Scalar(graph.Float32, float64(v.Shape[2:].Elements())))
 }
 
-// dots sums the products of two maps in blocks over their positions, [N,C]: one map as the kernel of a depthwise convolution of the other, of which
-// one position results.
+// dots sums the products of two maps in blocks over their positions, [N,C]: one map as the kernel of a depthwise
+// convolution of the other, of which one position results.
 func (l *blocked) dots(b *graph.Builder, u, v *graph.Value) *graph.Value {
 	d := u.Shape.Sizes()
 	win := pixelwise()
 	win.Kernel = d[2:]
-	dots := l.conv(b, reshape(b, u, 1, d[0]*d[1], d[2], d[3]), reshape(b, v, d[0]*d[1], 1, d[2], d[3]), nil, d[0]*d[1], win)
+	dots := l.conv(b, reshape(b, u, 1, d[0]*d[1], d[2], d[3]), reshape(b, v, d[0]*d[1], 1, d[2], d[3]), nil, d[0]*d[1],
+		win)
 	return reshape(b, dots, d[0], d[1])
 }
 
@@ -247,5 +251,6 @@ func (r *rewriter) blockedBatchNormGrad(b *graph.Builder, n *graph.Node) []*grap
 	e := mul(mul(share, inverse), dScale)
 	c := b.Op("Sub", nil, mul(share, dBias), mul(e, mean))
 	dx := l.affine(b, dy, a, nil, l.affine(b, v, e, c))
-	return []*graph.Value{l.leave(b, dx, channels), l.trim(b, dScale, channels), l.trim(b, dBias, channels)}[:len(n.Outputs)]
+	return []*graph.Value{l.leave(b, dx, channels), l.trim(b, dScale, channels),
+		l.trim(b, dBias, channels)}[:len(n.Outputs)]
 }

@@ -7,16 +7,18 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// A weight gradient sums, for every kernel offset, the products of dY with X shifted by it. Here the copies of X, one per offset along
-// the last axis, and those of dY, one per offset along the first, come out of matrix products with matrices of zeros and ones, or, where
-// the matrices were large, of depthwise convolutions with such weights. ONNX Runtime spreads both over the threads; its Pad, Slice and
-// Concat take one. One batched product over all of them follows.
+// A weight gradient sums, for every kernel offset, the products of dY with X shifted by it. Here the copies of X, one
+// per offset along the last axis, and those of dY, one per offset along the first, come out of matrix products with
+// matrices of zeros and ones, or, where the matrices were large, of depthwise convolutions with such weights. ONNX
+// Runtime spreads both over the threads; its Pad, Slice and Concat take one. One batched product over all of them
+// follows.
 
-// wide is the extent from which on shifting by a depthwise convolution is faster: its cost does not grow with the extent.
+// wide is the extent from which on shifting by a depthwise convolution is faster: its cost does not grow with the
+// extent.
 const wide = 32
 
-// shift is the matrices that select, for every kernel offset along spatial axis i, the input position that each output position
-// meets there: [kernel, in, out], or zero for padding.
+// shift is the matrices that select, for every kernel offset along spatial axis i, the input position that each
+// output position meets there: [kernel, in, out], or zero for padding.
 func shift(w op.Window, i int) *graph.Tensor {
 	kernel, in, out := w.Kernel[i], w.In[i], w.Out[i]
 	t := graph.NewTensor(graph.Float32, kernel, in, out)
@@ -30,8 +32,8 @@ func shift(w op.Window, i int) *graph.Tensor {
 	return t
 }
 
-// oneHot is the weights of a depthwise convolution that gives, for every channel, its input at each of the kernel's positions, in order or
-// reversed: [channels·kernel,1,height,width].
+// oneHot is the weights of a depthwise convolution that gives, for every channel, its input at each of the kernel's
+// positions, in order or reversed: [channels·kernel,1,height,width].
 func oneHot(channels, kernel, height, width int, reversed bool) *graph.Tensor {
 	t := graph.NewTensor(graph.Float32, channels*kernel, 1, height, width)
 	for c := range channels {
@@ -80,7 +82,8 @@ func (r *rewriter) convGradWeightByShift(b *graph.Builder, n *graph.Node) []*gra
 	}
 	if rank == 1 { // a first axis of extent 1
 		w = op.Window{In: []int{1, w.In[0]}, Kernel: []int{1, kernel[0]}, Out: []int{1, w.Out[0]},
-			Strides: []int{1, w.Strides[0]}, Dilations: []int{1, w.Dilations[0]}, Begin: []int{0, w.Begin[0]}, End: []int{0, w.End[0]}}
+			Strides: []int{1, w.Strides[0]}, Dilations: []int{1, w.Dilations[0]}, Begin: []int{0, w.Begin[0]},
+			End: []int{0, w.End[0]}}
 		x, dy = reshape(b, x, batch, in, 1, w.In[1]), reshape(b, dy, batch, out, 1, w.Out[1])
 	}
 	height, width := w.Out[0], w.Out[1] // of the positions that the product sums over
@@ -91,7 +94,8 @@ func (r *rewriter) convGradWeightByShift(b *graph.Builder, n *graph.Node) []*gra
 	case w.In[1] >= wide:
 		offsets = []string{"C", "kw"}
 		taps := b.Const("shift", oneHot(in, w.Kernel[1], 1, w.Kernel[1], false))
-		x = b.Op("Conv", graph.Attrs{"group": int64(in), "kernel_shape": []int64{1, int64(w.Kernel[1])}, "strides": []int64{1, int64(w.Strides[1])},
+		x = b.Op("Conv", graph.Attrs{"group": int64(in), "kernel_shape": []int64{1, int64(w.Kernel[1])},
+			"strides":   []int64{1, int64(w.Strides[1])},
 			"dilations": []int64{1, int64(w.Dilations[1])}, "pads": []int64{0, int64(w.Begin[1]), 0, int64(w.End[1])}}, x, taps)
 	default:
 		x = b.Op("MatMul", nil, reshape(b, x, batch, 1, in*w.In[0], w.In[1]), b.Const("shift", shift(w, 1)))
@@ -136,8 +140,8 @@ func (r *rewriter) convGradWeightByShift(b *graph.Builder, n *graph.Node) []*gra
 	return []*graph.Value{reshape(b, sum, shape...)}
 }
 
-// productOverBatch sums y[n,r,s]·x[n,c,s] over n and s, [r,c]: by one product per sample and a sum, or, where the products were large beside
-// what they are made of, by one product of the samples side by side.
+// productOverBatch sums y[n,r,s]·x[n,c,s] over n and s, [r,c]: by one product per sample and a sum, or, where the
+// products were large beside what they are made of, by one product of the samples side by side.
 func productOverBatch(b *graph.Builder, y, x *graph.Value) *graph.Value {
 	batch, rows, columns, space := y.Shape[0].Size, y.Shape[1].Size, x.Shape[1].Size, y.Shape[2].Size
 	transposed := graph.Attrs{"perm": []int64{0, 2, 1}}

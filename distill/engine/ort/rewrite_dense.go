@@ -5,15 +5,15 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// Dense convolutions run about twice as fast in blocked layout, per multiply-add; but they multiply zeros where channels do not fill
-// their blocks, and maps are reordered on the way in and out.
+// Dense convolutions run about twice as fast in blocked layout, per multiply-add; but they multiply zeros where
+// channels do not fill their blocks, and maps are reordered on the way in and out.
 
-// mostFilling is how many multiply-adds a blocked convolution may do for each that is asked for: those of full blocks are about twice as fast, and the
-// passes between convolutions are fewer.
+// mostFilling is how many multiply-adds a blocked convolution may do for each that is asked for: those of full blocks
+// are about twice as fast, and the passes between convolutions are fewer.
 const mostFilling = 2.5
 
-// gains says whether a convolution of x [N,C,H,W] to y [N,O,Ho,Wo] is done in blocked layout, where x may be there already. Fewer channels than a
-// block has are read as they are.
+// gains says whether a convolution of x [N,C,H,W] to y [N,O,Ho,Wo] is done in blocked layout, where x may be there
+// already. Fewer channels than a block has are read as they are.
 func (l *blocked) gains(x, y []int, entered bool) bool {
 	in, out := up(x[1], l.block), up(y[1], l.block)
 	if x[1] < l.block && !entered {
@@ -30,8 +30,8 @@ func (l *blocked) input(b *graph.Builder, x *graph.Value) *graph.Value {
 	return l.channels(b, x)
 }
 
-// weights reorders [O,C,kh,kw] as blocked convolutions read them, for an input of so many channels: [O/B,C/B,kh,kw,B of C,B of O], or
-// [O/B,C,kh,kw,B of O] where the input is not in blocks.
+// weights reorders [O,C,kh,kw] as blocked convolutions read them, for an input of so many channels: [O/B,C/B,kh,kw,B
+// of C,B of O], or [O/B,C,kh,kw,B of O] where the input is not in blocks.
 func (l *blocked) weights(b *graph.Builder, w *graph.Value, in int) *graph.Value {
 	d := w.Shape.Sizes()
 	out, share := up(d[0], l.block), l.block
@@ -66,7 +66,8 @@ func (r *rewriter) denseConv(b *graph.Builder, n *graph.Node) []*graph.Value {
 	return []*graph.Value{r.blocked.leave(b, c, d[0])}
 }
 
-// denseGradInput convolves dY with the weights reversed, of one group; where there are strides, once for each phase of them.
+// denseGradInput convolves dY with the weights reversed, of one group; where there are strides, once for each phase
+// of them.
 func (r *rewriter) denseGradInput(b *graph.Builder, n *graph.Node) []*graph.Value {
 	dy, w, x := n.Inputs[0], n.Inputs[1], ints(n.Ints("shape"))
 	if r.blocked == nil || len(x) != 4 || dy.DType != graph.Float32 || n.Int("group", 1) != 1 {
@@ -80,7 +81,8 @@ func (r *rewriter) denseGradInput(b *graph.Builder, n *graph.Node) []*graph.Valu
 	if win.Strides[0] > 1 || win.Strides[1] > 1 {
 		return r.blocked.gradInputByPhase(b, dy, w, x, win)
 	}
-	full := op.Window{In: win.Out, Out: win.In, Kernel: win.Kernel, Strides: []int{1, 1}, Dilations: win.Dilations, Begin: make([]int, 2), End: make([]int, 2)}
+	full := op.Window{In: win.Out, Out: win.In, Kernel: win.Kernel, Strides: []int{1, 1}, Dilations: win.Dilations,
+		Begin: make([]int, 2), End: make([]int, 2)}
 	for i := range full.Begin {
 		span := (win.Kernel[i] - 1) * win.Dilations[i]
 		full.Begin[i], full.End[i] = span-win.Begin[i], span-win.End[i]

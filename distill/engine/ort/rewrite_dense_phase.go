@@ -5,9 +5,10 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// With a stride of s, rows of X that are s apart, a phase, are met by the same rows of the kernel: row s·i+r by the kernel's row k where r+begin−k
-// is a multiple j·s, and there it was multiplied with dY's row i+j. So the gradient is one convolution of dY with stride 1, that has for each phase
-// the channels of X, and whose results are then put between one another. No zeros are put into dY, which would be multiplied, too.
+// With a stride of s, rows of X that are s apart, a phase, are met by the same rows of the kernel: row s·i+r by the
+// kernel's row k where r+begin−k is a multiple j·s, and there it was multiplied with dY's row i+j. So the gradient is
+// one convolution of dY with stride 1, that has for each phase the channels of X, and whose results are then put
+// between one another. No zeros are put into dY, which would be multiplied, too.
 
 // phases is how phases meet a kernel along one axis.
 type phases struct {
@@ -57,17 +58,22 @@ func (l *blocked) gradInputByPhase(b *graph.Builder, dy, w *graph.Value, x []int
 	}
 	channels := up(d[1], l.block)
 	spread := b.Op("MatMul", nil, reshape(b, w, d[0]*d[1], taps), b.Const("phases", pick))
-	spread = b.Op("Transpose", graph.Attrs{"perm": []int64{2, 1, 0, 3, 4}}, reshape(b, spread, d[0], d[1], phases, h.offsets, v.offsets))
+	spread = b.Op("Transpose", graph.Attrs{"perm": []int64{2, 1, 0, 3, 4}},
+		reshape(b, spread, d[0], d[1], phases, h.offsets, v.offsets))
 	if channels > d[1] {
 		spread = b.Op("Pad", nil, spread, b.Ints(0, 0, 0, 0, 0, 0, int64(channels-d[1]), 0, 0, 0))
 	}
 	in := l.input(b, dy)
-	c := l.conv(b, in, l.weights(b, reshape(b, spread, phases*channels, d[0], h.offsets, v.offsets), in.Shape[1].Size), nil, 1, conv)
-	// [N, phases of rows, phases of columns, C/B, rows, columns, B] → [N, C/B, rows, phases of rows, columns, phases of columns, B]
+	c := l.conv(b, in, l.weights(b, reshape(b, spread, phases*channels, d[0], h.offsets, v.offsets), in.Shape[1].Size),
+		nil, 1, conv)
+	// [N, phases of rows, phases of columns, C/B, rows, columns, B] → [N, C/B, rows, phases of rows, columns, phases of
+	// columns, B]
 	rows, columns := x[2]/h.stride, x[3]/v.stride
 	inner := channels / l.block * rows * columns
-	c = declare(b, reorderInput, graph.Attrs{"channels_last": int64(1)}, []int{x[0] * h.stride, inner * l.block, 1, v.stride},
+	c = declare(b, reorderInput, graph.Attrs{"channels_last": int64(1)},
+		[]int{x[0] * h.stride, inner * l.block, 1, v.stride},
 		reshape(b, c, x[0]*h.stride, 1, v.stride, inner*l.block))
-	c = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1, 3}}, reshape(b, c, x[0], h.stride, channels/l.block*rows, columns*v.stride*l.block))
+	c = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1, 3}},
+		reshape(b, c, x[0], h.stride, channels/l.block*rows, columns*v.stride*l.block))
 	return []*graph.Value{l.leave(b, reshape(b, c, x[0], channels, x[2], x[3]), x[1])}
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// A depthwise convolution treats every channel of every sample by itself, so that [N,C,H,W] may as well be one sample of N·C channels.
-// With that many there is no block to fill up, and the weight gradient, too, is a depthwise convolution: its kernel is dY, as large
-// as a map, which lies in memory the way weights do.
+// A depthwise convolution treats every channel of every sample by itself, so that [N,C,H,W] may as well be one sample
+// of N·C channels. With that many there is no block to fill up, and the weight gradient, too, is a depthwise
+// convolution: its kernel is dY, as large as a map, which lies in memory the way weights do.
 
 // depthwise gives the geometry of a convolution, or of a gradient of one, that this file is for; y is [N,C,Ho,Wo].
 func (l *blocked) depthwise(n *graph.Node, x, y, w []int) (op.Window, bool) {
@@ -20,8 +20,8 @@ func (l *blocked) depthwise(n *graph.Node, x, y, w []int) (op.Window, bool) {
 	return win, err == nil
 }
 
-// depthwiseWeights repeats [C,1,kh,kw] for every sample: [N·C,1,kh,kw] in blocks. What is transposed is as many samples as fill up blocks, where
-// the batch is a multiple of them.
+// depthwiseWeights repeats [C,1,kh,kw] for every sample: [N·C,1,kh,kw] in blocks. What is transposed is as many
+// samples as fill up blocks, where the batch is a multiple of them.
 func (l *blocked) depthwiseWeights(b *graph.Builder, w *graph.Value, batch int) *graph.Value {
 	d := w.Shape.Sizes()
 	channels, taps := d[0], d[2]*d[3]
@@ -33,8 +33,10 @@ func (l *blocked) depthwiseWeights(b *graph.Builder, w *graph.Value, batch int) 
 		samples = batch
 	}
 	some := b.Op("Expand", nil, reshape(b, w, 1, channels, taps), b.Ints(int64(samples), int64(channels), int64(taps)))
-	some = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1}}, reshape(b, some, samples*channels/l.block, l.block, taps))
-	all := b.Op("Expand", nil, reshape(b, some, 1, samples*channels*taps), b.Ints(int64(batch/samples), int64(samples*channels*taps)))
+	some = b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1}},
+		reshape(b, some, samples*channels/l.block, l.block, taps))
+	all := b.Op("Expand", nil, reshape(b, some, 1, samples*channels*taps),
+		b.Ints(int64(batch/samples), int64(samples*channels*taps)))
 	return reshape(b, all, batch*channels, 1, d[2], d[3])
 }
 

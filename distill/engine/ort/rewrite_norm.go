@@ -6,11 +6,12 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Batch norm's variance is most exact from centred values, which takes a pass over them. Where a convolution comes before, its bias
-// can centre by the running mean for nothing: what is left of the mean is small, and E[x²] − E[x]² loses no precision to it.
+// Batch norm's variance is most exact from centred values, which takes a pass over them. Where a convolution comes
+// before, its bias can centre by the running mean for nothing: what is left of the mean is small, and E[x²] − E[x]²
+// loses no precision to it.
 
-// centrable finds the convolutions whose output only a batch norm in training form and its gradient read, and whose running mean is
-// known before the convolution runs.
+// centrable finds the convolutions whose output only a batch norm in training form and its gradient read, and whose
+// running mean is known before the convolution runs.
 func centrable(g *graph.Graph) map[string]string {
 	consumers := g.Consumers()
 	known := map[*graph.Value]bool{}
@@ -31,7 +32,8 @@ func centrable(g *graph.Graph) map[string]string {
 		}
 		only := func(v *graph.Value, norm bool) bool {
 			for _, c := range consumers[v] {
-				if c == nil || c != n && (c.OpName() != "ildc.BatchNormGrad" || c.Inputs[1] != x || c.Inputs[3] != n.Output(3)) || c == n && !norm {
+				if c == nil || c != n && (c.OpName() != "ildc.BatchNormGrad" || c.Inputs[1] != x || c.Inputs[3] != n.Output(3)) ||
+					c == n && !norm {
 					return false
 				}
 			}
@@ -44,8 +46,8 @@ func centrable(g *graph.Graph) map[string]string {
 	return found
 }
 
-// bias is what a convolution's output is shifted by, [O]: its own bias, less the running mean of the batch norm behind where that is centred. It is
-// nil where there is neither.
+// bias is what a convolution's output is shifted by, [O]: its own bias, less the running mean of the batch norm
+// behind where that is centred. It is nil where there is neither.
 func (r *rewriter) bias(b *graph.Builder, n *graph.Node) *graph.Value {
 	bias := n.Input(2)
 	name, ok := r.centred[n.Outputs[0].Name]
@@ -82,12 +84,13 @@ func (r *rewriter) batchNormTrain(b *graph.Builder, n *graph.Node) []*graph.Valu
 	inverse := b.Op("Div", nil, number(1), b.Op("Sqrt", nil, b.Op("Add", nil, variance, number(epsilon))))
 	y := r.affine(b, x, b.Op("Mul", nil, scale, inverse), bias, mean)
 	nextMean := b.Op("Add", nil, runningMean, b.Op("Mul", nil, mean, number(1-momentum)))
-	nextVar := b.Op("Add", nil, b.Op("Mul", nil, runningVar, number(momentum)), b.Op("Mul", nil, variance, number(1-momentum)))
+	nextVar := b.Op("Add", nil, b.Op("Mul", nil, runningVar, number(momentum)),
+		b.Op("Mul", nil, variance, number(1-momentum)))
 	return []*graph.Value{y, nextMean, nextVar, mean, inverse}[:len(n.Outputs)]
 }
 
-// large is the number of pixels of a map from which on a depthwise 1x1 convolution scales and shifts faster than BatchNormalization: it uses all
-// threads, and the activation behind it costs no pass of its own.
+// large is the number of pixels of a map from which on a depthwise 1x1 convolution scales and shifts faster than
+// BatchNormalization: it uses all threads, and the activation behind it costs no pass of its own.
 const large = 1024
 
 // affine is a·(X − mean) + bias, per channel.
@@ -125,7 +128,8 @@ func (r *rewriter) batchNormGrad(b *graph.Builder, n *graph.Node) []*graph.Value
 	for i := range ones.Float32s() {
 		ones.Float32s()[i] = 1
 	}
-	affine := b.Op("BatchNormalization", graph.Attrs{"epsilon": float32(0)}, x, e, c, b.Const("zeros", zeros), b.Const("ones", ones))
+	affine := b.Op("BatchNormalization", graph.Attrs{"epsilon": float32(0)}, x, e, c, b.Const("zeros", zeros),
+		b.Const("ones", ones))
 	perChannel := []int{channels}
 	for range x.Shape[2:] {
 		perChannel = append(perChannel, 1)
@@ -152,7 +156,8 @@ func allButChannels(v *graph.Value) []int64 {
 	return axes
 }
 
-// sumSquare squares in one pass and sums in another, each of which is vectorised; ONNX Runtime's ReduceSumSquare is not.
+// sumSquare squares in one pass and sums in another, each of which is vectorised; ONNX Runtime's ReduceSumSquare is
+// not.
 func (r *rewriter) sumSquare(b *graph.Builder, n *graph.Node) []*graph.Value {
 	in := slices.Clone(n.Inputs)
 	in[0] = b.Op("Mul", nil, in[0], in[0])

@@ -60,7 +60,8 @@ func sessionOptions(o engine.Options) (*onnxruntime.SessionOptions, error) {
 	return options, nil
 }
 
-// explain says why no session could be made of a graph: because of the device, or of the nodes of which alone none can be made either.
+// explain says why no session could be made of a graph: because of the device, or of the nodes of which alone none
+// can be made either.
 func explain(ctx context.Context, g *graph.Graph, o engine.Options, cause error) error {
 	if err := tryDevice(o); err != nil {
 		return err

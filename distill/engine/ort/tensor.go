@@ -11,8 +11,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// value makes ONNX Runtime read and write a tensor's own memory. A tensor without axes is one with an axis of 1: the session's
-// inputs and outputs have been given one, since onnxruntime_go knows no others.
+// value makes ONNX Runtime read and write a tensor's own memory. A tensor without axes is one with an axis of 1: the
+// session's inputs and outputs have been given one, since onnxruntime_go knows no others.
 func value(t *graph.Tensor) (onnxruntime.Value, error) {
 	shape := onnxruntime.Shape{1}
 	if len(t.Dims) > 0 {
@@ -64,7 +64,9 @@ func tensor[T onnxruntime.TensorData](shape onnxruntime.Shape, data []T) (onnxru
 }
 
 // halves wraps the bits of 16-bit floats, a type that Go lacks.
-func halves(shape onnxruntime.Shape, data []uint16, dtype onnxruntime.TensorElementDataType) (onnxruntime.Value, error) {
+func halves(
+	shape onnxruntime.Shape, data []uint16, dtype onnxruntime.TensorElementDataType,
+) (onnxruntime.Value, error) {
 	if len(data) == 0 {
 		data = make([]uint16, 1) // no address of nothing can be given
 	}

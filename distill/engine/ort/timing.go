@@ -23,9 +23,11 @@ const (
 	timingTime  = time.Second // of each model
 )
 
-// TimeModels runs models on the CPU as their bytes are, some runs of each in turn, and gives the median time of a run of each. in has the inputs of each by their
-// names, outputs the names of its outputs.
-func (e *Engine) TimeModels(ctx context.Context, models [][]byte, in []map[string]*graph.Tensor, outputs [][]string, o engine.Options) (_ []time.Duration, err error) {
+// TimeModels runs models on the CPU as their bytes are, some runs of each in turn, and gives the median time of a run
+// of each. in has the inputs of each by their names, outputs the names of its outputs.
+func (e *Engine) TimeModels(
+	ctx context.Context, models [][]byte, in []map[string]*graph.Tensor, outputs [][]string, o engine.Options,
+) (_ []time.Duration, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("ort: %w", err)

@@ -16,8 +16,8 @@ import (
 // entry is the one function by which ONNX Runtime gives all others.
 const entry = "OrtGetApiBase"
 
-// errTruncated says that a library is not whole. The system's loader does not check that: the process would be killed by a signal when it
-// touches what is missing.
+// errTruncated says that a library is not whole. The system's loader does not check that: the process would be killed
+// by a signal when it touches what is missing.
 var errTruncated = errors.New("it is truncated")
 
 // Check says why a file can't be this platform's ONNX Runtime; nil where it can. The file is not loaded.
@@ -87,7 +87,8 @@ func checkFormat(r io.ReaderAt, size int64, goos, goarch string) error {
 	case err != nil:
 		return fmt.Errorf("it is truncated or damaged: %w", err)
 	case o.machine != goarch:
-		return fmt.Errorf("it is for another processor: %s, where this is %s", cmp.Or(o.machine, "one that is not known"), goarch)
+		return fmt.Errorf("it is for another processor: %s, where this is %s", cmp.Or(o.machine, "one that is not known"),
+			goarch)
 	case !o.shared:
 		return errors.New("it is a program, and no shared library")
 	case !slices.Contains(o.exports, entry):

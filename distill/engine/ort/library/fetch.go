@@ -90,7 +90,8 @@ func (in *installer) npmPack(ctx context.Context, p pack, stage string) (string,
 	if err != nil {
 		return "", fmt.Errorf("the npm client is not there: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, client, "pack", "onnxruntime-node@"+Version, "--pack-destination", stage, "--ignore-scripts")
+	cmd := exec.CommandContext(ctx, client, "pack", "onnxruntime-node@"+Version, "--pack-destination", stage,
+		"--ignore-scripts")
 	cmd.Dir = stage
 	cmd.WaitDelay = 5 * time.Second
 	var output bytes.Buffer

@@ -13,9 +13,10 @@ import (
 	"github.com/ildc/ildc/internal/setting"
 )
 
-// Find gives the first library of: the one that is given, the one that ILDC_ORT_LIB names, the one in the install folder, and those in the
-// system's library paths that pass [Check]. A library that is named and not there is an error, whatever the other places hold. Errors wrap
-// [ErrNotFound], list every place that was looked at, and name the setting Library.
+// Find gives the first library of: the one that is given, the one that ILDC_ORT_LIB names, the one in the install
+// folder, and those in the system's library paths that pass [Check]. A library that is named and not there is an
+// error, whatever the other places hold. Errors wrap [ErrNotFound], list every place that was looked at, and name the
+// setting Library.
 func Find(explicit string) (Found, error) {
 	for _, named := range []Found{{explicit, FromPath}, {os.Getenv(Environment), FromEnvironment}} {
 		if named.Path == "" {
@@ -65,8 +66,9 @@ func isFile(path string) error {
 
 var errNoFile = errors.New("it is no regular file")
 
-// systemFolders lists the folders in which libraries are looked for, absolute ones only: beside the program, those of the loader's
-// variable, and the system's own. Windows brings an old ONNX Runtime for its own use, and so its folder is left out.
+// systemFolders lists the folders in which libraries are looked for, absolute ones only: beside the program, those of
+// the loader's variable, and the system's own. Windows brings an old ONNX Runtime for its own use, and so its folder
+// is left out.
 func systemFolders(goos, goarch string) []string {
 	var folders []string
 	if program, err := os.Executable(); err == nil {
@@ -120,7 +122,8 @@ func candidates(goos, folder string) []string {
 				matching = append(matching, filepath.Join(folder, e.Name()))
 			}
 		}
-		slices.SortFunc(matching, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(b, a)) }) // 1.30.0 before 1.9.0
+		// 1.30.0 before 1.9.0
+		slices.SortFunc(matching, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(b, a)) })
 		all = append(all, matching...)
 	}
 	return all

@@ -126,9 +126,11 @@ func TestCandidates(t *testing.T) {
 		goos        string
 		names, want []string
 	}{
-		{"linux", []string{"libonnxruntime.so.1.9.0", "libonnxruntime.so.1.30.0", "libonnxruntime.so.1", "libonnxruntime.so", "libonnxruntime_providers_shared.so", "onnxruntime.dll"},
+		{"linux", []string{"libonnxruntime.so.1.9.0", "libonnxruntime.so.1.30.0", "libonnxruntime.so.1", "libonnxruntime.so",
+			"libonnxruntime_providers_shared.so", "onnxruntime.dll"},
 			[]string{"libonnxruntime.so", "libonnxruntime.so.1", "libonnxruntime.so.1.30.0", "libonnxruntime.so.1.9.0"}},
-		{"darwin", []string{"libonnxruntime.1.30.0.dylib", "libonnxruntime.1.dylib", "libonnxruntime.so"}, []string{"libonnxruntime.1.dylib", "libonnxruntime.1.30.0.dylib"}},
+		{"darwin", []string{"libonnxruntime.1.30.0.dylib", "libonnxruntime.1.dylib", "libonnxruntime.so"},
+			[]string{"libonnxruntime.1.dylib", "libonnxruntime.1.30.0.dylib"}},
 		{"windows", []string{"DirectML.dll", "onnxruntime.dll"}, []string{"onnxruntime.dll"}},
 		{"linux", nil, nil},
 	} {
@@ -152,7 +154,8 @@ func TestCandidates(t *testing.T) {
 func TestSystemFolders(t *testing.T) {
 	t.Setenv("LD_LIBRARY_PATH", "/a:relative::/a/")
 	got := systemFolders("linux", "arm64")
-	if !slices.Contains(got, "/a") && runtime.GOOS != "windows" || slices.Contains(got, "relative") || runtime.GOOS != "windows" && !slices.Contains(got, "/usr/lib/aarch64-linux-gnu") {
+	if !slices.Contains(got, "/a") && runtime.GOOS != "windows" || slices.Contains(got, "relative") ||
+		runtime.GOOS != "windows" && !slices.Contains(got, "/usr/lib/aarch64-linux-gnu") {
 		t.Errorf("folders %v", got)
 	}
 	for i, folder := range got {
@@ -163,7 +166,8 @@ func TestSystemFolders(t *testing.T) {
 	windows, other := filepath.Join(t.TempDir(), "Windows"), t.TempDir()
 	t.Setenv("SystemRoot", windows)
 	t.Setenv("PATH", filepath.Join(windows, "System32")+string(os.PathListSeparator)+other)
-	if got := systemFolders("windows", "amd64"); slices.Contains(got, filepath.Join(windows, "System32")) || !slices.Contains(got, other) {
+	if got := systemFolders("windows", "amd64"); slices.Contains(got, filepath.Join(windows, "System32")) ||
+		!slices.Contains(got, other) {
 		t.Errorf("folders of Windows: %v", got)
 	}
 }

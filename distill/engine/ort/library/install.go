@@ -17,22 +17,25 @@ import (
 
 // InstallOptions say what to install. The zero value gets the pinned version into [Folder].
 type InstallOptions struct {
-	// From is "archive", the release's archive; "npm", the package that the npm client gets; or the path of a file: either of the two, or
-	// a library. "" tries the archive and then npm.
+	// From is "archive", the release's archive; "npm", the package that the npm client gets; or the path of a file:
+	// either of the two, or a library. "" tries the archive and then npm.
 	From string
 	// Folder is where the library goes; "": Folder(), which Find looks in.
 	Folder string
-	// Progress is told how many bytes of a download are there; where this package downloads nothing, how many bytes are written. It may be nil.
+	// Progress is told how many bytes of a download are there; where this package downloads nothing, how many bytes are
+	// written. It may be nil.
 	Progress func(done, total int64)
 }
 
-// Install gets a library and puts it, and what it needs beside it, into a folder. Nothing is written where that is there already. A file
-// comes into the folder whole, under its name, or not at all; cancelling ctx stops promptly and leaves what was there.
+// Install gets a library and puts it, and what it needs beside it, into a folder. Nothing is written where that is
+// there already. A file comes into the folder whole, under its name, or not at all; cancelling ctx stops promptly and
+// leaves what was there.
 //
-// Packages and what is taken from them must have the pinned checksums. A library that is given as a file need not: what passes [Check] is
-// installed, and [Origin] tells that it is not a pinned one.
+// Packages and what is taken from them must have the pinned checksums. A library that is given as a file need not:
+// what passes [Check] is installed, and [Origin] tells that it is not a pinned one.
 func Install(ctx context.Context, o InstallOptions) (Found, error) {
-	in := installer{build: buildFor(host()), release: release, client: secureClient(), stall: time.Minute, folder: o.Folder, progress: o.Progress}
+	in := installer{build: buildFor(host()), release: release, client: secureClient(), stall: time.Minute,
+		folder: o.Folder, progress: o.Progress}
 	path, err := in.install(ctx, o.From)
 	if err != nil {
 		return Found{}, fmt.Errorf("library: %w", err)
@@ -100,7 +103,8 @@ func (in *installer) installAny(ctx context.Context) error {
 		failures = append(failures, err)
 	}
 	p := in.build.packs[0]
-	err := fmt.Errorf("ONNX Runtime can be had from neither source:\n%w\nget %s%s where there is a network, and install from that file",
+	err := fmt.Errorf("ONNX Runtime can be had from neither source:\n%w\n"+
+		"get %s%s where there is a network, and install from that file",
 		errors.Join(failures...), in.release, p.name)
 	return setting.Mends(err, "From")
 }
@@ -125,7 +129,8 @@ func (in *installer) installPack(ctx context.Context, from string) error {
 			return err
 		}
 		if sum != p.sha256 {
-			return fmt.Errorf("%s: %s has %d bytes with the SHA-256 %s; that of the pinned one is %s: it is damaged or not what it should be", from, p.name, size, sum, p.sha256)
+			return fmt.Errorf("%s: %s has %d bytes with the SHA-256 %s; that of the pinned one is %s: "+
+				"it is damaged or not what it should be", from, p.name, size, sum, p.sha256)
 		}
 		return in.unpack(ctx, file, p, stage)
 	})
@@ -151,7 +156,8 @@ func (in *installer) installFile(ctx context.Context, file string) error {
 	for _, b := range builds {
 		for _, p := range b.packs {
 			if p.sha256 == sum {
-				return fmt.Errorf("%s: it is the package for %s/%s, and this is %s/%s", file, b.goos, b.goarch, in.build.goos, in.build.goarch)
+				return fmt.Errorf("%s: it is the package for %s/%s, and this is %s/%s", file, b.goos, b.goarch, in.build.goos,
+					in.build.goarch)
 			}
 		}
 	}
@@ -160,8 +166,8 @@ func (in *installer) installFile(ctx context.Context, file string) error {
 		return err
 	}
 	if format != "" {
-		err := fmt.Errorf("%s: its SHA-256 is %s, which no pinned package of ONNX Runtime %s has: it is damaged or another one; "+
-			"of another, unpack the library and name it, as by %s", file, sum, Version, Environment)
+		err := fmt.Errorf("%s: its SHA-256 is %s, which no pinned package of ONNX Runtime %s has: "+
+			"it is damaged or another one; of another, unpack the library and name it, as by %s", file, sum, Version, Environment)
 		return setting.Mends(err, "Library")
 	}
 	if err := check(file, in.build.goos, in.build.goarch); err != nil {

@@ -43,7 +43,8 @@ func makeTarball(t *testing.T, files entries) []byte {
 	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
 	for _, f := range files {
-		if err := w.WriteHeader(&tar.Header{Name: f[0], Size: int64(len(f[1])), Mode: 0o644, Typeflag: tar.TypeReg}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: f[0], Size: int64(len(f[1])), Mode: 0o644,
+			Typeflag: tar.TypeReg}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Write([]byte(f[1])); err != nil {
@@ -75,7 +76,8 @@ func makeZip(t *testing.T, files entries) []byte {
 	return b.Bytes()
 }
 
-// scene is an installer of made-up packages: an archive that a server has, and a tarball that an npm client in PATH brings.
+// scene is an installer of made-up packages: an archive that a server has, and a tarball that an npm client in PATH
+// brings.
 type scene struct {
 	installer
 	library      []byte // of the archive; that of npm has a byte more
@@ -92,7 +94,8 @@ func newScene(t *testing.T, files entries) *scene {
 	goos, goarch := host()
 	other := append(bytes.Clone(s.library), 0)
 	whole := func(library []byte) entries {
-		return append(slices.Clone(files), [2]string{"./" + companionPath, "companion"}, [2]string{"made-1.30.0/README", "text"}, [2]string{libraryPath, string(library)})
+		return append(slices.Clone(files), [2]string{"./" + companionPath, "companion"},
+			[2]string{"made-1.30.0/README", "text"}, [2]string{libraryPath, string(library)})
 	}
 	members := func(library []byte) []member {
 		return []member{{libraryPath, int64(len(library)), sum(library)}, {companionPath, 9, sum([]byte("companion"))}}
@@ -127,7 +130,8 @@ func (s *scene) setNPM(t *testing.T, script string) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the test's npm client is a shell script")
 	}
-	if err := os.WriteFile(filepath.Join(s.dir, "npm"), []byte("#!/bin/sh\nPATH=/usr/bin:/bin\n"+script+"\n"), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(s.dir, "npm"), []byte("#!/bin/sh\nPATH=/usr/bin:/bin\n"+script+"\n"),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -139,10 +143,12 @@ func (s *scene) bringNPM(t *testing.T, data []byte) {
 	if err := os.WriteFile(brought, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s.setNPM(t, `[ "$1 $2 $3" = "pack onnxruntime-node@1.30.0 --pack-destination" ] && cp '`+brought+`' "$4/onnxruntime-node-1.30.0.tgz"`)
+	s.setNPM(t, `[ "$1 $2 $3" = "pack onnxruntime-node@1.30.0 --pack-destination" ] &&
+		cp '`+brought+`' "$4/onnxruntime-node-1.30.0.tgz"`)
 }
 
-// want checks what an installation gives, and that nothing but whole files is in the folder. library is what is installed; nil: nothing.
+// want checks what an installation gives, and that nothing but whole files is in the folder. library is what is
+// installed; nil: nothing.
 func (s *scene) want(t *testing.T, ctx context.Context, from string, library []byte, says ...string) {
 	t.Helper()
 	path, err := s.install(ctx, from)
@@ -276,9 +282,18 @@ func TestInstallRefuses(t *testing.T) {
 	}{
 		{"no network and no npm", func(t *testing.T, s *scene) string { s.release = "https://127.0.0.1:1/"; return "" },
 			[]string{"127.0.0.1:1", "npm", "neither", "made-1.30.0.zip where there is a network"}},
-		{"an archive that is not there", func(t *testing.T, s *scene) string { s.handler = http.NotFoundHandler(); return FromArchive }, []string{"404", "/release/made-1.30.0.zip"}},
-		{"a damaged archive", func(t *testing.T, s *scene) string { s.handler = serve(damaged(s.archive)); return FromArchive }, []string{"SHA-256", s256}},
-		{"a truncated archive", func(t *testing.T, s *scene) string { s.handler = serve(s.archive[:99]); return FromArchive }, []string{"99 of "}},
+		{"an archive that is not there", func(t *testing.T,
+			s *scene) string {
+			s.handler = http.NotFoundHandler()
+			return FromArchive
+		},
+			[]string{"404", "/release/made-1.30.0.zip"}},
+		{"a damaged archive", func(t *testing.T, s *scene) string {
+			s.handler = serve(damaged(s.archive))
+			return FromArchive
+		}, []string{"SHA-256", s256}},
+		{"a truncated archive", func(t *testing.T, s *scene) string { s.handler = serve(s.archive[:99]); return FromArchive },
+			[]string{"99 of "}},
 		{"an archive that breaks off", func(t *testing.T, s *scene) string {
 			s.handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Length", fmt.Sprint(len(s.archive)))
@@ -286,7 +301,11 @@ func TestInstallRefuses(t *testing.T) {
 			})
 			return FromArchive
 		}, []string{"EOF"}},
-		{"an archive without end", func(t *testing.T, s *scene) string { s.handler = serve(bytes.Repeat(s.archive, 3)); return FromArchive }, []string{"more than"}},
+		{"an archive without end", func(t *testing.T,
+			s *scene) string {
+			s.handler = serve(bytes.Repeat(s.archive, 3))
+			return FromArchive
+		}, []string{"more than"}},
 		{"a redirect to what is not secure", func(t *testing.T, s *scene) string {
 			s.handler = http.RedirectHandler("http://127.0.0.1:1/x", http.StatusFound)
 			return FromArchive
@@ -305,9 +324,18 @@ func TestInstallRefuses(t *testing.T) {
 			return FromArchive
 		}, []string{"nothing has come for 20ms"}},
 		{"no npm", func(t *testing.T, s *scene) string { return FromNPM }, []string{"npm client"}},
-		{"an npm that fails", func(t *testing.T, s *scene) string { s.setNPM(t, "echo no such package >&2; exit 3"); return FromNPM }, []string{"no such package", "exit status 3"}},
-		{"an npm that brings nothing", func(t *testing.T, s *scene) string { s.setNPM(t, "true"); return FromNPM }, []string{"brought no package"}},
-		{"an npm that brings another package", func(t *testing.T, s *scene) string { s.bringNPM(t, damaged(s.npm)); return FromNPM }, []string{"SHA-256"}},
+		{"an npm that fails", func(t *testing.T, s *scene) string {
+			s.setNPM(t,
+				"echo no such package >&2; exit 3")
+			return FromNPM
+		}, []string{"no such package", "exit status 3"}},
+		{"an npm that brings nothing", func(t *testing.T, s *scene) string { s.setNPM(t, "true"); return FromNPM },
+			[]string{"brought no package"}},
+		{"an npm that brings another package", func(t *testing.T,
+			s *scene) string {
+			s.bringNPM(t, damaged(s.npm))
+			return FromNPM
+		}, []string{"SHA-256"}},
 		{"a package without the library", func(t *testing.T, s *scene) string {
 			s.build.packs[0].members[0].path = "made-1.30.0/lib/gone"
 			return FromArchive
@@ -320,13 +348,20 @@ func TestInstallRefuses(t *testing.T) {
 			s.build.goarch = "riscv64" // what is in it is of this one
 			return FromArchive
 		}, []string{"another processor"}},
-		{"no package for a platform", func(t *testing.T, s *scene) string { s.build = buildFor("plan9", "mips"); return "" }, []string{"plan9/mips", "linux/amd64", Environment}},
-		{"a file that is not there", func(t *testing.T, s *scene) string { return filepath.Join(s.dir, "nowhere.tgz") }, []string{"nowhere.tgz"}},
+		{"no package for a platform", func(t *testing.T, s *scene) string { s.build = buildFor("plan9", "mips"); return "" },
+			[]string{"plan9/mips", "linux/amd64", Environment}},
+		{"a file that is not there", func(t *testing.T, s *scene) string { return filepath.Join(s.dir, "nowhere.tgz") },
+			[]string{"nowhere.tgz"}},
 		{"a folder", func(t *testing.T, s *scene) string { return s.dir }, []string{"no regular file"}},
-		{"a damaged package", func(t *testing.T, s *scene) string { return s.file(t, "x.tgz", damaged(s.npm)) }, []string{"no pinned package", "x.tgz"}},
-		{"a truncated package", func(t *testing.T, s *scene) string { return s.file(t, "x.zip", s.archive[:99]) }, []string{"no pinned package"}},
-		{"a truncated library", func(t *testing.T, s *scene) string { return s.file(t, "x.so", s.library[:len(s.library)-20]) }, []string{"truncated"}},
-		{"no library", func(t *testing.T, s *scene) string { return s.file(t, "x.so", []byte("hello")) }, []string{"no shared library"}},
+		{"a damaged package", func(t *testing.T, s *scene) string { return s.file(t, "x.tgz", damaged(s.npm)) },
+			[]string{"no pinned package", "x.tgz"}},
+		{"a truncated package", func(t *testing.T, s *scene) string { return s.file(t, "x.zip", s.archive[:99]) },
+			[]string{"no pinned package"}},
+		{"a truncated library", func(t *testing.T, s *scene) string {
+			return s.file(t, "x.so", s.library[:len(s.library)-20])
+		}, []string{"truncated"}},
+		{"no library", func(t *testing.T, s *scene) string { return s.file(t, "x.so", []byte("hello")) },
+			[]string{"no shared library"}},
 		{"an unreadable file", func(t *testing.T, s *scene) string {
 			if runtime.GOOS == "windows" || os.Geteuid() == 0 {
 				t.Skip("nothing is unreadable here")
@@ -374,7 +409,8 @@ const s256 = "that of the pinned one is "
 
 // Names in a package choose nothing: a name that leads out of the folder is not written to.
 func TestTraversal(t *testing.T) {
-	evil := entries{{"../../outside", "x"}, {"/tmp/../outside", "x"}, {"made-1.30.0/lib/../../../outside", "x"}, {`..\outside`, "x"}}
+	evil := entries{{"../../outside", "x"}, {"/tmp/../outside", "x"}, {"made-1.30.0/lib/../../../outside", "x"},
+		{`..\outside`, "x"}}
 	for _, from := range []string{FromArchive, FromNPM} {
 		t.Run(from, func(t *testing.T) {
 			s := newScene(t, evil)

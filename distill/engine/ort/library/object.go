@@ -19,7 +19,8 @@ func parseELF(r io.ReaderAt, _ string) (object, error) {
 	if err != nil {
 		return o, err
 	}
-	o.machine = map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm"}[f.Machine]
+	o.machine = map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_386: "386",
+		elf.EM_ARM: "arm"}[f.Machine]
 	o.shared = f.Type == elf.ET_DYN
 	for _, p := range f.Progs {
 		if p.Type != elf.PT_NULL && p.Filesz > 0 {
@@ -85,7 +86,8 @@ func parsePE(r io.ReaderAt, _ string) (object, error) {
 	if err != nil {
 		return o, err
 	}
-	o.machine = map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "amd64", pe.IMAGE_FILE_MACHINE_ARM64: "arm64", pe.IMAGE_FILE_MACHINE_I386: "386"}[f.Machine]
+	o.machine = map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "amd64", pe.IMAGE_FILE_MACHINE_ARM64: "arm64",
+		pe.IMAGE_FILE_MACHINE_I386: "386"}[f.Machine]
 	o.shared = f.Characteristics&pe.IMAGE_FILE_DLL != 0
 	for _, s := range f.Sections {
 		if s.Size > 0 {
@@ -96,7 +98,8 @@ func parsePE(r io.ReaderAt, _ string) (object, error) {
 	return o, err
 }
 
-// exportsPE reads the export directory: at 24 the number of names, at 32 the address of a table of the addresses of names.
+// exportsPE reads the export directory: at 24 the number of names, at 32 the address of a table of the addresses of
+// names.
 func exportsPE(f *pe.File) ([]string, error) {
 	header, ok := f.OptionalHeader.(*pe.OptionalHeader64)
 	if !ok || header.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_EXPORT].VirtualAddress == 0 {

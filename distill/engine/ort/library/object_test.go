@@ -33,14 +33,16 @@ func makeELF(machine elf.Machine, kind elf.Type, export string) []byte {
 	symbolsAt := namesAt + uint64(len(names))
 	sectionsAt := symbolsAt + uint64(len(symbols))
 	total := sectionsAt + 3*section
-	h := elf.Header64{Type: uint16(kind), Machine: uint16(machine), Version: 1, Phoff: head, Shoff: sectionsAt, Ehsize: head, Phentsize: program, Phnum: 1,
+	h := elf.Header64{Type: uint16(kind), Machine: uint16(machine), Version: 1, Phoff: head, Shoff: sectionsAt,
+		Ehsize: head, Phentsize: program, Phnum: 1,
 		Shentsize: section, Shnum: 3, Shstrndx: 1}
 	copy(h.Ident[:], elf.ELFMAG)
 	h.Ident[elf.EI_CLASS], h.Ident[elf.EI_DATA], h.Ident[elf.EI_VERSION] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), 1
 	return little(h, elf.Prog64{Type: uint32(elf.PT_LOAD), Filesz: total + 100, Memsz: total + 100}, names, symbols,
 		elf.Section64{},
 		elf.Section64{Type: uint32(elf.SHT_STRTAB), Off: namesAt, Size: uint64(len(names))},
-		elf.Section64{Name: uint32(len(export) + 2), Type: uint32(elf.SHT_DYNSYM), Off: symbolsAt, Size: uint64(len(symbols)), Link: 1, Entsize: 24},
+		elf.Section64{Name: uint32(len(export) + 2), Type: uint32(elf.SHT_DYNSYM), Off: symbolsAt, Size: uint64(len(symbols)),
+			Link: 1, Entsize: 24},
 		make([]byte, 100)) // of the segment, past all that the tables describe
 }
 
@@ -53,7 +55,8 @@ func makeMachO(cpu macho.Cpu, kind macho.Type, export string) []byte {
 	total := uint64(namesAt) + uint64(len(names)) + 100
 	return little(macho.FileHeader{Magic: macho.Magic64, Cpu: cpu, Type: kind, Ncmd: 2, Cmdsz: segment + table}, uint32(0),
 		macho.Segment64{Cmd: macho.LoadCmdSegment64, Len: segment, Filesz: total},
-		macho.SymtabCmd{Cmd: macho.LoadCmdSymtab, Len: table, Symoff: symbolsAt, Nsyms: 1, Stroff: namesAt, Strsize: uint32(len(names))},
+		macho.SymtabCmd{Cmd: macho.LoadCmdSymtab, Len: table, Symoff: symbolsAt, Nsyms: 1, Stroff: namesAt,
+			Strsize: uint32(len(names))},
 		macho.Nlist64{Name: 1, Type: 0x0f, Sect: 1}, names, make([]byte, 100))
 }
 
@@ -87,8 +90,10 @@ func makePE(machine, characteristics uint16, export string) []byte {
 	copy(dos, "MZ")
 	dos[0x3c] = 0x40
 	b := little(dos, []byte("PE\x00\x00"),
-		pe.FileHeader{Machine: machine, NumberOfSections: 1, SizeOfOptionalHeader: uint16(binary.Size(optional)), Characteristics: characteristics}, optional,
-		pe.SectionHeader32{VirtualSize: uint32(len(body)), VirtualAddress: address, SizeOfRawData: uint32(len(body)), PointerToRawData: headers})
+		pe.FileHeader{Machine: machine, NumberOfSections: 1, SizeOfOptionalHeader: uint16(binary.Size(optional)),
+			Characteristics: characteristics}, optional,
+		pe.SectionHeader32{VirtualSize: uint32(len(body)), VirtualAddress: address, SizeOfRawData: uint32(len(body)),
+			PointerToRawData: headers})
 	return append(append(b, make([]byte, headers-len(b))...), body...)
 }
 
@@ -98,9 +103,11 @@ func hostLibrary(t *testing.T) []byte {
 	goos, goarch := host()
 	switch {
 	case goos == "windows":
-		return makePE(map[string]uint16{"amd64": pe.IMAGE_FILE_MACHINE_AMD64, "arm64": pe.IMAGE_FILE_MACHINE_ARM64}[goarch], pe.IMAGE_FILE_DLL, entry)
+		return makePE(map[string]uint16{"amd64": pe.IMAGE_FILE_MACHINE_AMD64, "arm64": pe.IMAGE_FILE_MACHINE_ARM64}[goarch],
+			pe.IMAGE_FILE_DLL, entry)
 	case goos == "darwin":
-		return makeMachO(map[string]macho.Cpu{"amd64": macho.CpuAmd64, "arm64": macho.CpuArm64}[goarch], macho.TypeDylib, entry)
+		return makeMachO(map[string]macho.Cpu{"amd64": macho.CpuAmd64, "arm64": macho.CpuArm64}[goarch], macho.TypeDylib,
+			entry)
 	case goarch == "amd64":
 		return makeELF(elf.EM_X86_64, elf.ET_DYN, entry)
 	case goarch == "arm64":
@@ -115,7 +122,8 @@ func TestCheckFormat(t *testing.T) {
 	linux := makeELF(elf.EM_X86_64, elf.ET_DYN, entry)
 	mac := makeMachO(macho.CpuArm64, macho.TypeDylib, entry)
 	windows := makePE(pe.IMAGE_FILE_MACHINE_AMD64, dll, entry)
-	universal := makeFat([]macho.Cpu{macho.CpuAmd64, macho.CpuArm64}, makeMachO(macho.CpuAmd64, macho.TypeDylib, entry), mac)
+	universal := makeFat([]macho.Cpu{macho.CpuAmd64, macho.CpuArm64}, makeMachO(macho.CpuAmd64, macho.TypeDylib, entry),
+		mac)
 	for _, c := range []struct {
 		name, goos, goarch string
 		data               []byte
@@ -140,9 +148,12 @@ func TestCheckFormat(t *testing.T) {
 		{"a program", "linux", "amd64", makeELF(elf.EM_X86_64, elf.ET_EXEC, entry), "it is a program"},
 		{"a program of macOS", "darwin", "arm64", makeMachO(macho.CpuArm64, macho.TypeExec, entry), "it is a program"},
 		{"a program of Windows", "windows", "amd64", makePE(pe.IMAGE_FILE_MACHINE_AMD64, anyPE, entry), "it is a program"},
-		{"another library", "linux", "amd64", makeELF(elf.EM_X86_64, elf.ET_DYN, "OrtGetApi"), "does not export OrtGetApiBase"},
-		{"another library, macOS", "darwin", "arm64", makeMachO(macho.CpuArm64, macho.TypeDylib, "deflate"), "does not export"},
-		{"another library, Windows", "windows", "amd64", makePE(pe.IMAGE_FILE_MACHINE_AMD64, dll, "deflate"), "does not export"},
+		{"another library", "linux", "amd64", makeELF(elf.EM_X86_64, elf.ET_DYN, "OrtGetApi"),
+			"does not export OrtGetApiBase"},
+		{"another library, macOS", "darwin", "arm64", makeMachO(macho.CpuArm64, macho.TypeDylib, "deflate"),
+			"does not export"},
+		{"another library, Windows", "windows", "amd64", makePE(pe.IMAGE_FILE_MACHINE_AMD64, dll, "deflate"),
+			"does not export"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := checkFormat(bytes.NewReader(c.data), int64(len(c.data)), c.goos, c.goarch)
@@ -177,7 +188,8 @@ func TestDamaged(t *testing.T) {
 			}
 		}
 		short := c.data[:len(c.data)-20]
-		if err := checkFormat(bytes.NewReader(short), int64(len(short)), c.goos, c.goarch); c.name != "universal" && (err == nil || !strings.Contains(err.Error(), "truncated")) {
+		if err := checkFormat(bytes.NewReader(short), int64(len(short)), c.goos, c.goarch); c.name != "universal" &&
+			(err == nil || !strings.Contains(err.Error(), "truncated")) {
 			t.Errorf("%s, its last segment cut short: %v", c.name, err)
 		}
 	}
@@ -205,7 +217,8 @@ func TestCheck(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			err := Check(c.path)
-			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), c.path)) {
+			if c.says == "" && err != nil || c.says != "" &&
+				(err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), c.path)) {
 				t.Errorf("%v, want %q", err, c.says)
 			}
 		})

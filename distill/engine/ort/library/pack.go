@@ -36,8 +36,8 @@ func packFormat(file string) (string, error) {
 	return "", nil
 }
 
-// eachFile calls f for the regular files of a package, with their cleaned paths, until it gives false or fails. Paths are what the package
-// says; nothing may be written to them.
+// eachFile calls f for the regular files of a package, with their cleaned paths, until it gives false or fails. Paths
+// are what the package says; nothing may be written to them.
 func eachFile(file string, f func(path string, r io.Reader) (bool, error)) error {
 	format, err := packFormat(file)
 	if err != nil {

@@ -33,7 +33,8 @@ func TestPinned(t *testing.T) {
 			}
 			for i, m := range p.members {
 				once(m.sha256, m.path)
-				if m.size < 1<<20 || path.Clean(m.path) != m.path || !filepath.IsLocal(p.file(i, b.goos)) || strings.ContainsAny(p.file(i, b.goos), `/\`) {
+				if m.size < 1<<20 || path.Clean(m.path) != m.path || !filepath.IsLocal(p.file(i, b.goos)) ||
+					strings.ContainsAny(p.file(i, b.goos), `/\`) {
 					t.Errorf("%+v, installed as %q", m, p.file(i, b.goos))
 				}
 				if i == 0 && !strings.Contains(path.Base(m.path), "onnxruntime") {

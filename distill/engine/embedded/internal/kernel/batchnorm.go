@@ -20,7 +20,8 @@ type runs struct {
 
 func (r runs) at(i int) []float32 { return r.x[i*r.step:][:r.size] }
 
-// shortPlane is the extent of a plane below which a channel's runs are too short for vector ops, and are brought together first.
+// shortPlane is the extent of a plane below which a channel's runs are too short for vector ops, and are brought
+// together first.
 const shortPlane = 128
 
 // place gives the runs of a channel, in scratch memory where they are short.
@@ -59,8 +60,9 @@ func centred(s *Scratch, x []float32, mean float32) []float32 {
 	return dst
 }
 
-// Train normalises by the batch's own mean and population variance, which are given back, with invStd = 1/√(variance + ε).
-// variance may be nil. The variance is that of centred values, so that a large mean costs no precision. y may be x itself.
+// Train normalises by the batch's own mean and population variance, which are given back, with invStd = 1/√(variance
+// + ε). variance may be nil. The variance is that of centred values, so that a large mean costs no precision. y may
+// be x itself.
 func (b *BatchNorm) Train(team *Team, y, x, scale, bias, mean, variance, invStd []float32) {
 	count := float64(b.N * b.Plane)
 	team.Do(b.C, func(s *Scratch, c int) {
@@ -122,7 +124,8 @@ func (b *BatchNorm) normalise(s *Scratch, y []float32, xs runs, c int, mean, fac
 	b.write(ys, y, c)
 }
 
-// Grad is the gradient of Train, with x̂ = (x − mean)·invStd and m elements per channel (Ioffe, Szegedy 2015, section 3):
+// Grad is the gradient of Train, with x̂ = (x − mean)·invStd and m elements per channel (Ioffe, Szegedy 2015, section
+// 3):
 //
 //	dBias = Σ dy,  dScale = Σ dy·x̂,  dx = scale·invStd·(dy − dBias/m − x̂·dScale/m)
 //

@@ -1,7 +1,8 @@
 package kernel
 
-// ConvShape says which 2-D convolution: x [N,C,H,W] with w [O,C/Groups,KH,KW] gives y [N,O,OH,OW]. Output (oh,ow) reads, for kernel
-// offset (kh,kw), position (oh·SH + kh·DH − PT, ow·SW + kw·DW − PL); positions outside of x are zeros.
+// ConvShape says which 2-D convolution: x [N,C,H,W] with w [O,C/Groups,KH,KW] gives y [N,O,OH,OW]. Output (oh,ow)
+// reads, for kernel offset (kh,kw), position (oh·SH + kh·DH − PT, ow·SW + kw·DW − PL); positions outside of x are
+// zeros.
 type ConvShape struct {
 	N, C, H, W int
 	O, OH, OW  int
@@ -104,8 +105,8 @@ func fill(dst []float32, v float32) {
 	}
 }
 
-// residue is the part of dx at positions that are equal modulo the strides: a convolution of dy, at stride 1, with the kernel
-// offsets that reach them.
+// residue is the part of dx at positions that are equal modulo the strides: a convolution of dy, at stride 1, with
+// the kernel offsets that reach them.
 type residue struct {
 	patches
 	weights    []int // offset of each tap in w, from that of the group's first weight
@@ -113,13 +114,15 @@ type residue struct {
 	rows, cols int
 }
 
-// planResidues: dx(u − PT) = Σ w(kh)·dy(oh) over kh·DH + oh·SH = u. With u = q·SH + r and kh·DH = e·SH + r that is oh = q − e.
+// planResidues: dx(u − PT) = Σ w(kh)·dy(oh) over kh·DH + oh·SH = u. With u = q·SH + r and kh·DH = e·SH + r that is oh
+// = q − e.
 func (cv *Conv) planResidues(offH, offW []int) {
 	h := axisResidues(cv.H, cv.PT, cv.SH, offH)
 	w := axisResidues(cv.W, cv.PL, cv.SW, offW)
 	top, rows := extentOf(h)
 	left, cols := extentOf(w)
-	cv.gradient = frame{h: cv.OH, w: cv.OW, sh: 1, sw: 1, top: top, left: left, ph: []int{0}, pw: []int{0}, rows: rows, cols: cols}
+	cv.gradient = frame{h: cv.OH, w: cv.OW, sh: 1, sw: 1, top: top, left: left, ph: []int{0}, pw: []int{0}, rows: rows,
+		cols: cols}
 	plane := cv.gradient.plane()
 	for _, rh := range h {
 		for _, rw := range w {
@@ -143,8 +146,8 @@ func (cv *Conv) planResidues(offH, offW []int) {
 	cv.gradient.setDirect(grids...)
 }
 
-// axisResidue is one axis of a residue: n positions from first on, stride apart, and for each kernel offset that reaches them
-// the position of dy that it takes for the first.
+// axisResidue is one axis of a residue: n positions from first on, stride apart, and for each kernel offset that
+// reaches them the position of dy that it takes for the first.
 type axisResidue struct {
 	first, n     int
 	kernel, from []int

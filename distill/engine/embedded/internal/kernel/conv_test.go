@@ -32,7 +32,8 @@ func terms(s ConvShape, f func(iy, iw, ix int)) {
 
 // shape gives a convolution with these pads, output extents following from them.
 func shape(n, c, h, w, o, groups, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr int) ConvShape {
-	return ConvShape{N: n, C: c, H: h, W: w, O: o, Groups: groups, KH: kh, KW: kw, SH: sh, SW: sw, DH: dh, DW: dw, PT: pt, PL: pl,
+	return ConvShape{N: n, C: c, H: h, W: w, O: o, Groups: groups, KH: kh, KW: kw, SH: sh, SW: sw, DH: dh, DW: dw, PT: pt,
+		PL: pl,
 		OH: (h+pt+pb-dh*(kh-1)-1)/sh + 1, OW: (w+pl+pr-dw*(kw-1)-1)/sw + 1}
 }
 
@@ -119,12 +120,13 @@ func BenchmarkConv(b *testing.B) {
 		y := random(r, s.N*s.O*s.OH*s.OW)
 		team, cv := NewTeam(2), NewConv(s)
 		run := func(what string, f func()) {
-			b.Run(fmt.Sprintf("%d→%d %d×%d/%d g%d %dx%d %s", s.C, s.O, s.H, s.W, s.SH, s.Groups, s.KH, s.KW, what), func(b *testing.B) {
-				for b.Loop() {
-					f()
-				}
-				b.ReportMetric(float64(b.N)*2*float64(len(y)*s.C/s.Groups*s.KH*s.KW)/b.Elapsed().Seconds()/1e9, "GF/s")
-			})
+			b.Run(fmt.Sprintf("%d→%d %d×%d/%d g%d %dx%d %s", s.C, s.O, s.H, s.W, s.SH, s.Groups, s.KH, s.KW, what),
+				func(b *testing.B) {
+					for b.Loop() {
+						f()
+					}
+					b.ReportMetric(float64(b.N)*2*float64(len(y)*s.C/s.Groups*s.KH*s.KW)/b.Elapsed().Seconds()/1e9, "GF/s")
+				})
 		}
 		run("forward", func() { cv.Forward(team, y, x, w, nil) })
 		run("input", func() { cv.GradInput(team, x, y, w) })

@@ -2,8 +2,8 @@ package kernel
 
 import "github.com/viterin/vek/vek32"
 
-// The gradient of a convolution's weights is a product over output positions: dwᵀ[(c,k),o] = Σ_{n,p} x(c, p, k) · dyᵀ[n,p,o].
-// The left factor is read from x's frame as it lies, the right one from a transposed copy of dy.
+// The gradient of a convolution's weights is a product over output positions: dwᵀ[(c,k),o] = Σ_{n,p} x(c, p, k) ·
+// dyᵀ[n,p,o]. The left factor is read from x's frame as it lies, the right one from a transposed copy of dy.
 type weightGradient struct {
 	places []int // offset in the frame of each output position
 	taps   []int // offset in the frame of each (channel, kernel offset)
@@ -15,7 +15,8 @@ type weightGradient struct {
 // Positions are taken in blocks that keep a tile's share of dyᵀ in the first-level cache.
 const positionBlock = 256
 
-// Samples are summed in chunks, in parallel, and the chunks in order. There are fewer of them where the weights are large.
+// Samples are summed in chunks, in parallel, and the chunks in order. There are fewer of them where the weights are
+// large.
 const (
 	maxChunks     = 16
 	chunkElements = 4 << 20

@@ -130,7 +130,8 @@ func TestCompareAndWhere(t *testing.T) {
 			continue
 		}
 		chosen := make([]float32, 60)
-		Where(NewTeam(2), NewWalk(dims, Strides(dims, dims), Strides(dims, dims), Strides(dims, dims), Strides([]int{5}, dims)), chosen, got, a, b)
+		Where(NewTeam(2), NewWalk(dims, Strides(dims, dims), Strides(dims, dims), Strides(dims, dims),
+			Strides([]int{5}, dims)), chosen, got, a, b)
 		for i := range chosen {
 			if want := min(a[i], b[i%5]); chosen[i] != want {
 				t.Errorf("Where: element %d is %v, want %v", i, chosen[i], want)
@@ -212,10 +213,12 @@ func TestReduce(t *testing.T) {
 		dims []int
 		over []bool
 	}{
-		{[]int{4, 5}, []bool{false, true}}, {[]int{4, 5}, []bool{true, false}}, {[]int{4, 5}, []bool{true, true}}, {[]int{4, 5}, []bool{false, false}},
+		{[]int{4, 5}, []bool{false, true}}, {[]int{4, 5}, []bool{true, false}}, {[]int{4, 5}, []bool{true, true}},
+		{[]int{4, 5}, []bool{false, false}},
 		{[]int{2, 3, 4, 5}, []bool{true, false, true, true}}, {[]int{2, 3, 4, 5}, []bool{false, true, false, true}},
 		{[]int{2, 3, 4, 5}, []bool{true, false, true, false}}, {[]int{2, 3, 4, 5}, []bool{false, true, true, false}},
-		{[]int{1, 3, 1}, []bool{true, false, true}}, {[]int{1, 1}, []bool{true, false}}, {[]int{3, 1, 7}, []bool{false, true, true}},
+		{[]int{1, 3, 1}, []bool{true, false, true}}, {[]int{1, 1}, []bool{true, false}},
+		{[]int{3, 1, 7}, []bool{false, true, true}},
 		{nil, nil}, {[]int{10000}, []bool{true}}, {[]int{50, 3000}, []bool{true, false}},
 	} {
 		t.Run(fmt.Sprint(c.dims, c.over), func(t *testing.T) {

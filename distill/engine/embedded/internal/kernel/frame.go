@@ -1,10 +1,10 @@
 package kernel
 
-// A frame is the copy of an image [C,H,W] that convolutions read: with its padding, and with the positions that lie a stride
-// apart brought side by side, so that each kernel offset reads runs of consecutive elements.
+// A frame is the copy of an image [C,H,W] that convolutions read: with its padding, and with the positions that lie a
+// stride apart brought side by side, so that each kernel offset reads runs of consecutive elements.
 //
-// Padded position u of an axis lies in phase u mod stride at place u/stride. The copy is [C, phases, rows, cols]; only phases
-// that some kernel offset reads are there.
+// Padded position u of an axis lies in phase u mod stride at place u/stride. The copy is [C, phases, rows, cols];
+// only phases that some kernel offset reads are there.
 type frame struct {
 	h, w       int
 	sh, sw     int

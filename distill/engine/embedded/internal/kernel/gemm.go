@@ -5,7 +5,8 @@ type Gemm struct {
 	Batch          int
 	M, N, K        int
 	TransA, TransB bool
-	// How far apart the matrices of a batch lie in each operand: for each of them its offset in matrices. nil: one after another.
+	// How far apart the matrices of a batch lie in each operand: for each of them its offset in matrices. nil: one after
+	// another.
 	BatchA, BatchB []int
 
 	rows, cols parting

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// Sums of a few hundred products of normal variates, in float32 and in another order than the float64 loops they are compared
-// with, differ by about 1e-6 of the largest; 2e-5 leaves room for the thousands of terms of weight gradients.
+// Sums of a few hundred products of normal variates, in float32 and in another order than the float64 loops they are
+// compared with, differ by about 1e-6 of the largest; 2e-5 leaves room for the thousands of terms of weight
+// gradients.
 const tolerance = 2e-5
 
 func random(r *rand.Rand, n int) []float32 {

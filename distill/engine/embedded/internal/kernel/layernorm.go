@@ -6,8 +6,9 @@ import (
 	"github.com/viterin/vek/vek32"
 )
 
-// LayerNorm normalises each row of [rows,n] by its own mean and population variance, then scales and shifts by element; bias may be
-// nil. mean and invStd = 1/√(variance + epsilon) are given back where they are not nil. y may be x itself.
+// LayerNorm normalises each row of [rows,n] by its own mean and population variance, then scales and shifts by
+// element; bias may be nil. mean and invStd = 1/√(variance + epsilon) are given back where they are not nil. y may be
+// x itself.
 func LayerNorm(team *Team, y, x, scale, bias, mean, invStd []float32, rows, n int, epsilon float64) {
 	team.Split(rows, max(1, taskElements/n), func(_ *Scratch, from, to int) {
 		for r := from; r < to; r++ {

@@ -1,7 +1,7 @@
 package kernel
 
-// Move copies elements: w's operand 0 is dst, its operand 1 src. With the right strides it transposes, expands, slices, pads,
-// concatenates and splits.
+// Move copies elements: w's operand 0 is dst, its operand 1 src. With the right strides it transposes, expands,
+// slices, pads, concatenates and splits.
 func Move[T any](team *Team, w *Walk, dst, src []T) {
 	w.run(team, func(_ *Scratch, n int, at []int) {
 		d, s := at[0], at[1]
@@ -40,8 +40,8 @@ func Fill[T any](team *Team, dst []T, v T) {
 	})
 }
 
-// Gather copies, for each of outer blocks of n·inner elements of src, the inner elements at each index: [outer,n,inner] to
-// [outer,len(index),inner]. Indices lie in [0,n).
+// Gather copies, for each of outer blocks of n·inner elements of src, the inner elements at each index:
+// [outer,n,inner] to [outer,len(index),inner]. Indices lie in [0,n).
 func Gather[T any](team *Team, dst, src []T, index []int, outer, n, inner int) {
 	team.Split(outer*len(index), max(1, taskElements/max(1, inner)), func(_ *Scratch, from, to int) {
 		for r := from; r < to; r++ {

@@ -1,7 +1,7 @@
 package kernel
 
-// patches is the right-hand side of a convolution as a matrix product: column (row,col) of an output grid holds, for each k, the
-// frame's element at taps[k] + row·pitch + col.
+// patches is the right-hand side of a convolution as a matrix product: column (row,col) of an output grid holds, for
+// each k, the frame's element at taps[k] + row·pitch + col.
 type patches struct {
 	taps     []int
 	segments []segment
@@ -24,8 +24,8 @@ func newPatches(rows, cols, pitch int, taps []int) patches {
 	return p
 }
 
-// multiply adds a · patches to c, whose rows, one plane of outputs each, lie plane elements apart. Row i of a starts at i·step, and its
-// k-th element lies ak[k] further.
+// multiply adds a · patches to c, whose rows, one plane of outputs each, lie plane elements apart. Row i of a starts
+// at i·step, and its k-th element lies ak[k] further.
 func (p *patches) multiply(c []float32, plane int, a []float32, rows, step int, ak []int, frame []float32) {
 	t := tile{a: a, b: frame, c: c, ak: ak, bk: p.taps}
 	for s := 0; s < len(p.segments); s += tileParts {

@@ -6,8 +6,8 @@ import (
 	"github.com/viterin/vek/vek32"
 )
 
-// PoolShape says which 2-D pooling: x [planes,H,W] gives y [planes,OH,OW]. Window (oh,ow) covers, for each kernel offset (kh,kw),
-// position (oh·SH + kh·DH − PT, ow·SW + kw·DW − PL).
+// PoolShape says which 2-D pooling: x [planes,H,W] gives y [planes,OH,OW]. Window (oh,ow) covers, for each kernel
+// offset (kh,kw), position (oh·SH + kh·DH − PT, ow·SW + kw·DW − PL).
 type PoolShape struct {
 	Planes, H, W   int
 	OH, OW         int
@@ -44,8 +44,8 @@ func spans(out, in, kernel, stride, dilation, pad int) []span {
 	return all
 }
 
-// outputRows calls f for each row of windows of each plane: o is the place of its first in y, base that of the plane in x, and in the
-// kernel rows that lie inside of x. Planes come in parallel.
+// outputRows calls f for each row of windows of each plane: o is the place of its first in y, base that of the plane
+// in x, and in the kernel rows that lie inside of x. Planes come in parallel.
 func (p *Pool) outputRows(team *Team, f func(s *Scratch, o, base int, in span)) {
 	size := p.OH * p.OW
 	team.Split(p.Planes, max(1, taskElements/max(1, size*p.KH*p.KW)), func(s *Scratch, from, to int) {
@@ -59,8 +59,8 @@ func (p *Pool) outputRows(team *Team, f func(s *Scratch, o, base int, in span)) 
 
 // first gives where the first maximum of a window lies in x, in scan order; -1 where the window is all padding.
 //
-// Each element becomes an integer that is the larger, the larger the element, and among equal ones the earlier, so that the search
-// takes no branch: which element is largest cannot be predicted.
+// Each element becomes an integer that is the larger, the larger the element, and among equal ones the earlier, so
+// that the search takes no branch: which element is largest cannot be predicted.
 func (p *Pool) first(x []float32, base int, rows, cols span) int {
 	if rows.from >= rows.to || cols.from >= cols.to {
 		return -1
@@ -129,8 +129,8 @@ func (p *Pool) MaxGrad(team *Team, dx, dy, x []float32) {
 	})
 }
 
-// Shares gives one over the number of positions that each window [OH,OW] is averaged over: those inside of x, or, where pads count,
-// those inside of the padded x.
+// Shares gives one over the number of positions that each window [OH,OW] is averaged over: those inside of x, or,
+// where pads count, those inside of the padded x.
 func (p *Pool) Shares(countPad bool) []float32 {
 	rows, cols := p.rows, p.cols
 	if countPad {

@@ -8,7 +8,8 @@ import (
 )
 
 func pool(planes, h, w, kh, kw, sh, sw, dh, dw, pt, pl, pb, pr int) PoolShape {
-	return PoolShape{Planes: planes, H: h, W: w, KH: kh, KW: kw, SH: sh, SW: sw, DH: dh, DW: dw, PT: pt, PL: pl, PB: pb, PR: pr,
+	return PoolShape{Planes: planes, H: h, W: w, KH: kh, KW: kw, SH: sh, SW: sw, DH: dh, DW: dw, PT: pt, PL: pl, PB: pb,
+		PR: pr,
 		OH: (h+pt+pb-dh*(kh-1)-1)/sh + 1, OW: (w+pl+pr-dw*(kw-1)-1)/sw + 1}
 }
 
@@ -16,8 +17,10 @@ func TestPool(t *testing.T) {
 	ceil := pool(2, 6, 6, 3, 3, 2, 2, 1, 1, 0, 0, 0, 0)
 	ceil.OH, ceil.OW = 3, 3 // as ceil_mode rounds: the last windows reach past the input
 	for _, s := range []PoolShape{
-		pool(3, 8, 8, 2, 2, 2, 2, 1, 1, 0, 0, 0, 0), pool(3, 9, 7, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1), pool(2, 5, 6, 2, 3, 1, 1, 1, 1, 0, 1, 1, 1),
-		pool(2, 9, 9, 3, 2, 1, 2, 2, 3, 1, 0, 2, 1), pool(50, 1, 30, 1, 4, 1, 3, 1, 1, 0, 2, 0, 2), pool(4, 6, 5, 6, 5, 1, 1, 1, 1, 0, 0, 0, 0), ceil,
+		pool(3, 8, 8, 2, 2, 2, 2, 1, 1, 0, 0, 0, 0), pool(3, 9, 7, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1),
+		pool(2, 5, 6, 2, 3, 1, 1, 1, 1, 0, 1, 1, 1),
+		pool(2, 9, 9, 3, 2, 1, 2, 2, 3, 1, 0, 2, 1), pool(50, 1, 30, 1, 4, 1, 3, 1, 1, 0, 2, 0, 2),
+		pool(4, 6, 5, 6, 5, 1, 1, 1, 1, 0, 0, 0, 0), ceil,
 	} {
 		for _, countPad := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%+v %v", s, countPad), func(t *testing.T) {

@@ -61,7 +61,8 @@ func NewReduce(dims []int, over []bool) *Reduce {
 	return r
 }
 
-// Fold is how runs are reduced: run gives the result for a run, in float64, and merge combines two; merge32 combines runs by element.
+// Fold is how runs are reduced: run gives the result for a run, in float64, and merge combines two; merge32 combines
+// runs by element.
 type Fold struct {
 	start   float64
 	run     func(x []float32) float64
@@ -71,9 +72,11 @@ type Fold struct {
 
 // The folds.
 var (
-	FoldSum     = Fold{0, sum, func(a, b float64) float64 { return a + b }, func(acc, x []float32) { vek32.Add_Inplace(acc, x) }}
-	FoldProduct = Fold{1, productOf, func(a, b float64) float64 { return a * b }, func(acc, x []float32) { vek32.Mul_Inplace(acc, x) }}
-	FoldMax     = Fold{math.Inf(-1), maxOf, math.Max, func(acc, x []float32) {
+	FoldSum = Fold{0, sum, func(a, b float64) float64 { return a + b },
+		func(acc, x []float32) { vek32.Add_Inplace(acc, x) }}
+	FoldProduct = Fold{1, productOf, func(a, b float64) float64 { return a * b },
+		func(acc, x []float32) { vek32.Mul_Inplace(acc, x) }}
+	FoldMax = Fold{math.Inf(-1), maxOf, math.Max, func(acc, x []float32) {
 		for i, v := range x {
 			acc[i] = max(acc[i], v)
 		}
@@ -135,7 +138,8 @@ func (r *Reduce) Apply(team *Team, dst, x []float32, f Fold, scale float32) {
 	if r.columns > 0 {
 		const block = 1 << 10
 		blocks := ceilDiv(r.columns, block)
-		team.Split(rows*blocks, max(1, taskElements/(min(block, r.columns)*product(r.over))), func(_ *Scratch, first, last int) {
+		size := max(1, taskElements/(min(block, r.columns)*product(r.over)))
+		team.Split(rows*blocks, size, func(_ *Scratch, first, last int) {
 			for task := first; task < last; task++ {
 				row, from := task/blocks, task%blocks*block
 				n := min(block, r.columns-from)

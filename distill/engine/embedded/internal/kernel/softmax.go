@@ -2,7 +2,8 @@ package kernel
 
 import "math"
 
-// Softmax normalises [outer,n,inner] over n: exp(x − m)/Σ exp(x − m) with m the maximum, or the logarithm of it. dst may be x itself.
+// Softmax normalises [outer,n,inner] over n: exp(x − m)/Σ exp(x − m) with m the maximum, or the logarithm of it. dst
+// may be x itself.
 func Softmax(team *Team, dst, x []float32, outer, n, inner int, logarithm bool) {
 	if n == 0 {
 		return

@@ -24,7 +24,8 @@ func (t *Team) Resume() { t.stopped.Store(false) }
 // Stopped says whether kernels return early.
 func (t *Team) Stopped() bool { return t.stopped.Load() }
 
-// Do calls f for each task, tasks in parallel; s is the memory of the worker that runs it. A panic in f is passed on to the caller.
+// Do calls f for each task, tasks in parallel; s is the memory of the worker that runs it. A panic in f is passed on
+// to the caller.
 func (t *Team) Do(tasks int, f func(s *Scratch, task int)) {
 	workers := min(len(t.scratch), tasks)
 	if workers <= 1 {

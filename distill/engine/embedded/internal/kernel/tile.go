@@ -6,9 +6,9 @@ import "github.com/viterin/vek/vek32"
 //
 //	c[ci[i]+cj[p]+j] += Σ_k a[ai[i]+ak[k]] · b[bj[p]+bk[k]+j]    i < 4, p < 4, j < 4
 //
-// Operands are read where they lie, by tables of offsets: a convolution's patches, the rows of a matrix and its transpose are all
-// just other tables, so that no patch matrix is ever written out. Each sum runs over k in order, whatever the tile's
-// surroundings, which makes results independent of how work is shared out.
+// Operands are read where they lie, by tables of offsets: a convolution's patches, the rows of a matrix and its
+// transpose are all just other tables, so that no patch matrix is ever written out. Each sum runs over k in order,
+// whatever the tile's surroundings, which makes results independent of how work is shared out.
 type tile struct {
 	a, b, c []float32
 	ak, bk  []int // of equal length
@@ -42,8 +42,8 @@ func (t *tile) run() {
 	t.runGo()
 }
 
-// runPart is run for a tile of which only some rows, and only the first columns of each part, are wanted. The offsets of unwanted
-// rows of a must be valid; those of c are not used.
+// runPart is run for a tile of which only some rows, and only the first columns of each part, are wanted. The offsets
+// of unwanted rows of a must be valid; those of c are not used.
 func (t *tile) runPart(rows int, cols [tileParts]int) {
 	if rows >= tileRows && cols == [tileParts]int{partCols, partCols, partCols, partCols} {
 		t.run()

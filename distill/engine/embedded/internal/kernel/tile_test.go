@@ -4,7 +4,8 @@ import "testing"
 
 func BenchmarkTile(b *testing.B) {
 	const k = 256
-	t := tile{a: make([]float32, 4*k), b: make([]float32, 16*k), c: make([]float32, 64), ak: make([]int, k), bk: make([]int, k)}
+	t := tile{a: make([]float32, 4*k), b: make([]float32, 16*k), c: make([]float32, 64), ak: make([]int, k),
+		bk: make([]int, k)}
 	for i := range k {
 		t.ak[i] = i
 		t.bk[i] = 16 * i

@@ -2,8 +2,8 @@ package kernel
 
 import "slices"
 
-// Walk visits the elements of operands of any strides in the row-major order of common extents. Axes along which every operand
-// runs on are merged, and the innermost is left to the kernel as a run.
+// Walk visits the elements of operands of any strides in the row-major order of common extents. Axes along which
+// every operand runs on are merged, and the innermost is left to the kernel as a run.
 type Walk struct {
 	dims    []int   // outer extents
 	strides [][]int // of each operand, along dims
@@ -14,7 +14,8 @@ type Walk struct {
 
 // NewWalk plans a walk over dims of operands with these strides, one list each.
 func NewWalk(dims []int, strides ...[]int) *Walk {
-	w := &Walk{n: 1, step: make([]int, len(strides)), start: make([]int, len(strides)), strides: make([][]int, len(strides))}
+	w := &Walk{n: 1, step: make([]int, len(strides)), start: make([]int, len(strides)),
+		strides: make([][]int, len(strides))}
 	first := true
 	for i := len(dims) - 1; i >= 0; i-- {
 		if dims[i] == 1 {
@@ -75,7 +76,8 @@ func (w *Walk) At(operand, offset int) *Walk {
 // taskElements is about how many elements a task of a memory-bound kernel takes.
 const taskElements = 1 << 14
 
-// run calls f for runs of n elements, at[k] being where operand k begins. Long runs come in pieces; runs of a task come in order.
+// run calls f for runs of n elements, at[k] being where operand k begins. Long runs come in pieces; runs of a task
+// come in order.
 func (w *Walk) run(team *Team, f func(s *Scratch, n int, at []int)) {
 	runs := 1
 	for _, d := range w.dims {

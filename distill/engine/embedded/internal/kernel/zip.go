@@ -132,8 +132,11 @@ var (
 	Xor = binaryOf(func(a, b bool) bool { return a != b })
 )
 
-// compare is made of a comparison of runs, that of a run with a number, and that of a run with a number the other way round.
-func compare(both func(dst []bool, x, y []float32) []bool, right, left func(dst []bool, x []float32, v float32) []bool) Binary[float32, bool] {
+// compare is made of a comparison of runs, that of a run with a number, and that of a run with a number the other way
+// round.
+func compare(
+	both func(dst []bool, x, y []float32) []bool, right, left func(dst []bool, x []float32, v float32) []bool,
+) Binary[float32, bool] {
 	return Binary[float32, bool]{
 		both:  func(dst []bool, a, b []float32) { both(dst, a, b) },
 		right: func(dst []bool, a []float32, b float32) { right(dst, a, b) },
