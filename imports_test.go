@@ -57,7 +57,7 @@ const policy = `
 	golden, distill/engine/embedded, internal/report, internal/machine, internal/setting < internal/pipeline
 	internal/pipeline < internal/study, internal/bench
 	internal/engines, internal/study, internal/bench < .
-	importer/onnxgo, . < cmd/ildc
+	importer/onnxgo, internal/setting, . < cmd/ildc
 `
 
 // dependencies says which packages may import which other modules, and each that is listed does. What p may import, its

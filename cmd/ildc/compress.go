@@ -47,7 +47,11 @@ func compressCommand() *cobra.Command {
 				}
 			}
 			result, err := ildc.Compress(c.Context(), o)
-			if err := show(c, result, asJSON, !toStdout, err); err != nil {
+			err = show(c, result, asJSON, !toStdout, err)
+			if run.data.path == "" && result != nil && len(result.Warnings) > 0 { // they say what that costs
+				run.announce(c)(flagsOf(c, "Path"))
+			}
+			if err != nil {
 				return err
 			}
 			if toStdout {

@@ -1,7 +1,8 @@
 // Command ildc makes pretrained ONNX models smaller by intermediate-layer distillation.
 //
-// Data goes to stdout, progress and logs to stderr. Exit codes: 0 done; 1 failed; 2 bad usage; 3 a stated requirement (budget,
-// --min-accuracy, golden tolerance) is not met; 4 the model is declined; 130 interrupted, with a checkpoint where there is a folder for it.
+// Data goes to stdout, progress and logs to stderr. Exit codes: 0 done; 1 failed; 2 bad usage; 3 a stated requirement
+// (budget, --min-accuracy, golden tolerance) is not met; 4 the model is declined; 130 interrupted, with a checkpoint
+// where there is a folder for it.
 package main
 
 import (
@@ -43,6 +44,30 @@ func main() {
 
 // run executes the command line and gives the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := rootCommand(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetArgs(args)
+	c, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	code := exitCode(err)
+	if !errors.Is(err, errReported) {
+		fmt.Fprintf(stderr, "ildc: %s\n", strings.TrimPrefix(err.Error(), "ildc: "))
+		for _, line := range help(c, err) {
+			fmt.Fprintln(stderr, "ildc: "+line)
+		}
+	}
+	if code == exitUsage {
+		fmt.Fprintln(stderr, "ildc: see ildc help")
+	}
+	return code
+}
+
+// rootCommand is the command with all of its subcommands.
+func rootCommand(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ildc",
 		Short: "Make pretrained ONNX models smaller by intermediate-layer distillation",
@@ -56,27 +81,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	for _, c := range []func() *cobra.Command{compressCommand, studyCommand, planCommand, matchCommand, inspectCommand, surveyCommand, evalCommand, goldenCommand, runtimeCommand, versionCommand} {
-		root.AddCommand(c())
-	}
-	root.AddCommand(benchCommand(args))
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitDone
-	}
-	code := exitCode(err)
-	if !errors.Is(err, errReported) {
-		fmt.Fprintf(stderr, "ildc: %s\n%s", strings.TrimPrefix(err.Error(), "ildc: "), howToInstall(err))
-	}
-	if code == exitUsage {
-		fmt.Fprintln(stderr, "ildc: see ildc help")
-	}
-	return code
+	root.AddCommand(compressCommand(), studyCommand(), planCommand(), matchCommand(), inspectCommand(), surveyCommand(),
+		evalCommand(), goldenCommand(), runtimeCommand(), versionCommand(), benchCommand(args))
+	return root
 }
 
 // usageError is a mistake in the command line.

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 
 	"github.com/ildc/ildc/distill/engine/ort"
 	"github.com/ildc/ildc/distill/engine/ort/library"
-	"github.com/ildc/ildc/internal/setting"
 )
 
 // runtimeReport is what runtime prints with --json.
@@ -100,18 +97,6 @@ func installCommand() *cobra.Command {
 	c.Flags().StringVar(&o.From, "from", "", "archive or npm (default: the first that can be had)")
 	c.Flags().StringVar(&o.Folder, "folder", "", "where to install to (default: where ildc looks for it)")
 	return c
-}
-
-// howToInstall says how to get a library where an error is that there is none.
-func howToInstall(err error) string {
-	missing := errors.Is(err, library.ErrNotFound) || errors.Is(err, ort.ErrUnavailable)
-	switch {
-	case slices.Contains(setting.Fields(err), "From"):
-		return "ildc: `ildc runtime install FILE` installs from a file\n"
-	case missing && ort.Loadable() == nil:
-		return "ildc: `ildc runtime install` gets ONNX Runtime " + library.Version + "\n"
-	}
-	return ""
 }
 
 // downloadProgress shows bytes on a terminal, and is silent elsewhere.

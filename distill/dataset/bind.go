@@ -115,9 +115,8 @@ func newSlot(f Feature, in *graph.Value, p Preprocess) (slot, error) {
 			s.dims, ok = fit(in.Shape[1:], []int{h, w, c})
 		}
 		if !ok {
-			text, fields := advice(in, f, p.Layout)
-			_, err := bad("images of %d×%d with %d channels (feature %q) do not fit%s", h, w, c, f.Name, text)
-			return slot{}, setting.Mends(err, fields...)
+			_, err := bad("images of %d×%d with %d channels (feature %q) do not fit", h, w, c, f.Name)
+			return slot{}, advise(err, in, f, p.Layout)
 		}
 	} else {
 		var ok bool
@@ -187,10 +186,9 @@ func match(target graph.Shape, dims []int) ([]int, bool) {
 	return out, len(dims) == 0
 }
 
-// advice says what would make images fit, and by which settings.
-func advice(in *graph.Value, f Feature, layout Layout) (text string, fields []string) {
-	var parts []string
-	add := func(part string, by ...string) { parts, fields = append(parts, part), append(fields, by...) }
+// advise adds to an error that images do not fit an input what would make them fit, where that can be told.
+func advise(err error, in *graph.Value, f Feature, layout Layout) error {
+	var parts, fields []string
 	h, w, c, ok := ImageDims(in, layout)
 	if !ok {
 		other := NHWC
@@ -198,17 +196,20 @@ func advice(in *graph.Value, f Feature, layout Layout) (text string, fields []st
 			other = NCHW
 		}
 		if h, w, c, ok = ImageDims(in, other); !ok {
-			return "", nil
+			return err
 		}
-		add("the layout "+string(other), "Layout")
+		parts = append(parts, "the layout "+string(other))
+		fields = append(fields, "Layout")
 	}
 	if f.Dims[0] != h || f.Dims[1] != w {
-		add(fmt.Sprintf("%d×%d pixels", h, w), "Height", "Width")
+		parts = append(parts, fmt.Sprintf("%d×%d pixels", h, w))
+		fields = append(fields, "Height", "Width")
 	}
 	if f.Dims[2] != c {
-		add(map[int]string{1: "1 channel (gray)", 3: "3 channels (RGB)"}[c], "Channels")
+		parts = append(parts, map[int]string{1: "1 channel (gray)", 3: "3 channels (RGB)"}[c])
+		fields = append(fields, "Channels")
 	}
-	return ": " + strings.Join(parts, " and ") + " would", fields
+	return setting.Mends(fmt.Errorf("%w: %s would", err, strings.Join(parts, " and ")), fields...)
 }
 
 // ImageDims gives the size of the images that an input [N,…] takes, where its shape tells: 1 or 3 channels, first or

@@ -50,7 +50,7 @@ func Open(c Choice) (engine.Engine, string, error) {
 	case "", "auto", "ort": // ONNX Runtime, if it can be had
 	case "embedded":
 		if kind != "cpu" {
-			return nil, "", setting.Mends(fmt.Errorf("ildc: device %q: the embedded engine runs on the CPU only; ort has others", c.Device), "Engine")
+			return nil, "", setting.Mends(fmt.Errorf("ildc: device %q: the embedded engine runs on the CPU only; ort has others", c.Device), "Name")
 		}
 		e := embedded.New()
 		return e, fmt.Sprintf("engine embedded: %s, as asked", e.Version()), nil

@@ -103,10 +103,8 @@ func (in *installer) installAny(ctx context.Context) error {
 		failures = append(failures, err)
 	}
 	p := in.build.packs[0]
-	err := fmt.Errorf("ONNX Runtime can be had from neither source:\n%w\n"+
-		"get %s%s where there is a network, and install from that file",
-		errors.Join(failures...), in.release, p.name)
-	return setting.Mends(err, "From")
+	return fmt.Errorf("ONNX Runtime can be had from neither source:\n%w\n"+
+		"get %s%s where there is a network, and install from that file", errors.Join(failures...), in.release, p.name)
 }
 
 // installPack fetches a package and installs from it.

@@ -390,7 +390,6 @@ func TestInstallNamesSettings(t *testing.T) {
 		name, field string
 		do          func(t *testing.T, s *scene) (from string)
 	}{
-		{"no source", "From", func(t *testing.T, s *scene) string { s.release = "https://127.0.0.1:1/"; return "" }},
 		{"no package", "Library", func(t *testing.T, s *scene) string { s.build = buildFor("plan9", "mips"); return "" }},
 		{"another package", "Library", func(t *testing.T, s *scene) string { return s.file(t, "x.zip", s.archive[:99]) }},
 	} {
