@@ -3,7 +3,6 @@ package exporter
 import (
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 
 	"github.com/ildc/ildc/graph"
@@ -38,10 +37,10 @@ func (e *encoder) nodes(g *graph.Graph, origin *onnxpb.GraphProto) []*onnxpb.Nod
 func (e *encoder) node(n *graph.Node) (m *onnxpb.NodeProto, rewired bool) {
 	origin, _ := n.Origin.(*onnxpb.NodeProto)
 	m = onnxpb.Shallow(origin)
-	if in := names(n.Inputs); !slices.Equal(in, origin.GetInput()) {
+	if in := graph.Names(n.Inputs); !slices.Equal(in, origin.GetInput()) {
 		m.Input, rewired = in, true
 	}
-	if out := names(n.Outputs); !slices.Equal(out, origin.GetOutput()) {
+	if out := graph.Names(n.Outputs); !slices.Equal(out, origin.GetOutput()) {
 		m.Output, rewired = out, true
 	}
 	if n.Name != origin.GetName() {
@@ -56,16 +55,6 @@ func (e *encoder) node(n *graph.Node) (m *onnxpb.NodeProto, rewired bool) {
 	what := fmt.Sprintf("node %q (%s)", n.Name, n.OpName())
 	m.Attribute = e.attributes(n, origin, what)
 	return m, e.captures(m, n, what) || rewired
-}
-
-func names(vs []*graph.Value) []string {
-	list := make([]string, len(vs))
-	for i, v := range vs {
-		if v != nil {
-			list[i] = v.Name
-		}
-	}
-	return list
 }
 
 // attributes keeps attributes in their order, with those that are new behind.
@@ -116,7 +105,7 @@ func (e *encoder) attribute(name string, value any, origin *onnxpb.AttributeProt
 		}
 		value = t
 	default:
-		if origin != nil && sameValue(origin.Value(), value) {
+		if origin != nil && graph.Same(origin.Value(), value) {
 			return origin, nil
 		}
 	}
@@ -125,32 +114,9 @@ func (e *encoder) attribute(name string, value any, origin *onnxpb.AttributeProt
 	return a, a.SetValue(value)
 }
 
-// sameValue compares attributes that are no tensors, floats by their bits.
-func sameValue(a, b any) bool {
-	switch b := b.(type) {
-	case float32:
-		a, ok := a.(float32)
-		return ok && sameFloat(a, b)
-	case []float32:
-		a, ok := a.([]float32)
-		return ok && slices.EqualFunc(a, b, sameFloat)
-	case []int64:
-		a, ok := a.([]int64)
-		return ok && slices.Equal(a, b)
-	case []string:
-		a, ok := a.([]string)
-		return ok && slices.Equal(a, b)
-	case int64, string:
-		return a == b
-	}
-	return false
-}
-
-func sameFloat(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }
-
 // captures makes the node's subgraphs read the values that the node captures, and says whether those have other names than before.
 func (e *encoder) captures(m *onnxpb.NodeProto, n *graph.Node, what string) bool {
-	have, want := m.Captures(), names(n.Captures)
+	have, want := m.Captures(), graph.Names(n.Captures)
 	if slices.Equal(have, want) {
 		return false
 	}

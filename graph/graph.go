@@ -129,6 +129,17 @@ func (g *Graph) Values() []*Value {
 	return all
 }
 
+// Names lists the names of values, "" for an absent one.
+func Names(vs []*Value) []string {
+	names := make([]string, len(vs))
+	for i, v := range vs {
+		if v != nil {
+			names[i] = v.Name
+		}
+	}
+	return names
+}
+
 // ByName maps the names of all values.
 func (g *Graph) ByName() map[string]*Value {
 	all := g.Values()

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 
@@ -45,7 +44,7 @@ func (d *differ) graphs(got, want *graph.Graph) {
 			w := got.Initializers[i]
 			if w.Name != v.Name {
 				d.differs("initializer %d: %q, want %q", i, w.Name, v.Name)
-			} else if !sameTensor(w.Const, v.Const) {
+			} else if !w.Const.Same(v.Const) {
 				d.differs("initializer %q: %v, want %v, or other elements", v.Name, w.Const, v.Const)
 			}
 		}
@@ -87,57 +86,14 @@ func (d *differ) nodes(got, want *graph.Node) {
 		what      string
 		got, want []*graph.Value
 	}{{"reads", got.Inputs, want.Inputs}, {"captures", got.Captures, want.Captures}, {"gives", got.Outputs, want.Outputs}} {
-		if g, w := names(list.got), names(list.want); !slices.Equal(g, w) {
+		if g, w := graph.Names(list.got), graph.Names(list.want); !slices.Equal(g, w) {
 			d.differs("%s: %s %q, want %q", what, list.what, g, w)
 		}
 	}
 	d.count("attributes of "+what, len(got.Attrs), len(want.Attrs))
 	for name, a := range want.Attrs {
-		if !sameAttribute(got.Attrs[name], a) {
+		if !graph.Same(got.Attrs[name], a) {
 			d.differs("%s: attribute %q: %v, want %v", what, name, got.Attrs[name], a)
 		}
 	}
-}
-
-func names(vs []*graph.Value) []string {
-	s := make([]string, len(vs))
-	for i, v := range vs {
-		if v != nil {
-			s[i] = v.Name
-		}
-	}
-	return s
-}
-
-func sameAttribute(a, b any) bool {
-	switch b := b.(type) {
-	case *graph.Tensor:
-		a, ok := a.(*graph.Tensor)
-		return ok && sameTensor(a, b)
-	case graph.Opaque: // compared by what it captures
-		_, ok := a.(graph.Opaque)
-		return ok
-	default:
-		return sameBits(a, b)
-	}
-}
-
-func sameTensor(a, b *graph.Tensor) bool {
-	return a.DType == b.DType && slices.Equal(a.Dims, b.Dims) && sameBits(a.Data, b.Data)
-}
-
-// sameBits compares values that may hold floats: a NaN equals itself.
-func sameBits(a, b any) bool {
-	switch b := b.(type) {
-	case float32:
-		a, ok := a.(float32)
-		return ok && math.Float32bits(a) == math.Float32bits(b)
-	case []float32:
-		a, ok := a.([]float32)
-		return ok && slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
-	case []float64:
-		a, ok := a.([]float64)
-		return ok && slices.EqualFunc(a, b, func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) })
-	}
-	return reflect.DeepEqual(a, b)
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
-	"reflect"
 	"slices"
 
 	"github.com/owulveryck/onnx-go"
@@ -91,15 +89,15 @@ func (r *Report) differs(format string, args ...any) {
 }
 
 func (r *Report) compare(got, want *graph.Graph) {
-	r.names("inputs", names(got.Inputs), names(want.Inputs))
-	r.names("outputs", names(got.Outputs), names(want.Outputs))
+	r.names("inputs", graph.Names(got.Inputs), graph.Names(want.Inputs))
+	r.names("outputs", graph.Names(got.Outputs), graph.Names(want.Outputs))
 	weights := map[string]*graph.Tensor{}
 	for _, v := range got.Initializers {
 		weights[v.Name] = v.Const
 	}
 	for _, v := range want.Initializers {
 		r.Weights++
-		if t := weights[v.Name]; t == nil || !sameTensor(t, v.Const) {
+		if t := weights[v.Name]; t == nil || !t.Same(v.Const) {
 			r.differs("initializer %q: %v, want %v, or other elements", v.Name, t, v.Const)
 		}
 		delete(weights, v.Name)
@@ -112,7 +110,7 @@ func (r *Report) compare(got, want *graph.Graph) {
 	}
 	of := map[string]*graph.Node{}
 	for _, n := range got.Nodes {
-		for _, name := range names(n.Outputs) {
+		for _, name := range graph.Names(n.Outputs) {
 			of[name] = n
 		}
 	}
@@ -124,7 +122,7 @@ func (r *Report) compare(got, want *graph.Graph) {
 }
 
 func (r *Report) node(of map[string]*graph.Node, want *graph.Node) {
-	outputs := names(want.Outputs)
+	outputs := graph.Names(want.Outputs)
 	what := fmt.Sprintf("node %q (%s) giving %q", want.Name, want.OpName(), outputs)
 	var got *graph.Node
 	for _, name := range outputs {
@@ -140,11 +138,11 @@ func (r *Report) node(of map[string]*graph.Node, want *graph.Node) {
 	if got.Op != want.Op {
 		r.differs("%s: op %s", what, got.Op)
 	}
-	r.names(what+": outputs", names(got.Outputs), outputs)
-	r.names(what+": inputs", names(got.Inputs), names(want.Inputs))
+	r.names(what+": outputs", graph.Names(got.Outputs), outputs)
+	r.names(what+": inputs", graph.Names(got.Inputs), graph.Names(want.Inputs))
 	for _, name := range slices.Sorted(maps.Keys(want.Attrs)) {
 		a, b := got.Attrs[name], want.Attrs[name]
-		if _, unread := a.(graph.Opaque); !unread && !sameAttribute(a, b) {
+		if _, unread := a.(graph.Opaque); !unread && !graph.Same(a, b) {
 			r.differs("%s: attribute %q: %v, want %v", what, name, a, b)
 		}
 	}
@@ -158,44 +156,3 @@ func (r *Report) names(what string, got, want []string) {
 		r.differs("%s %q, want %q", what, got, want)
 	}
 }
-
-func names(vs []*graph.Value) []string {
-	list := make([]string, len(vs))
-	for i, v := range vs {
-		if v != nil {
-			list[i] = v.Name
-		}
-	}
-	return list
-}
-
-func sameAttribute(a, b any) bool {
-	switch b := b.(type) {
-	case *graph.Tensor:
-		a, ok := a.(*graph.Tensor)
-		return ok && sameTensor(a, b)
-	case float32:
-		a, ok := a.(float32)
-		return ok && sameFloat(a, b)
-	case []float32:
-		a, ok := a.([]float32)
-		return ok && slices.EqualFunc(a, b, sameFloat)
-	case []int64:
-		a, ok := a.([]int64)
-		return ok && slices.Equal(a, b)
-	}
-	return reflect.DeepEqual(a, b)
-}
-
-func sameTensor(a, b *graph.Tensor) bool {
-	if a.DType != b.DType || !slices.Equal(a.Dims, b.Dims) {
-		return false
-	}
-	if f, ok := a.Data.([]float32); ok {
-		return slices.EqualFunc(f, b.Float32s(), sameFloat)
-	}
-	return reflect.DeepEqual(a.Data, b.Data)
-}
-
-// sameFloat compares bits, so that a NaN equals itself.
-func sameFloat(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }
