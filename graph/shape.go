@@ -117,6 +117,20 @@ func Product(sizes []int) int {
 	return n
 }
 
+// Strides gives the distances of elements along the axes of row-major dims, aligned to the last axes of out: 0 along
+// those that dims is broadcast over.
+func Strides(dims, out []int) []int {
+	s := make([]int, len(out))
+	step := 1
+	for i := len(dims) - 1; i >= 0; i-- {
+		if dims[i] != 1 {
+			s[len(out)-len(dims)+i] = step
+		}
+		step *= dims[i]
+	}
+	return s
+}
+
 func (s Shape) String() string {
 	if s == nil {
 		return "[?…]"

@@ -73,19 +73,6 @@ func reshape(b *graph.Builder, v *graph.Value, dims ...int) *graph.Value {
 	return b.Op("Reshape", attrs, v, b.Ints(to...))
 }
 
-// strides gives row-major strides of dims, with 0 along the axes of out that dims is broadcast over.
-func strides(dims, out []int) []int {
-	s := make([]int, len(out))
-	step := 1
-	for i := len(dims) - 1; i >= 0; i-- {
-		if dims[i] != 1 {
-			s[len(out)-len(dims)+i] = step
-		}
-		step *= dims[i]
-	}
-	return s
-}
-
 // walk calls f for every position of dims in row-major order, with the offset into each of the strided operands.
 func walk(dims []int, f func(i int, at []int), strided ...[]int) {
 	at := make([]int, len(strided))

@@ -171,7 +171,7 @@ func whereEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 		if source[i] = in[1].Len() + at[2]; c[at[0]] != 0 {
 			source[i] = at[1]
 		}
-	}, strides(in[0].Dims, dims), strides(in[1].Dims, dims), strides(in[2].Dims, dims))
+	}, graph.Strides(in[0].Dims, dims), graph.Strides(in[1].Dims, dims), graph.Strides(in[2].Dims, dims))
 	return []*graph.Tensor{arrange(both, dims, source)}, nil
 }
 

@@ -44,7 +44,7 @@ func zip(n *graph.Node, dtype graph.DType, f func(a, b float64) float64, x, y *g
 	}
 	a, b := x.Values(), y.Values()
 	out := make([]float64, graph.Product(dims))
-	walk(dims, func(i int, at []int) { out[i] = f(a[at[0]], b[at[1]]) }, strides(x.Dims, dims), strides(y.Dims, dims))
+	walk(dims, func(i int, at []int) { out[i] = f(a[at[0]], b[at[1]]) }, graph.Strides(x.Dims, dims), graph.Strides(y.Dims, dims))
 	return []*graph.Tensor{graph.FromValues(dtype, dims, out)}, nil
 }
 

@@ -64,7 +64,7 @@ func expandEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 		return nil, err
 	}
 	source := make([]int, graph.Product(dims))
-	walk(dims, func(i int, at []int) { source[i] = at[0] }, strides(x.Dims, dims))
+	walk(dims, func(i int, at []int) { source[i] = at[0] }, graph.Strides(x.Dims, dims))
 	return []*graph.Tensor{arrange(x, dims, source)}, nil
 }
 
@@ -137,7 +137,7 @@ func tileEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	}
 	// Each axis twice, as [r,d], of which the copies have stride 0.
 	var apart, step []int
-	from := strides(x.Dims, x.Dims)
+	from := graph.Strides(x.Dims, x.Dims)
 	for i, d := range x.Dims {
 		apart, step = append(apart, repeats[i], d), append(step, 0, from[i])
 	}

@@ -138,7 +138,7 @@ func gemmEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 		if got := broadcastDims(&graph.Tensor{Dims: dims}, in[2]); graph.Product(got) != len(y) {
 			return nil, Errorf(n, ErrMalformed, "C %v does not broadcast to %v", in[2].Dims, dims)
 		}
-		walk(dims, func(i int, at []int) { y[i] += beta * c[at[0]] }, strides(in[2].Dims, dims))
+		walk(dims, func(i int, at []int) { y[i] += beta * c[at[0]] }, graph.Strides(in[2].Dims, dims))
 	}
 	return []*graph.Tensor{graph.FromValues(a.DType, []int{rows, columns}, y)}, nil
 }

@@ -99,7 +99,7 @@ func layerNormEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	if len(in) > 2 && in[2] != nil {
 		bias, biasDims = in[2].Values(), in[2].Dims
 	}
-	walk(x.Dims, func(i int, at []int) { y[i] = y[i]*scale[at[0]] + bias[at[1]] }, strides(in[1].Dims, x.Dims), strides(biasDims, x.Dims))
+	walk(x.Dims, func(i int, at []int) { y[i] = y[i]*scale[at[0]] + bias[at[1]] }, graph.Strides(in[1].Dims, x.Dims), graph.Strides(biasDims, x.Dims))
 	reduced := append([]int{}, x.Dims...)
 	for i := axis; i < len(reduced); i++ {
 		reduced[i] = 1

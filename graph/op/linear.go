@@ -179,7 +179,7 @@ func matMulEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	y := make([]float64, graph.Product(batch)*rows*columns)
 	walk(batch, func(i int, at []int) {
 		multiply(y[i*rows*columns:], a[at[0]*rows*inner:], b[at[1]*inner*columns:], rows, inner, columns)
-	}, strides(da[:ra-2], batch), strides(db[:rb-2], batch))
+	}, graph.Strides(da[:ra-2], batch), graph.Strides(db[:rb-2], batch))
 	dims := slices.Clone(batch)
 	if len(in[0].Dims) > 1 {
 		dims = append(dims, rows)

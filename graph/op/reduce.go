@@ -181,5 +181,5 @@ func reduction(n *graph.Node, in []*graph.Tensor) (kept, out, step []int, err er
 			out = append(out, kept[i])
 		}
 	}
-	return kept, out, strides(kept, x.Dims), nil
+	return kept, out, graph.Strides(kept, x.Dims), nil
 }

@@ -70,7 +70,7 @@ func transposeEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := strides(x.Dims, x.Dims)
+	from := graph.Strides(x.Dims, x.Dims)
 	dims, step := make([]int, len(p)), make([]int, len(p))
 	for i, a := range p {
 		dims[i], step[i] = x.Dims[a], from[a]

@@ -2,13 +2,14 @@ package embedded
 
 import (
 	"github.com/ildc/ildc/distill/engine/embedded/internal/kernel"
+	"github.com/ildc/ildc/graph"
 )
 
 // walkOver walks over dims, with operands that broadcast to them.
 func walkOver(dims []int, operands ...[]int) *kernel.Walk {
 	strides := make([][]int, len(operands))
 	for i, o := range operands {
-		strides[i] = kernel.Strides(o, dims)
+		strides[i] = graph.Strides(o, dims)
 	}
 	return kernel.NewWalk(dims, strides...)
 }

@@ -49,7 +49,7 @@ func matMul(c *call) step {
 
 // matrices gives, for each matrix of a batch of these dims, which matrix of an operand it is.
 func matrices(operand, dims []int) []int {
-	strides := kernel.Strides(operand, dims)
+	strides := graph.Strides(operand, dims)
 	all := make([]int, graph.Product(dims))
 	for i := range all {
 		rest := i

@@ -6,6 +6,8 @@ import (
 	"math/rand"
 	"slices"
 	"testing"
+
+	"github.com/ildc/ildc/graph"
 )
 
 // each calls f for every position of dims, with its index along each axis.
@@ -71,10 +73,10 @@ func TestBroadcast(t *testing.T) {
 						x[i] = float32(math.Abs(float64(x[i]))) + 0.5
 					}
 				}
-				sa, sb := Strides(s.a, s.out), Strides(s.b, s.out)
+				sa, sb := graph.Strides(s.a, s.out), graph.Strides(s.b, s.out)
 				want := make([]float64, product(s.out))
 				each(s.out, func(i int, index []int) { want[i] = op.f(float64(a[at(index, sa)]), float64(b[at(index, sb)])) })
-				w := NewWalk(s.out, Strides(s.out, s.out), sa, sb)
+				w := NewWalk(s.out, graph.Strides(s.out, s.out), sa, sb)
 				got := random(r, len(want))
 				op.op.Apply(NewTeam(2), w, got, a, b)
 				near(t, "result", got, want)
@@ -97,7 +99,7 @@ func TestBroadcast(t *testing.T) {
 				want[i] = op.f(float64(v), float64(v))
 			}
 			d := []int{len(a)}
-			op.op.Apply(NewTeam(1), NewWalk(d, Strides(d, d), Strides(d, d), Strides(d, d)), a, a, a)
+			op.op.Apply(NewTeam(1), NewWalk(d, graph.Strides(d, d), graph.Strides(d, d), graph.Strides(d, d)), a, a, a)
 			near(t, "in place of both", a, want)
 		})
 	}
@@ -108,7 +110,7 @@ func TestCompareAndWhere(t *testing.T) {
 	dims := []int{3, 4, 5}
 	a, b := random(r, 60), random(r, 5)
 	a[7] = b[2]
-	w := NewWalk(dims, Strides(dims, dims), Strides(dims, dims), Strides([]int{5}, dims))
+	w := NewWalk(dims, graph.Strides(dims, dims), graph.Strides(dims, dims), graph.Strides([]int{5}, dims))
 	for name, c := range map[string]struct {
 		op Binary[float32, bool]
 		f  func(a, b float32) bool
@@ -130,8 +132,8 @@ func TestCompareAndWhere(t *testing.T) {
 			continue
 		}
 		chosen := make([]float32, 60)
-		Where(NewTeam(2), NewWalk(dims, Strides(dims, dims), Strides(dims, dims), Strides(dims, dims),
-			Strides([]int{5}, dims)), chosen, got, a, b)
+		at := graph.Strides(dims, dims)
+		Where(NewTeam(2), NewWalk(dims, at, at, at, graph.Strides([]int{5}, dims)), chosen, got, a, b)
 		for i := range chosen {
 			if want := min(a[i], b[i%5]); chosen[i] != want {
 				t.Errorf("Where: element %d is %v, want %v", i, chosen[i], want)
@@ -321,9 +323,9 @@ func BenchmarkElementwise(b *testing.B) {
 	r := rand.New(rand.NewSource(1))
 	dims := []int{128, 16, 32, 32}
 	x, y, z, mask := random(r, 1<<21), random(r, 1<<21), random(r, 1<<21), make([]bool, 1<<21)
-	team, s := NewTeam(2), Strides(dims, dims)
+	team, s := NewTeam(2), graph.Strides(dims, dims)
 	w := NewWalk(dims, s, s, s)
-	channel := NewWalk(dims, s, s, Strides([]int{16, 1, 1}, dims))
+	channel := NewWalk(dims, s, s, graph.Strides([]int{16, 1, 1}, dims))
 	red := NewReduce(dims, []bool{true, false, true, true})
 	cond := NewWalk(dims, s, s, s, make([]int, 4))
 	number := NewWalk(dims, s, s, make([]int, 4))

@@ -54,19 +54,6 @@ func NewWalk(dims []int, strides ...[]int) *Walk {
 	return w
 }
 
-// Strides gives the row-major strides of dims aligned to the last axes of out, 0 where dims is broadcast.
-func Strides(dims, out []int) []int {
-	s := make([]int, len(out))
-	step := 1
-	for i := len(dims) - 1; i >= 0; i-- {
-		if dims[i] != 1 {
-			s[len(out)-len(dims)+i] = step
-		}
-		step *= dims[i]
-	}
-	return s
-}
-
 // At makes an operand begin at an offset other than 0.
 func (w *Walk) At(operand, offset int) *Walk {
 	w.start[operand] = offset
