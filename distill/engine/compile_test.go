@@ -120,8 +120,10 @@ func TestCompileLowers(t *testing.T) {
 }
 
 func TestCompileReportsWhatCannotRun(t *testing.T) {
-	g := convolution(t)
-	n := &graph.Node{Op: "Nonsense", Inputs: []*graph.Value{g.Outputs[0]}}
+	g := graph.New("nonsense")
+	x := &graph.Value{Name: "x", DType: graph.Float32, Shape: graph.Dims(1)}
+	g.Inputs = []*graph.Value{x}
+	n := &graph.Node{Op: "Nonsense", Inputs: []*graph.Value{x}}
 	v := &graph.Value{Name: "z", DType: graph.Float32, Shape: graph.Dims(1), Producer: n}
 	n.Outputs = []*graph.Value{v}
 	g.Nodes, g.Outputs = append(g.Nodes, n), []*graph.Value{v}

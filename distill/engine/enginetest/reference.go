@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
@@ -12,11 +13,14 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// Reference is an engine that runs a step by the op table's reference evaluations: the oracle that other engines are compared
-// with, and an engine for tests of packages that need some engine. It is slow.
+// Reference is an engine that runs a step by the op table's reference evaluations: the oracle that other engines are
+// compared with, and an engine for tests of packages that need some engine. It is slow.
 type Reference struct{}
 
-func (Reference) Name() string    { return "reference" }
+// Name implements [engine.Engine].
+func (Reference) Name() string { return "reference" }
+
+// Version implements [engine.Engine].
 func (Reference) Version() string { return "reference" }
 
 // Native names every macro op.
@@ -30,66 +34,100 @@ func (Reference) Native() []string {
 	return names
 }
 
+// Compile implements [engine.Engine].
 func (Reference) Compile(_ context.Context, s *engine.Step, _ engine.Options) (engine.Program, error) {
+	signature, err := engine.NewSignature(s)
+	if err != nil {
+		return nil, fmt.Errorf("reference: %w", err)
+	}
 	var errs []error
 	for _, n := range s.Graph.Nodes {
 		if spec := op.Of(n); spec == nil || spec.Eval == nil {
 			errs = append(errs, fmt.Errorf("reference: %w", op.Errorf(n, engine.ErrUnsupported, "it has no evaluation")))
 		}
 	}
-	g, _ := s.Graph.Clone()
-	p := &reference{graph: g, carries: append([]engine.Carry(nil), s.State...), state: map[string]*graph.Tensor{}}
-	for _, c := range p.carries {
-		p.state[c.In] = c.Initial
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
-	return p, errors.Join(errs...)
+	g, _ := s.Graph.Clone()
+	p := &reference{signature: signature, graph: g, carries: slices.Clone(s.State), state: map[string]*graph.Tensor{}}
+	for _, c := range p.carries {
+		p.state[c.In] = c.Initial.Clone()
+	}
+	return p, nil
 }
 
 type reference struct {
-	graph   *graph.Graph
-	carries []engine.Carry
-	state   map[string]*graph.Tensor
+	signature *engine.Signature
+	graph     *graph.Graph
+	carries   []engine.Carry
+	state     map[string]*graph.Tensor
+	closed    bool
 }
 
+var errClosed = errors.New("reference: the program is closed")
+
+// Run implements [engine.Program].
 func (p *reference) Run(ctx context.Context, in map[string]*graph.Tensor) (map[string]*graph.Tensor, error) {
-	all := maps.Clone(in)
-	maps.Copy(all, p.state)
-	out, err := pass.Eval(p.graph, all)
+	if p.closed {
+		return nil, errClosed
+	}
+	if err := p.signature.CheckInputs(in); err != nil {
+		return nil, fmt.Errorf("reference: %w", err)
+	}
+	all := maps.Clone(p.state)
+	for _, v := range p.signature.Feeds {
+		all[v.Name] = in[v.Name]
+	}
+	values, err := pass.Eval(p.graph, all)
 	if err := errors.Join(err, ctx.Err()); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reference: %w", err)
+	}
+	// Values may be those of inputs and initializers, and one may be there by several names.
+	out := map[string]*graph.Tensor{}
+	for _, v := range p.signature.Results {
+		out[v.Name] = values[v.Name].Clone()
 	}
 	for _, c := range p.carries {
 		if c.Out != "" {
-			p.state[c.In] = out[c.Out]
+			p.state[c.In] = values[c.Out].Clone()
 		}
-	}
-	for _, c := range p.carries {
-		delete(out, c.Out)
 	}
 	return out, nil
 }
 
+// State implements [engine.Program].
 func (p *reference) State(names ...string) (map[string]*graph.Tensor, error) {
-	if len(names) == 0 {
-		return maps.Clone(p.state), nil
+	if p.closed {
+		return nil, errClosed
+	}
+	names, err := p.signature.StateNames(names)
+	if err != nil {
+		return nil, fmt.Errorf("reference: %w", err)
 	}
 	part := map[string]*graph.Tensor{}
 	for _, name := range names {
-		if part[name] = p.state[name]; part[name] == nil {
-			return nil, fmt.Errorf("reference: no state %q", name)
-		}
+		part[name] = p.state[name].Clone()
 	}
 	return part, nil
 }
 
+// SetState implements [engine.Program].
 func (p *reference) SetState(part map[string]*graph.Tensor) error {
-	for name, t := range part {
-		if now := p.state[name]; now == nil || !now.Shape().Equal(t.Shape()) || now.DType != t.DType {
-			return fmt.Errorf("reference: state %q cannot be %v", name, t)
-		}
+	if p.closed {
+		return errClosed
 	}
-	maps.Copy(p.state, part)
+	if err := p.signature.CheckState(part); err != nil {
+		return fmt.Errorf("reference: %w", err)
+	}
+	for name, t := range part {
+		p.state[name] = t.Clone()
+	}
 	return nil
 }
 
-func (p *reference) Close() error { return nil }
+// Close implements [engine.Program].
+func (p *reference) Close() error {
+	p.closed = true
+	return nil
+}

@@ -12,90 +12,76 @@ import (
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
-	"github.com/ildc/ildc/graph/pass"
 )
+
+// check is one thing that is asked of an engine.
+type check struct {
+	name string
+	run  func(t testing.TB, e engine.Engine)
+}
+
+// checks is the suite.
+func checks() []check {
+	all := []check{
+		{"state", state},
+		{"swapped state", swapped},
+		{"inputs", inputs},
+		{"tensors are the caller's", owned},
+		{"memory is not shared too early", sharing},
+		{"cancel", cancel},
+		{"deterministic", deterministic},
+		{"threads", threads},
+		{"concurrent programs", concurrent},
+		{"unsupported", unsupported},
+		{"close", closing},
+	}
+	for _, c := range steps {
+		all = append(all, check{fmt.Sprintf("training step/batch %d, %d channels", c.n, c.width), c.compare})
+	}
+	for _, c := range cases() {
+		all = append(all, check{"ops/" + c.name, c.compare})
+	}
+	for _, c := range chains() {
+		all = append(all, check{"chains/" + c.name, c.compare})
+	}
+	return all
+}
 
 // Run puts an engine through the suite.
 func Run(t *testing.T, newEngine func() engine.Engine) {
-	t.Run("every op has a case", everyOpHasACase)
-	for name, f := range map[string]func(*testing.T, engine.Engine){
-		"ops": ops, "chains": chains, "training step": trainingStep, "state": state, "inputs": inputs, "cancel": cancel, "deterministic": deterministic,
-		"threads": threads, "concurrent programs": concurrent, "unsupported": unsupported, "tensors are the caller's": owned,
-		"memory is not shared too early": sharing, "swapped state": swapped, "close": closing,
-	} {
-		t.Run(name, func(t *testing.T) { f(t, newEngine()) })
-	}
-}
-
-// everyOpHasACase keeps the suite as wide as the op table.
-func everyOpHasACase(t *testing.T) {
-	has := map[string]bool{}
-	for _, c := range cases() {
-		has[c.op] = true
-	}
-	for _, s := range op.All() {
-		if name := (&graph.Node{Op: s.Type, Domain: s.Domain}).OpName(); !has[name] && !s.Composite {
+	t.Run("every op has a case", func(t *testing.T) {
+		for _, name := range missing(cases()) {
 			t.Errorf("%s has no case", name)
 		}
+	})
+	for _, c := range checks() {
+		t.Run(c.name, func(t *testing.T) { c.run(t, newEngine()) })
 	}
 }
 
-// ops compares every op with the reference evaluation, macro ops as they are, where the engine runs them, and lowered.
-func ops(t *testing.T, e engine.Engine) {
-	for _, c := range cases() {
-		t.Run(c.name, func(t *testing.T) {
-			g, feeds, spec := c.graph(t)
-			want, err := pass.Eval(g, feeds)
-			if err != nil {
-				t.Fatal(err)
-			}
-			forms := map[string][]string{"": e.Native()}
-			if spec.Domain == op.Macro {
-				forms = map[string][]string{"lowered ": nil}
-				if slices.Contains(e.Native(), spec.Type) {
-					forms["native "] = e.Native()
-				}
-			}
-			for form, native := range forms {
-				low, err := pass.Lower(g, native)
-				if err != nil {
-					t.Fatal(err)
-				}
-				got := runOnce(t, e, &engine.Step{Graph: low}, feeds)
-				for i, v := range g.Outputs {
-					near(t, fmt.Sprintf("%soutput %d", form, i), got[low.Outputs[i].Name], want[v.Name], spec.Tolerance)
-				}
-			}
-		})
+// missing lists the ops of the op table that have no case, so that the suite stays as wide as the table.
+func missing(all []opCase) []string {
+	has := map[string]bool{}
+	for _, c := range all {
+		has[c.op] = true
 	}
-}
-
-// graph is the case as a graph, with what to feed it.
-func (c opCase) graph(t *testing.T) (*graph.Graph, map[string]*graph.Tensor, *op.Spec) {
-	t.Helper()
-	g := graph.New(c.name)
-	g.Opsets[""], g.Opsets[op.Macro] = op.Opset, 1
-	b := op.NewBuilder(g)
-	in, feeds := make([]*graph.Value, len(c.in)), map[string]*graph.Tensor{}
-	for i, x := range c.in {
-		switch {
-		case x == nil:
-		case x.DType.IsInt():
-			in[i] = b.Const(fmt.Sprintf("x%d", i), x)
-		default:
-			in[i] = b.Input(fmt.Sprintf("x%d", i), x.DType, x.Shape())
-			feeds[in[i].Name] = x
+	var names []string
+	for _, s := range op.All() {
+		if name := (&graph.Node{Op: s.Type, Domain: s.Domain}).OpName(); !has[name] && !s.Composite {
+			names = append(names, name)
 		}
 	}
-	out := b.Ops(c.op, max(1, c.outputs), c.attrs, in...)
-	b.Output(out...)
-	if err := b.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return g, feeds, op.Of(out[0].Producer)
+	return names
 }
 
-func compile(t *testing.T, e engine.Engine, s *engine.Step, o engine.Options) engine.Program {
+// newGraph is an empty graph of the standard's ops and macro ops, with what builds it.
+func newGraph(name string) (*graph.Graph, *graph.Builder) {
+	g := graph.New(name)
+	g.Opsets[""], g.Opsets[op.Macro] = op.Opset, 1
+	return g, op.NewBuilder(g)
+}
+
+func compile(t testing.TB, e engine.Engine, s *engine.Step, o engine.Options) engine.Program {
 	t.Helper()
 	p, err := e.Compile(context.Background(), s, o)
 	if err != nil {
@@ -109,7 +95,7 @@ func compile(t *testing.T, e engine.Engine, s *engine.Step, o engine.Options) en
 	return p
 }
 
-func run(t *testing.T, p engine.Program, in map[string]*graph.Tensor) map[string]*graph.Tensor {
+func run(t testing.TB, p engine.Program, in map[string]*graph.Tensor) map[string]*graph.Tensor {
 	t.Helper()
 	out, err := p.Run(context.Background(), in)
 	if err != nil {
@@ -118,14 +104,23 @@ func run(t *testing.T, p engine.Program, in map[string]*graph.Tensor) map[string
 	return out
 }
 
-func runOnce(t *testing.T, e engine.Engine, s *engine.Step, in map[string]*graph.Tensor) map[string]*graph.Tensor {
+func runOnce(t testing.TB, e engine.Engine, g *graph.Graph, in map[string]*graph.Tensor) map[string]*graph.Tensor {
 	t.Helper()
-	return run(t, compile(t, e, s, engine.Options{}), in)
+	return run(t, compile(t, e, &engine.Step{Graph: g}, engine.Options{}), in)
 }
 
-// near fails where a result is farther from the reference than tolerance times its largest magnitude, or, for tolerance 0, than
-// one rounding.
-func near(t *testing.T, what string, got, want *graph.Tensor, tolerance float64) {
+func mustState(t testing.TB, p engine.Program) map[string]*graph.Tensor {
+	t.Helper()
+	s, err := p.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// near fails where a result is farther from the reference than tolerance times its largest magnitude, or, for
+// tolerance 0, than one rounding.
+func near(t testing.TB, what string, got, want *graph.Tensor, tolerance float64) {
 	t.Helper()
 	if got == nil || got.DType != want.DType || !slices.Equal(got.Dims, want.Dims) {
 		t.Fatalf("%s is %v, want %v", what, got, want)
@@ -149,7 +144,7 @@ func near(t *testing.T, what string, got, want *graph.Tensor, tolerance float64)
 }
 
 // same fails where the bits of two results differ.
-func same(t *testing.T, what string, got, want map[string]*graph.Tensor) {
+func same(t testing.TB, what string, got, want map[string]*graph.Tensor) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d tensors, want %d", what, len(got), len(want))
