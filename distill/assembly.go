@@ -58,7 +58,8 @@ func (a *assembly) carry(name string, initial *graph.Tensor) (now *graph.Value, 
 // inlined gives the values of a model that has become part of the step, by their names in the model.
 type inlined map[string]*graph.Value
 
-// inline appends a model's nodes. Its inputs are fed by feeds' names, and the initializers in state are read from there.
+// inline appends a model's nodes. Its inputs are fed by feeds' names, and the initializers in state are read from
+// there.
 func (a *assembly) inline(
 	scope string, g *graph.Graph, feeds []string, state map[string]*graph.Value,
 ) (inlined, error) {

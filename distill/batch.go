@@ -19,7 +19,8 @@ type role struct {
 	graph *graph.Graph
 }
 
-// settleBatch gives the batch that models run with: bind's, or, where the batch of one is fixed and cannot be changed, that one.
+// settleBatch gives the batch that models run with: bind's, or, where the batch of one is fixed and cannot be changed,
+// that one.
 func settleBatch(ctx context.Context, b backend, bind pass.Binding, log *slog.Logger, models ...role) (int, error) {
 	batch := bind.Batch
 	for _, m := range models {
@@ -76,13 +77,15 @@ func (b backend) verifyBatch(ctx context.Context, g *graph.Graph, bind pass.Bind
 		defer p.Close()
 		programs[g] = p
 	}
-	return pass.SameByBatch(one, many, func(g *graph.Graph, in map[string]*graph.Tensor) (map[string]*graph.Tensor, error) {
+	return pass.SameByBatch(one, many, func(g *graph.Graph, in tensors) (tensors, error) {
 		return programs[g].Run(ctx, in)
 	})
 }
 
 // eachOf gives n batches of training data from a random stream of their own, or one where n is less.
-func eachOf(ctx context.Context, n int, data dataset.Dataset, o dataset.LoaderOptions, f func(*dataset.Batch) error) error {
+func eachOf(
+	ctx context.Context, n int, data dataset.Dataset, o dataset.LoaderOptions, f func(*dataset.Batch) error,
+) error {
 	o.Train = true
 	o.Seed ^= 0x9e3779b97f4a7c15
 	loader, err := dataset.NewLoader(data, o)

@@ -78,7 +78,9 @@ func (c *checkpoint) write(dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	return exporter.Write(filepath.Join(dir, checkpointFile), func(w io.Writer) error { return gob.NewEncoder(w).Encode(c) })
+	return exporter.Write(filepath.Join(dir, checkpointFile), func(w io.Writer) error {
+		return gob.NewEncoder(w).Encode(c)
+	})
 }
 
 // readCheckpoint reads the folder's checkpoint; nil where there is none.
@@ -97,7 +99,8 @@ func readCheckpoint(dir string) (c *checkpoint, err error) {
 		return nil, fmt.Errorf("distill: checkpoint %s is damaged (%w): remove it to start anew", path, err)
 	}
 	if c.Version != checkpointVersion {
-		return nil, fmt.Errorf("distill: checkpoint %s has version %d, this build reads %d", path, c.Version, checkpointVersion)
+		return nil, fmt.Errorf("distill: checkpoint %s has version %d, this build reads %d",
+			path, c.Version, checkpointVersion)
 	}
 	return c, nil
 }

@@ -16,7 +16,8 @@ import (
 // Task says what the outputs are.
 type Task string
 
-// The tasks. Auto takes outputs for logits where they come from a Softmax or LogSoftmax, or where there are labels that fit them.
+// The tasks. Auto takes outputs for logits where they come from a Softmax or LogSoftmax, or where there are labels that
+// fit them.
 const (
 	Auto     Task = "auto"
 	Classify Task = "classify"
@@ -98,8 +99,8 @@ func prepare(
 		case ownInputs:
 			c.studentFeeds = append(c.studentFeeds, StudentPrefix+w.Name)
 		case v.DType != w.DType || !v.Shape.Equal(w.Shape):
-			return nil, fmt.Errorf("distill: input %q is %v%v, the student's %q is %v%v: a student with other inputs needs its own preprocessing",
-				v.Name, v.DType, v.Shape, w.Name, w.DType, w.Shape)
+			return nil, fmt.Errorf("distill: input %q is %v%v, the student's %q is %v%v: "+
+				"a student with other inputs needs its own preprocessing", v.Name, v.DType, v.Shape, w.Name, w.DType, w.Shape)
 		default:
 			c.studentFeeds = append(c.studentFeeds, v.Name)
 		}
@@ -113,7 +114,9 @@ const StudentPrefix = "student/"
 
 // ownInputs says whether the student is fed apart from the teacher.
 func ownInputs(bindings []*dataset.Binding) bool {
-	return slices.ContainsFunc(bindings, func(b *dataset.Binding) bool { return strings.HasPrefix(b.Prefix, StudentPrefix) })
+	return slices.ContainsFunc(bindings, func(b *dataset.Binding) bool {
+		return strings.HasPrefix(b.Prefix, StudentPrefix)
+	})
 }
 
 // inlineTeacher makes the teacher part of a step.
@@ -121,8 +124,11 @@ func (c *copies) inlineTeacher(a *assembly) (inlined, error) {
 	return a.inline("teacher", c.teacher, c.teacherFeeds, nil)
 }
 
-// carryStudent declares the student's trained tensors and running statistics as a step's state, but for those in frozen.
-func (c *copies) carryStudent(a *assembly, frozen map[string]bool) (state map[string]*graph.Value, next map[string]func(*graph.Value)) {
+// carryStudent declares the student's trained tensors and running statistics as a step's state, but for those in
+// frozen.
+func (c *copies) carryStudent(
+	a *assembly, frozen map[string]bool,
+) (state map[string]*graph.Value, next map[string]func(*graph.Value)) {
 	state, next = map[string]*graph.Value{}, map[string]func(*graph.Value){}
 	byName := c.student.ByName()
 	for _, name := range slices.Concat(c.params, slices.Sorted(maps.Keys(c.running))) {
@@ -145,8 +151,9 @@ func (c *copies) setRunning(student inlined, next map[string]func(*graph.Value))
 	}
 }
 
-// trainable lists the values of a graph that hold float32 constants and may be trained: initializers and outputs of Constant nodes.
-// A single number is a setting rather than a weight (an exponent, a scale), unless a linear op reads it.
+// trainable lists the values of a graph that hold float32 constants and may be trained: initializers and outputs of
+// Constant nodes. A single number is a setting rather than a weight (an exponent, a scale), unless a linear op reads
+// it.
 func trainable(g *graph.Graph) []string {
 	consumers := g.Consumers()
 	var names []string
@@ -158,7 +165,10 @@ func trainable(g *graph.Graph) []string {
 		if t == nil || t.DType != graph.Float32 {
 			continue
 		}
-		linear := slices.ContainsFunc(consumers[v], func(n *graph.Node) bool { s := op.Of(n); return s != nil && s.MACs != nil })
+		linear := slices.ContainsFunc(consumers[v], func(n *graph.Node) bool {
+			s := op.Of(n)
+			return s != nil && s.MACs != nil
+		})
 		setting := slices.ContainsFunc(consumers[v], func(n *graph.Node) bool {
 			s := op.Of(n)
 			return s != nil && slices.ContainsFunc(s.Settings, func(k int) bool { return n.Input(k) == v })

@@ -28,8 +28,8 @@ type Divergence struct {
 	Logger           *slog.Logger   // may be nil
 }
 
-// Run gives the mean of kd over outputs, summed, on training samples, as many as fill batches, with the student's batch norm by the
-// statistics of the batch.
+// Run gives the mean of kd over outputs, summed, on training samples, as many as fill batches, with the student's batch
+// norm by the statistics of the batch.
 func (d Divergence) Run(ctx context.Context, samples int) (float64, error) {
 	b := backend{d.Engine, d.EngineOptions}
 	bind := pass.Binding{Batch: cmp.Or(d.Batch, defaultBatch), Symbols: d.Symbols}

@@ -17,7 +17,7 @@ type Evaluation struct {
 	Engine         engine.Engine
 	EngineOptions  engine.Options
 	Data           dataset.Dataset
-	Bindings       []*dataset.Binding // as in [Job]: the inputs of Model are those of the student, where they have their own
+	Bindings       []*dataset.Binding // as in [Job]; those of Model are the student's, where it has its own
 	Batch          int                // default 64
 	Task           Task               // default Auto
 	Symbols        map[string]int
@@ -41,6 +41,7 @@ func (e Evaluation) Run(ctx context.Context) (Metrics, error) {
 	if err != nil {
 		return Metrics{}, err
 	}
+	load := dataset.LoaderOptions{Batch: bind.Batch, Bindings: e.Bindings}
 	run := func(student bool, teacher []tensors) (Metrics, []tensors, error) {
 		step, err := c.evaluationStep(student)
 		if err != nil {
@@ -51,7 +52,7 @@ func (e Evaluation) Run(ctx context.Context) (Metrics, error) {
 			return Metrics{}, nil, err
 		}
 		defer p.Close()
-		m, out, err := measure(ctx, p, c.outputs, e.Data, dataset.LoaderOptions{Batch: bind.Batch, Bindings: e.Bindings}, teacher)
+		m, out, err := measure(ctx, p, c.outputs, e.Data, load, teacher)
 		if err != nil {
 			return Metrics{}, nil, fmt.Errorf("distill: %w", err)
 		}

@@ -23,7 +23,7 @@ type Job struct {
 	EngineOptions    engine.Options
 
 	Train, Validation dataset.Dataset
-	Bindings          []*dataset.Binding // from the data to the teacher's inputs, and to the student's where it has its own preprocessing
+	Bindings          []*dataset.Binding // from the data to the teacher's inputs, and the student's where it has its own
 	Augment           dataset.Augment
 
 	Options    Options
@@ -48,7 +48,7 @@ type Options struct {
 	Optimiser   Optimiser     // default [DefaultOptimiser]
 	Losses      loss.Weights  // default [loss.Default]
 	FinalLosses loss.Weights  // what weights end at, reached linearly over the run; terms that are not named keep theirs
-	Pretrain    float64       // fraction of the steps, the first ones, that train on feature maps alone, as in FitNets; default 0
+	Pretrain    float64       // fraction of the steps, the first ones, that train on feature maps alone, as in FitNets
 	Temperature float64       // of terms that soften logits; default 4, and 1 for outputs of more than 100 classes
 	Task        Task          // default Auto
 	Seed        uint64
@@ -142,7 +142,7 @@ func (o Options) check() error {
 
 // Progress is a moment of a run.
 type Progress struct {
-	Phase           string // "synthesising", "choosing" a student among those that are tried, "preparing", "training", "evaluating"
+	Phase           string // "synthesising", "choosing" a student among several, "preparing", "training", "evaluating"
 	Step, Steps     int    // of training: done, and in all; Steps is 0 while it is not known, as it is of choosing
 	Loss            float64
 	ImagesPerSecond float64
@@ -153,7 +153,7 @@ type Progress struct {
 // Point is one validation in the course of a run.
 type Point struct {
 	Step    int                `json:"step"`
-	Losses  map[string]float64 `json:"losses,omitempty"` // mean of each term since the last point, before its weight, and "total"
+	Losses  map[string]float64 `json:"losses,omitempty"` // means since the last point; terms before their weights
 	Metrics Metrics            `json:"metrics"`          // on the validation part
 }
 
@@ -176,8 +176,8 @@ type Result struct {
 // Errors that callers tell apart.
 var (
 	// ErrTeacherNearChance says that the teacher is no better than guessing on the data.
-	ErrTeacherNearChance = errors.New("the teacher is near chance on this data: check the preprocessing (scale, mean, deviation, layout) " +
-		"and the order of classes, or go on nevertheless")
+	ErrTeacherNearChance = errors.New("the teacher is near chance on this data: check the preprocessing " +
+		"(scale, mean, deviation, layout) and the order of classes, or go on nevertheless")
 	// ErrInterrupted says that the run was cancelled; with a checkpoint folder it can be resumed.
 	ErrInterrupted = errors.New("interrupted")
 )
@@ -207,7 +207,8 @@ func (j *Job) fingerprint(o Options) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("distill: %w", err)
 	}
-	fmt.Fprintf(h, "%+v %s %s %v %v %s %s %+v", o, losses, pairs, j.Augment, j.Symbols, j.Engine.Name(), j.Engine.Version(), j.EngineOptions)
+	fmt.Fprintf(h, "%+v %s %s %v %v %s %s %+v", o, losses, pairs, j.Augment, j.Symbols,
+		j.Engine.Name(), j.Engine.Version(), j.EngineOptions)
 	return fmt.Sprintf("%x", h.Sum(nil)), nil
 }
 

@@ -47,12 +47,12 @@ func (s *session) checkMemory() error {
 	if fits == 0 {
 		way = "a batch of 1 does not fit either: take smaller models"
 	}
-	return setting.Mends(fmt.Errorf("distill: %w: a training step of batch %d needs about %s, and %s are free: %s; it can be tried nevertheless",
-		ErrMemory, s.o.Batch, size(need), size(free), way), "Batch", "Force")
+	return setting.Mends(fmt.Errorf("distill: %w: a training step of batch %d needs about %s, and %s are free: %s; "+
+		"it can be tried nevertheless", ErrMemory, s.o.Batch, size(need), size(free), way), "Batch", "Force")
 }
 
-// stepMemory estimates the bytes that training takes: the step's constants, two sets of its state (what a run reads, and what it writes),
-// its inputs, and what is alive at one time while it runs.
+// stepMemory estimates the bytes that training takes: the step's constants, two sets of its state (what a run reads,
+// and what it writes), its inputs, and what is alive at one time while it runs.
 func (s *session) stepMemory() (int64, error) {
 	step, err := s.copies.trainingStep(s.goal)
 	if err != nil {

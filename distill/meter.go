@@ -11,8 +11,8 @@ import (
 // tensors are those of one run by their names.
 type tensors = map[string]*graph.Tensor
 
-// measure runs a program over a data set, and compares its outputs with labels, and with the teacher's where they are given, by batch. It
-// gives its own outputs where they aren't.
+// measure runs a program over a data set, and compares its outputs with labels, and with the teacher's where they are
+// given, by batch. It gives its own outputs where they aren't.
 func measure(
 	ctx context.Context, p *compiled, of []output, data dataset.Dataset, o dataset.LoaderOptions, teacher []tensors,
 ) (Metrics, []tensors, error) {
@@ -59,7 +59,8 @@ type meter struct {
 	difference, reference, most float64
 }
 
-// add counts the first n samples of a batch, [N,…]. Labels are nil where they are not of the output, want is without a teacher.
+// add counts the first n samples of a batch, [N,…]. Labels are nil where they are not of the output, want is without a
+// teacher.
 func (m *meter) add(got, want *graph.Tensor, labels []int, n int) {
 	width := got.Len() / got.Dims[0]
 	g := got.Float32s()

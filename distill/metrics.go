@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// Metrics compare a model's outputs with labels and with the teacher's outputs, over a data set.
-// A pointer is nil where the measure does not apply: without labels, without a teacher, or for outputs that are not logits. Of several outputs each counts the same,
-// but for Accuracy, which is of the one that has labels, and Largest.
+// Metrics compare a model's outputs with labels and with the teacher's outputs, over a data set. A pointer is nil where
+// the measure does not apply: without labels, without a teacher, or for outputs that are not logits. Of several outputs
+// each counts the same, but for Accuracy, which is of the one that has labels, and Largest.
 type Metrics struct {
 	Samples    int      `json:"samples"`
 	Accuracy   *float64 `json:"accuracy,omitempty"`           // fraction of labels met by the largest element
@@ -30,9 +30,9 @@ func (m Metrics) mixed() bool {
 	return false
 }
 
-// Better says whether m is better than n: by accuracy where there are labels, else by agreement, and where these differ by no more than
-// chance (one standard error), by KL or distance to the teacher, which vary less from sample to sample. Where not all outputs are logits, the distance is what they
-// have in common.
+// Better says whether m is better than n: by accuracy where there are labels, else by agreement, and where these differ
+// by no more than chance (one standard error), by KL or distance to the teacher, which vary less from sample to sample.
+// Where not all outputs are logits, the distance is what they have in common.
 func (m Metrics) Better(n Metrics) bool {
 	for _, measure := range []struct{ a, b *float64 }{{m.Accuracy, n.Accuracy}, {m.Agreement, n.Agreement}} {
 		if measure.a == nil || measure.b == nil {
@@ -56,8 +56,8 @@ func (m Metrics) Better(n Metrics) bool {
 	return m.Accuracy != nil && n.Accuracy != nil && *m.Accuracy > *n.Accuracy
 }
 
-// Score is the measure that a least score is asked of: accuracy, or agreement where there are no labels, or cosine for outputs that are not
-// logits.
+// Score is the measure that a least score is asked of: accuracy, or agreement where there are no labels, or cosine for
+// outputs that are not logits.
 func (m Metrics) Score() (score float64, name string) {
 	switch {
 	case m.Accuracy != nil:

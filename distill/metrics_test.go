@@ -37,9 +37,10 @@ func TestMeter(t *testing.T) {
 func TestJoined(t *testing.T) {
 	outputs := []output{{name: "class", classify: true, labelled: true}, {name: "large"}, {name: "small"}}
 	meters := []*meter{{classify: true}, {}, {}}
-	meters[0].add(graph.FromFloat32([]int{2, 2}, []float32{2, 0, 0, 1}), graph.FromFloat32([]int{2, 2}, []float32{1, 0, 1, 0}), []int{0, 0}, 2)
-	meters[1].add(graph.FromFloat32([]int{2, 1}, []float32{900, 1000}), graph.FromFloat32([]int{2, 1}, []float32{1000, 1000}), nil, 2)
-	meters[2].add(graph.FromFloat32([]int{2, 1}, []float32{0, -1}), graph.FromFloat32([]int{2, 1}, []float32{0, 1}), nil, 2)
+	rows := func(v ...float32) *graph.Tensor { return graph.FromFloat32([]int{2, len(v) / 2}, v) }
+	meters[0].add(rows(2, 0, 0, 1), rows(1, 0, 1, 0), []int{0, 0}, 2)
+	meters[1].add(rows(900, 1000), rows(1000, 1000), nil, 2)
+	meters[2].add(rows(0, -1), rows(0, 1), nil, 2)
 	m := joined(outputs, meters, true)
 	if m.Samples != 2 || *m.Accuracy != 0.5 || *m.Agreement != 0.5 || *m.Largest != 100 {
 		t.Errorf("got %+v", m)

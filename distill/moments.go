@@ -7,8 +7,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// Moments estimates, on batches of the training data, the mean and variance of each channel of some of the model's values [N,C,…].
-// The value names are the keys of the result.
+// Moments estimates, on batches of the training data, the mean and variance of each channel of some of the model's
+// values [N,C,…]. The value names are the keys of the result.
 func (p Probe) Moments(ctx context.Context, names []string) (map[string]pass.Moments, error) {
 	sums := map[string]*channelSums{}
 	err := p.run(ctx, momentSamples, "", func(a *assembly, _ *graph.Graph, model inlined) {
@@ -65,7 +65,8 @@ func (s *channelSums) add(mean, variance []float64) {
 	}
 }
 
-// moments are those over all batches: the variance is the mean of the batches' variances plus the variance of their means.
+// moments are those over all batches: the variance is the mean of the batches' variances plus the variance of their
+// means.
 func (s *channelSums) moments() pass.Moments {
 	m := pass.Moments{Mean: make([]float64, len(s.mean)), Variance: make([]float64, len(s.mean))}
 	for c := range s.mean {

@@ -12,7 +12,7 @@ import (
 
 // Optimiser is how parameters move. The update is part of the step graph.
 type Optimiser struct {
-	Name        string  // "sgd" (Nesterov momentum), "adamw", or "auto": sgd where most layers have batch normalisation, adamw elsewhere
+	Name        string  // "sgd" (Nesterov momentum), "adamw", or "auto": sgd where most layers have batch norm, else adamw
 	Momentum    float64 // sgd: the momentum; adamw: β₁
 	WeightDecay float64 // of weights of rank 2 and more; biases and batch norm have none
 	ClipNorm    float64 // the global norm that gradients are clipped to; 0: not clipped
@@ -26,8 +26,9 @@ func DefaultOptimiser() Optimiser {
 	return Optimiser{Name: "auto", Momentum: 0.9, WeightDecay: 5e-4, ClipNorm: 5}
 }
 
-// settle turns "auto" into a choice. Batch normalisation makes a step of SGD independent of the scale of weights; a net without it
-// can have any scale (raw pixels, say), and needs an optimiser that is. normalised says whether most layers have it.
+// settle turns "auto" into a choice. Batch normalisation makes a step of SGD independent of the scale of weights; a net
+// without it can have any scale (raw pixels, say), and needs an optimiser that is. normalised says whether most layers
+// have it.
 func (o Optimiser) settle(normalised bool) Optimiser {
 	if o.Name == "auto" {
 		if o.Name = "adamw"; normalised {
@@ -37,7 +38,8 @@ func (o Optimiser) settle(normalised bool) Optimiser {
 	return o
 }
 
-// peak is the default peak of the learning rate. What the teacher's weights hold is lost at the rate that random ones want.
+// peak is the default peak of the learning rate. What the teacher's weights hold is lost at the rate that random ones
+// want.
 func (o Optimiser) peak(random bool) float64 {
 	switch {
 	case o.Name == "adamw":
@@ -60,11 +62,12 @@ func (o Optimiser) check() error {
 	return nil
 }
 
-// state carries an optimiser's tensors from step to step: it declares one, gives its current value, and a function that sets the next.
+// state carries an optimiser's tensors from step to step: it declares one, gives its current value, and a function that
+// sets the next.
 type state func(name string, initial *graph.Tensor) (now *graph.Value, next func(*graph.Value))
 
-// update appends the parameters' next values. lr is [1]. Everything happens on one flat vector of all parameters, [P]: a step has hundreds
-// of them, most of them small, and an op costs more than their arithmetic.
+// update appends the parameters' next values. lr is [1]. Everything happens on one flat vector of all parameters, [P]:
+// a step has hundreds of them, most of them small, and an op costs more than their arithmetic.
 func (o Optimiser) update(e *loss.Emitter, params, grads []*graph.Value, lr *graph.Value, carry state) []*graph.Value {
 	p, g := flatten(e, params), flatten(e, grads)
 	if o.ClipNorm > 0 {
@@ -168,8 +171,8 @@ func (o Optimiser) adamW(e *loss.Emitter, p, g, decay, lr *graph.Value, carry st
 
 func zeros(v *graph.Value) *graph.Tensor { return graph.NewTensor(v.DType, v.Shape.Sizes()...) }
 
-// Schedule is the learning rate over the steps of a run: a linear warm-up to the peak, then a half cosine down to Final times the
-// peak (Loshchilov, Hutter 2017, equation 5, without restarts).
+// Schedule is the learning rate over the steps of a run: a linear warm-up to the peak, then a half cosine down to Final
+// times the peak (Loshchilov, Hutter 2017, equation 5, without restarts).
 type Schedule struct {
 	Peak   float64
 	Warmup float64 // fraction of the steps

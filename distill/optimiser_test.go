@@ -8,7 +8,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// byHand is an optimiser for a matrix and a vector of one element each, in plain numbers: what a step does with gradients.
+// byHand is an optimiser for a matrix and a vector of one element each, in plain numbers: what a step does with
+// gradients.
 type byHand struct {
 	o       Optimiser
 	p, m, v [2]float64

@@ -9,7 +9,8 @@ import (
 
 // Weights move in a straight line to their ends; in pre-training no term of outputs counts.
 func TestWeightsMove(t *testing.T) {
-	o := Options{Losses: loss.Weights{"kd": 1, "hint": 4, "ce": 0}, FinalLosses: loss.Weights{"hint": 0, "ce": 1}, Pretrain: 0.25}
+	o := Options{Pretrain: 0.25,
+		Losses: loss.Weights{"kd": 1, "hint": 4, "ce": 0}, FinalLosses: loss.Weights{"hint": 0, "ce": 1}}
 	for _, c := range []struct {
 		step         int
 		kd, hint, ce float64
@@ -31,9 +32,12 @@ func TestWeightsMove(t *testing.T) {
 
 // Everything that is wrong with options is said at once.
 func TestBadOptions(t *testing.T) {
-	bad := Options{Batch: -1, LearnRate: -1, Task: "guess", Pretrain: 1, FinalLosses: loss.Weights{"at": 1}, Optimiser: Optimiser{Name: "sgd", Momentum: 1}}
+	bad := Options{Batch: -1, LearnRate: -1, Task: "guess", Pretrain: 1, FinalLosses: loss.Weights{"at": 1},
+		Optimiser: Optimiser{Name: "sgd", Momentum: 1}}
 	err := bad.withDefaults().check()
-	for _, want := range []string{"batch -1", "learning rate -1", `task "guess"`, "pre-training of 1", `loss "at"`, "momentum 1"} {
+	for _, want := range []string{
+		"batch -1", "learning rate -1", `task "guess"`, "pre-training of 1", `loss "at"`, "momentum 1",
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v: want %q", err, want)
 		}

@@ -19,11 +19,12 @@ type output struct {
 	scored           bool   // labels are of it: it has an element for each class
 }
 
-// pairOutputs pairs the outputs of teacher and student by position, or what those are decided by that are no floats, and settles what each
-// is. Labels are of the first one that has a logit per class.
+// pairOutputs pairs the outputs of teacher and student by position, or what those are decided by that are no floats,
+// and settles what each is. Labels are of the first one that has a logit per class.
 func pairOutputs(teacher, student *graph.Graph, task Task, classes int) ([]output, error) {
 	if len(teacher.Outputs) != len(student.Outputs) {
-		return nil, fmt.Errorf("distill: the teacher has %d outputs, the student %d", len(teacher.Outputs), len(student.Outputs))
+		return nil, fmt.Errorf("distill: the teacher has %d outputs, the student %d",
+			len(teacher.Outputs), len(student.Outputs))
 	}
 	var outputs []output
 	var errs []error

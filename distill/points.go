@@ -13,7 +13,8 @@ func (r *run) afterStep(ctx context.Context, epoch int) error {
 	}
 	done := r.at.Step
 	r.at.Seconds = r.before + time.Since(r.started).Seconds()
-	p := Progress{Phase: "training", Step: done, Steps: r.at.Steps, Point: point, ImagesPerSecond: float64(done*r.at.Batch) / r.at.Seconds}
+	p := Progress{Phase: "training", Step: done, Steps: r.at.Steps, Point: point,
+		ImagesPerSecond: float64(done*r.at.Batch) / r.at.Seconds}
 	if r.at.Count > 0 {
 		p.Loss = r.at.Sums["total"] / float64(r.at.Count)
 	} else if point != nil {
@@ -33,7 +34,8 @@ func (r *run) afterStep(ctx context.Context, epoch int) error {
 	return nil
 }
 
-// validateIfDue validates at every so many steps, and at the last one; a point that was reached before a stop is not repeated.
+// validateIfDue validates at every so many steps, and at the last one; a point that was reached before a stop is not
+// repeated.
 func (r *run) validateIfDue(ctx context.Context, epoch int) (*Point, error) {
 	every := r.o.EvalEvery
 	if every == 0 {

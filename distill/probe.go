@@ -16,7 +16,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// Probe runs one model over training data, and tells of its values what they are there: activations, features, gradients, moments.
+// Probe runs one model over training data, and tells of its values what they are there: activations, features,
+// gradients, moments.
 type Probe struct {
 	Model         *graph.Graph // as imported; it is not changed
 	Engine        engine.Engine
@@ -31,8 +32,8 @@ type Probe struct {
 	Logger        *slog.Logger   // may be nil
 }
 
-// Activations gives some of the model's values on training samples, at least as many as asked for. Batches are joined along the first
-// axis. Names that the model's training copy has no value of are left out.
+// Activations gives some of the model's values on training samples, at least as many as asked for. Batches are joined
+// along the first axis. Names that the model's training copy has no value of are left out.
 func (p Probe) Activations(ctx context.Context, names []string, samples int) (map[string]*graph.Tensor, error) {
 	return p.values(ctx, names, samples, "", func(a *assembly, _ *graph.Graph, model inlined) {
 		for _, name := range names {
@@ -46,8 +47,9 @@ func (p Probe) Activations(ctx context.Context, names []string, samples int) (ma
 // mostFeatures is how many elements of a sample [Probe.Features] gives at the most.
 const mostFeatures = 2048
 
-// Features gives some of the model's values on training samples as [Probe.Activations] does, each as a matrix [samples,features] of at
-// most 2,048 elements of each sample, which are picked at random. Values that are no floats are left out.
+// Features gives some of the model's values on training samples as [Probe.Activations] does, each as a matrix
+// [samples,features] of at most 2,048 elements of each sample, which are picked at random. Values that are no floats
+// are left out.
 func (p Probe) Features(ctx context.Context, names []string, samples int) (map[string]*graph.Tensor, error) {
 	return p.values(ctx, names, samples, "", func(a *assembly, _ *graph.Graph, model inlined) {
 		for _, name := range names {
@@ -77,8 +79,8 @@ func pick(n, of int) []int64 {
 // ErrNoLabels says that what was asked for needs labels.
 var ErrNoLabels = errors.New("there are no labels that fit the model's output")
 
-// Gradients gives those of the model's cross-entropy with labels, the mean over a batch, in some of its values, on the samples that
-// [Probe.Activations] takes. The error is [ErrNoLabels] without labels.
+// Gradients gives those of the model's cross-entropy with labels, the mean over a batch, in some of its values, on the
+// samples that [Probe.Activations] takes. The error is [ErrNoLabels] without labels.
 func (p Probe) Gradients(ctx context.Context, names []string, samples int) (map[string]*graph.Tensor, error) {
 	classes := p.Data.Spec().Classes
 	if classes == 0 {
@@ -139,8 +141,8 @@ func (p Probe) values(
 	return all, err
 }
 
-// run runs the model on batches of training data, with labels under a name where one is given, until it has seen so many samples. What
-// read asks for of each batch is handed to each.
+// run runs the model on batches of training data, with labels under a name where one is given, until it has seen so
+// many samples. What read asks for of each batch is handed to each.
 func (p Probe) run(
 	ctx context.Context, samples int, labels string, read reading, each func(map[string]*graph.Tensor),
 ) (err error) {
@@ -162,7 +164,8 @@ func (p Probe) run(
 		return err
 	}
 	defer program.Close()
-	load := dataset.LoaderOptions{Batch: bind.Batch, Bindings: p.Bindings, Augment: p.Augment, Seed: p.Seed, OneHot: labels}
+	load := dataset.LoaderOptions{Batch: bind.Batch, Bindings: p.Bindings, OneHot: labels, Augment: p.Augment,
+		Seed: p.Seed}
 	return eachOf(ctx, (samples+bind.Batch-1)/bind.Batch, p.Data, load, func(b *dataset.Batch) error {
 		out, err := program.run(ctx, b.Inputs)
 		if err == nil {

@@ -23,7 +23,8 @@ func probe(t *testing.T, model *graph.Graph) Probe {
 	return Probe{Model: model, Engine: enginetest.Reference{}, Data: j.Train, Bindings: j.Bindings, Batch: 16, Seed: 5}
 }
 
-// near compares float32 values with what float64 gives: sums of a few products differ by some units in the seventh digit.
+// near compares float32 values with what float64 gives: sums of a few products differ by some units in the seventh
+// digit.
 func near(got, want float64) bool { return math.Abs(got-want) <= 2e-6*(1+math.Abs(want)) }
 
 // weight is an initializer of a model.
@@ -61,8 +62,8 @@ func sampleOf(t *testing.T, d dataset.Dataset, x []float64) dataset.Sample {
 	return dataset.Sample{}
 }
 
-// Activations are what the model computes on training samples: as many as fill batches, each epoch's in another order, and the same ones
-// for the same seed.
+// Activations are what the model computes on training samples: as many as fill batches, each epoch's in another order,
+// and the same ones for the same seed.
 func TestActivations(t *testing.T) {
 	p := probe(t, perceptron(16, 1))
 	got, err := p.Activations(t.Context(), []string{"x", "hidden", "logits", "nowhere"}, 40)
@@ -248,8 +249,8 @@ func noise(dims ...int) *graph.Tensor {
 	return x
 }
 
-// Moments are those of all samples, whatever the batches: 1,024 samples are 16 epochs of these 64. A variance is summed in float32
-// from two parts, which costs a few more digits than one pass.
+// Moments are those of all samples, whatever the batches: 1,024 samples are 16 epochs of these 64. A variance is summed
+// in float32 from two parts, which costs a few more digits than one pass.
 func TestMoments(t *testing.T) {
 	const tolerance = 2e-5
 	g := normed(t)
@@ -368,7 +369,8 @@ func TestFixedBatch(t *testing.T) {
 			if got["hidden"].Dims[0] != c.rows {
 				t.Errorf("%v: want %d rows", got["hidden"], c.rows)
 			}
-			if warned := strings.Contains(log.String(), "WARN"); warned != (c.warns != "") || !strings.Contains(log.String(), c.warns) {
+			warned := strings.Contains(log.String(), "WARN")
+			if warned != (c.warns != "") || !strings.Contains(log.String(), c.warns) {
 				t.Errorf("it logs %q, want %q", log.String(), c.warns)
 			}
 		})
@@ -396,7 +398,8 @@ func TestBadProbes(t *testing.T) {
 	} {
 		p := probe(t, perceptron(6, 3))
 		c.spoil(&p)
-		if _, err := p.Activations(t.Context(), []string{"hidden"}, 16); err == nil || !strings.Contains(err.Error(), c.want) {
+		_, err := p.Activations(t.Context(), []string{"hidden"}, 16)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
 	}
@@ -407,7 +410,8 @@ func TestJoinBatches(t *testing.T) {
 	a := graph.FromValues(graph.Int64, []int{1, 2}, []float64{1, 2})
 	b := graph.FromValues(graph.Int64, []int{2, 2}, []float64{3, 4, 5, 6})
 	got := joinBatches(joinBatches(nil, a), b)
-	if got.DType != graph.Int64 || !slices.Equal(got.Dims, []int{3, 2}) || !slices.Equal(got.Values(), []float64{1, 2, 3, 4, 5, 6}) {
+	want := []float64{1, 2, 3, 4, 5, 6}
+	if got.DType != graph.Int64 || !slices.Equal(got.Dims, []int{3, 2}) || !slices.Equal(got.Values(), want) {
 		t.Errorf("got %v %v", got, got.Values())
 	}
 }
@@ -415,7 +419,8 @@ func TestJoinBatches(t *testing.T) {
 // An evaluation of a model on the labels that it gave itself, and against itself and another.
 func TestEvaluation(t *testing.T) {
 	j := job(t)
-	e := Evaluation{Model: j.Teacher, Engine: j.Engine, Data: j.Validation, Bindings: j.Bindings, Batch: 10} // the last batch is padded
+	e := Evaluation{Model: j.Teacher, Engine: j.Engine, Data: j.Validation, Bindings: j.Bindings}
+	e.Batch = 10 // the last one is padded
 	alone, err := e.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -11,10 +11,11 @@ import (
 	"github.com/ildc/ildc/internal/setting"
 )
 
-// Run distils: it prepares training copies, checks the teacher on the data, trains the student, and gives the state that validated best.
+// Run distils: it prepares training copies, checks the teacher on the data, trains the student, and gives the state
+// that validated best.
 //
-// A cancelled run writes a checkpoint where it has a folder for it, and returns [ErrInterrupted]. A resumed run ends in the same bytes
-// as one that was never stopped.
+// A cancelled run writes a checkpoint where it has a folder for it, and returns [ErrInterrupted]. A resumed run ends in
+// the same bytes as one that was never stopped.
 func (j Job) Run(ctx context.Context) (*Result, error) {
 	o := j.Options.withDefaults()
 	if err := o.check(); err != nil {
@@ -98,12 +99,12 @@ func (j *Job) readResumable(fingerprint string) (*checkpoint, error) {
 		return nil, err
 	}
 	if !j.Resume {
-		return nil, setting.Mends(fmt.Errorf("distill: %s holds the checkpoint of a run, at step %d of %d: resume it, or name another folder",
-			j.Checkpoint, old.Step, old.Steps), "Resume", "Checkpoint")
+		return nil, setting.Mends(fmt.Errorf("distill: %s holds the checkpoint of a run, at step %d of %d: "+
+			"resume it, or name another folder", j.Checkpoint, old.Step, old.Steps), "Resume", "Checkpoint")
 	}
 	if old.Fingerprint != fingerprint {
-		return nil, fmt.Errorf("distill: the checkpoint in %s belongs to another run: models, data, options or engine differ; "+
-			"resume with the same ones, or start in another folder", j.Checkpoint)
+		return nil, fmt.Errorf("distill: the checkpoint in %s belongs to another run: models, data, options or engine "+
+			"differ; resume with the same ones, or start in another folder", j.Checkpoint)
 	}
 	j.log().Info("resuming", "step", old.Step, "steps", old.Steps)
 	return old, nil
@@ -171,7 +172,7 @@ func (r *run) loop(ctx context.Context) error {
 	}
 	r.started, r.written = time.Now(), time.Now()
 	first := r.at.Step
-	if _, err := r.validateIfDue(ctx, loader.Steps()); cancelled(ctx, err) { // the run was stopped between a step and its validation
+	if _, err := r.validateIfDue(ctx, loader.Steps()); cancelled(ctx, err) { // between a step and its validation
 		return r.stop()
 	} else if err != nil {
 		return err
@@ -219,7 +220,8 @@ func (r *run) advance(ctx context.Context, batch map[string]*graph.Tensor) error
 	return nil
 }
 
-// settleSteps turns a duration into a number of steps, once some have been timed. From then on it is fixed, and part of the checkpoint.
+// settleSteps turns a duration into a number of steps, once some have been timed. From then on it is fixed, and part of
+// the checkpoint.
 func (r *run) settleSteps(first int) {
 	if r.at.Steps > 0 || r.at.Step-first < timedSteps {
 		return
@@ -271,7 +273,8 @@ func (r *run) result() (*Result, error) {
 	if r.copies.classify() {
 		task = Classify
 	}
-	res := &Result{Student: student, Task: task, Teacher: r.at.Teacher, Before: r.at.Before, Best: r.at.BestMetrics, BestStep: r.at.BestStep,
+	res := &Result{Student: student, Task: task,
+		Teacher: r.at.Teacher, Before: r.at.Before, Best: r.at.BestMetrics, BestStep: r.at.BestStep,
 		Steps: r.at.Step, Batch: r.at.Batch, Seconds: r.at.Seconds, History: r.at.History, Losses: r.terms}
 	if n := len(r.each); n > 0 {
 		slices.Sort(r.each)

@@ -206,7 +206,8 @@ func TestBadJobs(t *testing.T) {
 	}
 }
 
-// TestFewLabels: samples without a label teach by the teacher's outputs; accuracy is of those that have one, and without any there is none.
+// TestFewLabels: samples without a label teach by the teacher's outputs; accuracy is of those that have one, and
+// without any there is none.
 func TestFewLabels(t *testing.T) {
 	for _, labelled := range []int{96, 12, 0} {
 		j := job(t)
@@ -260,8 +261,8 @@ func normedJob(t *testing.T, student *graph.Graph) Job {
 		Bindings: []*dataset.Binding{bind}, Options: Options{Batch: 8, Steps: 3, Losses: loss.Weights{"kd": 1}}}
 }
 
-// The running statistics of a student, which removed channels have made wrong, are estimated anew before the first step. Of what they were,
-// 50 batches at a momentum of 0.9 leave half a percent.
+// The running statistics of a student, which removed channels have made wrong, are estimated anew before the first
+// step. Of what they were, 50 batches at a momentum of 0.9 leave half a percent.
 func TestStatisticsAreEstimatedAnew(t *testing.T) {
 	spoiled := normed(t)
 	for _, n := range spoiled.Nodes {

@@ -31,11 +31,13 @@ type session struct {
 	teacherOutputs                  []tensors // on the validation part, by batch
 }
 
-// open settles the batch, and assembles what a run is made of. It refuses a job whose training step the memory there is does not hold.
+// open settles the batch, and assembles what a run is made of. It refuses a job whose training step the memory there is
+// does not hold.
 func (j *Job) open(ctx context.Context, o Options) (*session, error) {
 	bind := pass.Binding{Batch: o.Batch, Symbols: j.Symbols}
+	models := []role{{"teacher", j.Teacher}, {"student", j.Student}}
 	var err error
-	if o.Batch, err = settleBatch(ctx, j.backend(), bind, j.log(), role{"teacher", j.Teacher}, role{"student", j.Student}); err != nil {
+	if o.Batch, err = settleBatch(ctx, j.backend(), bind, j.log(), models...); err != nil {
 		return nil, err
 	}
 	s, err := j.assemble(o)
@@ -125,15 +127,16 @@ func (s *session) close() {
 
 // training says how training batches are drawn; labels come along where the objective needs them.
 func (s *session) training() dataset.LoaderOptions {
-	o := dataset.LoaderOptions{Batch: s.o.Batch, Bindings: s.job.Bindings, Train: true, Augment: s.job.Augment, Seed: s.o.Seed}
+	o := dataset.LoaderOptions{Batch: s.o.Batch, Bindings: s.job.Bindings, Train: true, Augment: s.job.Augment,
+		Seed: s.o.Seed}
 	if s.labelled {
 		o.OneHot = labelsInput
 	}
 	return o
 }
 
-// How many batches of training data tell the variances of terms, which are single numbers, and the batch norm statistics, which are
-// averages that move by a tenth in a step.
+// How many batches of training data tell the variances of terms, which are single numbers, and the batch norm
+// statistics, which are averages that move by a tenth in a step.
 const (
 	varianceBatches   = 8
 	statisticsBatches = 50

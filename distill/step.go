@@ -42,7 +42,9 @@ func (c *copies) trainingStep(o objective) (*engine.Step, error) {
 	}
 }
 
-func (c *copies) tryTrainingStep(o objective, frozen map[string]bool) (step *engine.Step, unreached []string, err error) {
+func (c *copies) tryTrainingStep(
+	o objective, frozen map[string]bool,
+) (step *engine.Step, unreached []string, err error) {
 	a := newAssembly("distillation step")
 	defer a.Guard(&err)
 	state, next := c.carryStudent(a, frozen)
@@ -117,7 +119,8 @@ func (c *copies) losses(a *assembly, o objective, teacher, student inlined) (*gr
 		return nil, fmt.Errorf("distill: losses: %w", err)
 	}
 	if sum == nil {
-		return nil, fmt.Errorf("distill: no loss is left: weights %q, %d pairs, labels %v", o.weights, len(o.pairs), o.labelled)
+		return nil, fmt.Errorf("distill: no loss is left: weights %q, %d pairs, labels %v",
+			o.weights, len(o.pairs), o.labelled)
 	}
 	return sum, nil
 }
@@ -140,7 +143,9 @@ func (c *copies) outputTerm(a *assembly, l loss.OutputLoss, o objective, teacher
 }
 
 // featureTerm appends a loss on feature maps, the mean over the pairs that it takes, [1]; nil where it takes none.
-func (c *copies) featureTerm(a *assembly, l loss.FeatureLoss, o objective, teacher, student inlined) (mean *graph.Value) {
+func (c *copies) featureTerm(
+	a *assembly, l loss.FeatureLoss, o objective, teacher, student inlined,
+) (mean *graph.Value) {
 	features := c.features(o.pairs, l, teacher, student)
 	for _, f := range features {
 		t := l.Term(a.Emitter, f, o.variances.of(featureName(l, f)))
@@ -173,8 +178,8 @@ func (p *Pair) feature(teacher, student inlined) *loss.Feature {
 	if p == nil {
 		return nil
 	}
-	return &loss.Feature{Name: p.Student, Teacher: teacher[p.Teacher], Student: student[p.Student], Channel: p.Channel, Kept: p.Kept,
-		First: p.First.feature(teacher, student), Pre: p.Pre.feature(teacher, student)}
+	return &loss.Feature{Name: p.Student, Teacher: teacher[p.Teacher], Student: student[p.Student],
+		Channel: p.Channel, Kept: p.Kept, First: p.First.feature(teacher, student), Pre: p.Pre.feature(teacher, student)}
 }
 
 func featureName(l loss.FeatureLoss, f loss.Feature) string { return l.Name + "/" + f.Name }
@@ -206,8 +211,8 @@ func (c *copies) checkPairs(pairs []Pair) error {
 	return nil
 }
 
-// calibrationStep assembles the teacher-side transforms whose variances scale the terms: one output for each feature loss and pair, and
-// one for each model output.
+// calibrationStep assembles the teacher-side transforms whose variances scale the terms: one output for each feature
+// loss and pair, and one for each model output.
 func (c *copies) calibrationStep(o objective) (_ *engine.Step, err error) {
 	a := newAssembly("calibration")
 	defer a.Guard(&err)
@@ -233,7 +238,8 @@ func (c *copies) calibrationStep(o objective) (_ *engine.Step, err error) {
 	return a.finish()
 }
 
-// statisticsStep assembles the student's forward pass in training form; a run moves the running statistics and nothing else.
+// statisticsStep assembles the student's forward pass in training form; a run moves the running statistics and nothing
+// else.
 func (c *copies) statisticsStep() (*engine.Step, error) {
 	a := newAssembly("batch norm statistics")
 	state, next := c.carryStudent(a, nil)
@@ -245,8 +251,8 @@ func (c *copies) statisticsStep() (*engine.Step, error) {
 	return a.finish()
 }
 
-// evaluationStep assembles the inference of the teacher, or of the student by its state. Its outputs are the values that losses
-// compare: logits where the task is to classify.
+// evaluationStep assembles the inference of the teacher, or of the student by its state. Its outputs are the values
+// that losses compare: logits where the task is to classify.
 func (c *copies) evaluationStep(student bool) (*engine.Step, error) {
 	a := newAssembly("evaluation")
 	var m inlined

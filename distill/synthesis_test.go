@@ -13,7 +13,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// normed is a small net with two batch normalisations, whose statistics are those of inputs with a mean of 2 and a deviation of 0.5.
+// normed is a small net with two batch normalisations, whose statistics are those of inputs with a mean of 2 and a
+// deviation of 0.5.
 func normed(t *testing.T) *graph.Graph {
 	t.Helper()
 	random := rand.New(rand.NewPCG(3, 1))
@@ -56,7 +57,8 @@ func normed(t *testing.T) *graph.Graph {
 			continue
 		}
 		mean, variance := inFront(t, g, n, data)
-		n.Inputs[3].Const, n.Inputs[4].Const = graph.FromValues(graph.Float32, []int{len(mean)}, mean), graph.FromValues(graph.Float32, []int{len(mean)}, variance)
+		n.Inputs[3].Const = graph.FromValues(graph.Float32, []int{len(mean)}, mean)
+		n.Inputs[4].Const = graph.FromValues(graph.Float32, []int{len(mean)}, variance)
 	}
 	return g
 }

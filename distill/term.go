@@ -23,8 +23,8 @@ type Term struct {
 // ErrNoTerm says that a loss which was asked for has nothing to compare.
 var ErrNoTerm = errors.New("the loss has nothing to compare")
 
-// usedTerms tells what became of each term that has a weight. A term that was asked for by name must have something to compare, but for
-// the labels', since there may be few.
+// usedTerms tells what became of each term that has a weight. A term that was asked for by name must have something to
+// compare, but for the labels', since there may be few.
 func (s *session) usedTerms(emitted map[string]bool) ([]Term, error) {
 	var terms []Term
 	var errs []error

@@ -13,7 +13,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// heads gives a perceptron two more outputs beside its logits [batch,3]: a distribution [batch,5], and a vector [batch,2].
+// heads gives a perceptron two more outputs beside its logits [batch,3]: a distribution [batch,5], and a vector
+// [batch,2].
 func heads(g *graph.Graph) *graph.Graph {
 	b := op.NewBuilder(g)
 	hidden := g.ByName()["hidden"]
@@ -25,7 +26,8 @@ func heads(g *graph.Graph) *graph.Graph {
 		return b.Const(name, graph.FromValues(graph.Float32, []int{hidden.Shape[1].Size, columns}, data))
 	}
 	kind := b.Op("MatMul", nil, hidden, weights("wk", 5))
-	b.Output(b.Rename(b.Op("Softmax", nil, kind), "kind"), b.Rename(b.Op("MatMul", nil, hidden, weights("wp", 2)), "place"))
+	place := b.Op("MatMul", nil, hidden, weights("wp", 2))
+	b.Output(b.Rename(b.Op("Softmax", nil, kind), "kind"), b.Rename(place, "place"))
 	if err := b.Err(); err != nil {
 		panic(err)
 	}
@@ -51,7 +53,8 @@ func TestHeads(t *testing.T) {
 			t.Errorf("%s: %+v", name, o)
 		}
 		if before := r.Before.Outputs[name]; *o.RelativeL2 >= *before.RelativeL2 {
-			t.Errorf("%s is no nearer to the teacher: relative L2 %.3f before, %.3f after", name, *before.RelativeL2, *o.RelativeL2)
+			t.Errorf("%s is no nearer to the teacher: relative L2 %.3f before, %.3f after",
+				name, *before.RelativeL2, *o.RelativeL2)
 		}
 	}
 	for name, want := range map[string][]string{"kd": nil, "ce": {"logits"}, "dist": {"logits", "kind"}} {
@@ -64,7 +67,9 @@ func TestHeads(t *testing.T) {
 
 // TestTask: the user has the last word on what outputs are.
 func TestTask(t *testing.T) {
-	for task, want := range map[Task][]bool{Auto: {true, true, false}, Classify: {true, true, true}, Regress: {false, false, false}} {
+	for task, want := range map[Task][]bool{
+		Auto: {true, true, false}, Classify: {true, true, true}, Regress: {false, false, false},
+	} {
 		c, err := prepare(heads(perceptron(16, 1)), heads(perceptron(8, 2)), pass.Binding{Batch: 4}, task, 3, false)
 		if err != nil {
 			t.Fatal(err)
@@ -77,20 +82,24 @@ func TestTask(t *testing.T) {
 	}
 }
 
-// TestLossWithNothingToCompare: a loss that was asked for is refused with the reason, one of the default mix is left out and says so.
+// TestLossWithNothingToCompare: a loss that was asked for is refused with the reason, one of the default mix is left
+// out and says so.
 func TestLossWithNothingToCompare(t *testing.T) {
 	j := job(t)
 	j.Pairs = []Pair{{Teacher: "hidden", Student: "hidden", Channel: 1}}
 	j.Options = Options{Steps: 2, Batch: 16, Losses: loss.Weights{"kd": 1, "at": 1, "fsp": 1}}
-	if _, err := j.Run(context.Background()); !errors.Is(err, ErrNoTerm) || !strings.Contains(err.Error(), "loss at") || !strings.Contains(err.Error(), "loss fsp") {
-		t.Errorf("attention maps of vectors: %v", err)
+	_, err := j.Run(context.Background())
+	for _, want := range []string{"loss at", "loss fsp"} {
+		if !errors.Is(err, ErrNoTerm) || !strings.Contains(err.Error(), want) {
+			t.Errorf("attention maps of vectors: %v, want %q", err, want)
+		}
 	}
 	j.Pairs, j.Options.Losses = nil, nil
 	r, err := j.Run(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i := slices.IndexFunc(r.Losses, func(t Term) bool { return t.Name == "hint" && t.Unused && len(t.Refused) > 0 }); i < 0 {
+	if !slices.ContainsFunc(r.Losses, func(t Term) bool { return t.Name == "hint" && t.Unused && len(t.Refused) > 0 }) {
 		t.Errorf("without aligned maps the terms are %+v", r.Losses)
 	}
 }

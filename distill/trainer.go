@@ -8,8 +8,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Trainer takes the training steps of a job one at a time, for measuring them: the steps that [Job.Run] takes, without what
-// it does between them.
+// Trainer takes the training steps of a job one at a time, for measuring them: the steps that [Job.Run] takes, without
+// what it does between them.
 type Trainer struct {
 	s    *session
 	done int
@@ -69,7 +69,8 @@ func (t *Trainer) Batch() int { return t.s.o.Batch }
 // Terms lists the terms of the objective.
 func (t *Trainer) Terms() []Term { return t.s.terms }
 
-// Variances are those of the teacher-side transforms, which their terms are divided by: "hint/<student value>" and so on.
+// Variances are those of the teacher-side transforms, which their terms are divided by: "hint/<student value>" and so
+// on.
 func (t *Trainer) Variances() map[string]float64 { return maps.Clone(t.s.goal.variances) }
 
 // Close frees the step. It may be called again.

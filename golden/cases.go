@@ -39,7 +39,8 @@ func caseFolders(dir string) ([]string, error) {
 	}
 	numbers := map[int]string{}
 	for _, e := range entries {
-		if n, err := strconv.ParseUint(strings.TrimPrefix(e.Name(), casePrefix), 10, 31); err == nil && e.IsDir() && strings.HasPrefix(e.Name(), casePrefix) {
+		number, named := strings.CutPrefix(e.Name(), casePrefix)
+		if n, err := strconv.ParseUint(number, 10, 31); err == nil && named && e.IsDir() {
 			numbers[int(n)] = filepath.Join(dir, e.Name())
 		}
 	}
@@ -53,7 +54,8 @@ func caseFolders(dir string) ([]string, error) {
 	return folders, nil
 }
 
-// readCase reads a case for a model. Tensors that bear the names of the model's inputs or outputs are taken by name, else by number.
+// readCase reads a case for a model. Tensors that bear the names of the model's inputs or outputs are taken by name,
+// else by number.
 func readCase(dir string, g *graph.Graph) (*goldenCase, error) {
 	c := &goldenCase{name: filepath.Base(dir), inputs: map[string]*graph.Tensor{}}
 	inputs, err := readTensors(dir, "input", g.Inputs)

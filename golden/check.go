@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,21 +49,23 @@ func (r *Report) String() string {
 	for _, c := range failed {
 		fmt.Fprintf(&s, "%v\n", c)
 	}
-	fmt.Fprintf(&s, "%s: %d of %d outputs as recorded (cases: %d)\n", r.Model, len(r.Comparisons)-len(failed), len(r.Comparisons), r.Cases)
+	all := len(r.Comparisons)
+	fmt.Fprintf(&s, "%s: %d of %d outputs as recorded (cases: %d)\n", r.Model, all-len(failed), all, r.Cases)
 	return s.String()
 }
 
 // Options say how to record and check. The zero value is good.
 type Options struct {
 	Engine engine.Options
-	// RelTol and AbsTol are the tolerance. Record writes them to the manifest, where 0 means the default; Check takes those
-	// that are not 0 instead of the manifest's.
+	// RelTol and AbsTol are the tolerance. Record writes them to the manifest, where 0 means the default; Check takes
+	// those that are not 0 instead of the manifest's.
 	RelTol, AbsTol float64
 	Overwrite      bool // Record replaces the cases that are there
 }
 
-// Check runs a model on the recorded inputs of every case in a folder, and compares its outputs with the recorded ones. The error says
-// that this could not be done; outputs that differ are told by the report. Cases lie in dir/test_data_set_N, or one in dir itself.
+// Check runs a model on the recorded inputs of every case in a folder, and compares its outputs with the recorded ones.
+// The error says that this could not be done; outputs that differ are told by the report. Cases lie in
+// dir/test_data_set_N, or one in dir itself.
 func Check(ctx context.Context, modelPath, dir string, e engine.Engine, o Options) (*Report, error) {
 	r, err := check(ctx, modelPath, dir, e, o)
 	if err != nil {
@@ -92,23 +95,8 @@ func check(ctx context.Context, modelPath, dir string, e engine.Engine, o Option
 	}
 	defer func() { err = errors.Join(err, m.close()) }()
 
-	r := &Report{Model: modelPath, Engine: m.version(), Cases: len(folders)}
-	rel, abs := DefaultRelTol, DefaultAbsTol
-	if manifest != nil {
-		rel, abs = manifest.RelTol, manifest.AbsTol
-		if manifest.SHA256 != m.sha256 {
-			r.Notes = append(r.Notes, fmt.Sprintf("%s is not the file that was recorded (%s): its SHA-256 is %.12s…, not %.12s…", modelPath, manifest.Model, m.sha256, manifest.SHA256))
-		}
-		if manifest.Engine != m.version() {
-			r.Notes = append(r.Notes, fmt.Sprintf("recorded by %s, run by %s", manifest.Engine, m.version()))
-		}
-	}
-	if o.RelTol != 0 {
-		rel = o.RelTol
-	}
-	if o.AbsTol != 0 {
-		abs = o.AbsTol
-	}
+	r := &Report{Model: modelPath, Engine: m.version(), Cases: len(folders), Notes: notes(manifest, m)}
+	rel, abs := tolerancesOf(manifest, o)
 	for _, f := range folders {
 		c, err := readCase(f, m.graph)
 		if err != nil {
@@ -125,4 +113,28 @@ func check(ctx context.Context, modelPath, dir string, e engine.Engine, o Option
 		}
 	}
 	return r, nil
+}
+
+// notes say what is not as it was when the cases were recorded; there may be no manifest.
+func notes(recorded *Manifest, m *model) (all []string) {
+	if recorded == nil {
+		return nil
+	}
+	if recorded.SHA256 != m.sha256 {
+		all = append(all, fmt.Sprintf("%s is not the file that was recorded (%s): its SHA-256 is %.12s…, not %.12s…",
+			m.path, recorded.Model, m.sha256, recorded.SHA256))
+	}
+	if recorded.Engine != m.version() {
+		all = append(all, fmt.Sprintf("recorded by %s, run by %s", recorded.Engine, m.version()))
+	}
+	return all
+}
+
+// tolerancesOf gives what is asked for, or what the manifest says, where there is one, or the default.
+func tolerancesOf(recorded *Manifest, o Options) (rel, abs float64) {
+	rel, abs = DefaultRelTol, DefaultAbsTol
+	if recorded != nil {
+		rel, abs = recorded.RelTol, recorded.AbsTol
+	}
+	return cmp.Or(o.RelTol, rel), cmp.Or(o.AbsTol, abs)
 }

@@ -34,7 +34,8 @@ func (c Comparison) String() string {
 	case c.Differ == 0:
 		return fmt.Sprintf("%s: as recorded (largest difference %.3g)", where, c.MaxAbs)
 	}
-	return fmt.Sprintf("%s: %d of %d elements differ, by up to %.3g (relative %.3g); worst at %s", where, c.Differ, c.Elements, c.MaxAbs, c.MaxRel, c.Worst)
+	return fmt.Sprintf("%s: %d of %d elements differ, by up to %.3g (relative %.3g); worst at %s",
+		where, c.Differ, c.Elements, c.MaxAbs, c.MaxRel, c.Worst)
 }
 
 // compare compares floats within the tolerance, where NaN is equal to NaN, and all else exactly.
@@ -84,7 +85,8 @@ func compare(got, want *graph.Tensor, rel, abs float64) Comparison {
 	return c
 }
 
-// difference is finite, so that it can be told in JSON: between NaN and a number, or infinity and another number, it is the largest float64.
+// difference is finite, so that it can be told in JSON: between NaN and a number, or infinity and another number, it is
+// the largest float64.
 func difference(x, y float64) float64 {
 	if x == y || math.IsNaN(x) && math.IsNaN(y) {
 		return 0

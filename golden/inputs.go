@@ -9,7 +9,9 @@ import (
 )
 
 // Inputs takes the inputs of n cases from the first samples of a dataset, batch samples each.
-func Inputs(ctx context.Context, ds dataset.Dataset, b *dataset.Binding, n, batch int) ([]map[string]*graph.Tensor, error) {
+func Inputs(
+	ctx context.Context, ds dataset.Dataset, b *dataset.Binding, n, batch int,
+) ([]map[string]*graph.Tensor, error) {
 	if n < 1 || batch < 1 || ds.Len() < n*batch {
 		return nil, fmt.Errorf("golden: %d cases of %d samples from %d samples", n, batch, ds.Len())
 	}

@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 )
 
-// Manifest is what manifest.json says of the cases beside it. A folder without one is checked with the default tolerance.
+// Manifest is what manifest.json says of the cases beside it. A folder without one is checked with the default
+// tolerance.
 type Manifest struct {
 	Version int     `json:"version"` // of this format: 1
 	Model   string  `json:"model"`   // name of the model's file

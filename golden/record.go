@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,18 +11,24 @@ import (
 
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
-// Record runs a model on the inputs of every case, and writes the cases and the manifest into a folder, which is made where
-// it isn't there. Cases that are there already are an error, or are replaced with Options.Overwrite. They are replaced once all the new ones are written.
-func Record(ctx context.Context, modelPath, dir string, inputs []map[string]*graph.Tensor, e engine.Engine, o Options) error {
+// Record runs a model on the inputs of every case, and writes the cases and the manifest into a folder, which is made
+// where it isn't there. Cases that are there already are an error, or are replaced with Options.Overwrite. They are
+// replaced once all the new ones are written.
+func Record(
+	ctx context.Context, modelPath, dir string, inputs []map[string]*graph.Tensor, e engine.Engine, o Options,
+) error {
 	if err := record(ctx, modelPath, dir, inputs, e, o); err != nil {
 		return fmt.Errorf("golden: %w", err)
 	}
 	return nil
 }
 
-func record(ctx context.Context, modelPath, dir string, inputs []map[string]*graph.Tensor, e engine.Engine, o Options) (err error) {
+func record(
+	ctx context.Context, modelPath, dir string, inputs []map[string]*graph.Tensor, e engine.Engine, o Options,
+) (err error) {
 	if len(inputs) == 0 {
 		return errors.New("no inputs to record")
 	}
@@ -41,7 +48,8 @@ func record(ctx context.Context, modelPath, dir string, inputs []map[string]*gra
 		return err
 	}
 	if len(old) > 0 && !o.Overwrite {
-		return fmt.Errorf("%s holds %d cases already: remove them, or ask for them to be overwritten", dir, len(old))
+		return setting.Mends(fmt.Errorf("%s holds %d cases already: remove them, or ask for them to be overwritten",
+			dir, len(old)), "Overwrite")
 	}
 
 	fresh, err := os.MkdirTemp(dir, ".recording-")
@@ -49,12 +57,23 @@ func record(ctx context.Context, modelPath, dir string, inputs []map[string]*gra
 		return err
 	}
 	defer os.RemoveAll(fresh)
+	if err := writeCases(ctx, m, fresh, inputs); err != nil {
+		return err
+	}
+	if err := writeManifest(fresh, filepath.Base(modelPath), m, o); err != nil {
+		return err
+	}
+	return replace(dir, old, fresh)
+}
+
+// writeCases runs the model on inputs, and writes a folder for each.
+func writeCases(ctx context.Context, m *model, dir string, inputs []map[string]*graph.Tensor) error {
 	for i, in := range inputs {
 		out, err := m.run(ctx, in)
 		if err != nil {
 			return fmt.Errorf("case %d: %w", i, err)
 		}
-		folder := filepath.Join(fresh, fmt.Sprint(casePrefix, i))
+		folder := filepath.Join(dir, fmt.Sprint(casePrefix, i))
 		if err := os.Mkdir(folder, 0o777); err != nil {
 			return err
 		}
@@ -62,22 +81,18 @@ func record(ctx context.Context, modelPath, dir string, inputs []map[string]*gra
 			return fmt.Errorf("case %d: %w", i, err)
 		}
 	}
-	manifest := Manifest{Version: manifestVersion, Model: filepath.Base(modelPath), SHA256: m.sha256, Engine: m.version(),
-		RelTol: DefaultRelTol, AbsTol: DefaultAbsTol}
-	if o.RelTol != 0 {
-		manifest.RelTol = o.RelTol
-	}
-	if o.AbsTol != 0 {
-		manifest.AbsTol = o.AbsTol
-	}
+	return nil
+}
+
+// writeManifest says what recorded the cases beside it, and how near others are to come.
+func writeManifest(dir, name string, m *model, o Options) error {
+	manifest := Manifest{Version: manifestVersion, Model: name, SHA256: m.sha256, Engine: m.version(),
+		RelTol: cmp.Or(o.RelTol, DefaultRelTol), AbsTol: cmp.Or(o.AbsTol, DefaultAbsTol)}
 	text, err := json.MarshalIndent(manifest, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(fresh, manifestFile), append(text, '\n')); err != nil {
-		return err
-	}
-	return replace(dir, old, fresh)
+	return writeFile(filepath.Join(dir, manifestFile), append(text, '\n'))
 }
 
 // replace moves what was recorded in fresh to dir, in the place of the old cases.

@@ -6,7 +6,8 @@ import (
 	"github.com/ildc/ildc/distill/engine"
 )
 
-// TB is the part of *testing.T and *testing.B that [Test] needs; package testing itself is not linked into programs that use golden.
+// TB is the part of *testing.T and *testing.B that [Test] needs; package testing itself is not linked into programs
+// that use golden.
 type TB interface {
 	Helper()
 	Context() context.Context
@@ -15,7 +16,8 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// Test fails a test where a model does not give what is recorded in a folder, naming every output that differs. Notes are logged.
+// Test fails a test where a model does not give what is recorded in a folder, naming every output that differs. Notes
+// are logged.
 func Test(t TB, modelPath, dir string, e engine.Engine, o Options) {
 	t.Helper()
 	r, err := Check(t.Context(), modelPath, dir, e, o)

@@ -7,7 +7,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// Infer compiles the inference of an imported model: its training copy by bind, without state. Outputs have the model's names.
+// Infer compiles the inference of an imported model: its training copy by bind, without state. Outputs have the model's
+// names.
 func Infer(ctx context.Context, e Engine, g *graph.Graph, bind pass.Binding, o Options) (Program, error) {
 	bound, err := pass.Bound(g, bind)
 	if err != nil {
@@ -25,8 +26,8 @@ func Compile(ctx context.Context, e Engine, s *Step, o Options) (Program, error)
 	return e.Compile(ctx, lowered, o)
 }
 
-// Lowered copies a step for an engine that runs the native macro ops itself: the others are decomposed, and what no output depends on
-// is left out.
+// Lowered copies a step for an engine that runs the native macro ops itself: the others are decomposed, and what no
+// output depends on is left out.
 func Lowered(s *Step, native []string) (*Step, error) {
 	g, err := pass.Lower(s.Graph, native)
 	if err != nil {

@@ -85,7 +85,8 @@ func TestInfer(t *testing.T) {
 	}
 }
 
-// Macro ops that an engine does not run arrive as standard ones, those that it runs as they are; nodes without a reader don't arrive.
+// Macro ops that an engine does not run arrive as standard ones, those that it runs as they are; nodes without a reader
+// don't arrive.
 func TestCompileLowers(t *testing.T) {
 	g := graph.New("macro")
 	g.Opsets[""], g.Opsets[op.Macro] = op.Opset, 1

@@ -14,7 +14,8 @@ var ErrUnsupported = errors.New("the engine cannot run it")
 type Engine interface {
 	// Name is the engine's name on the command line: "embedded", "ort".
 	Name() string
-	// Version is what determinism is scoped to, beside Options: for example "onnxruntime 1.30.0, revision 1, amd64 with blocks of 16".
+	// Version is what determinism is scoped to, beside Options: for example "onnxruntime 1.30.0, revision 1, amd64 with
+	// blocks of 16".
 	Version() string
 	// Native names the macro ops that the engine runs itself; the caller lowers the others before Compile.
 	Native() []string
@@ -32,7 +33,7 @@ type Step struct {
 // Carry makes an output of one run an input of the next. Both have one dtype and shape.
 type Carry struct {
 	In      string        // name of a graph input
-	Out     string        // name of a graph output; "" for state that only SetState changes, such as the weights of an evaluation
+	Out     string        // name of a graph output; "" for state that only SetState changes
 	Initial *graph.Tensor // what the input is in the first run
 }
 
@@ -41,15 +42,15 @@ type Options struct {
 	Threads       int               // 0: one per core
 	Device        string            // "" and "cpu" are the CPU; "cuda:1" is the second of its kind
 	DeviceOptions map[string]string // what the device's own driver is told, by its own names
-	// Deterministic is that the same inputs give the same bytes, also where another way were faster. The CPU does that. Other devices get
-	// what settings they have for it, which may be none, and promise nothing.
+	// Deterministic is that the same inputs give the same bytes, also where another way were faster. The CPU does that.
+	// Other devices get what settings they have for it, which may be none, and promise nothing.
 	Deterministic bool
 }
 
 // Program is a compiled step with its state. It is not safe for concurrent use; several programs are.
 type Program interface {
-	// Run takes the inputs that are not state and gives the outputs that are not state; the state moves on. in is only read, and
-	// not kept. A run that fails or is cancelled leaves the state as it was. Returned tensors are the caller's.
+	// Run takes the inputs that are not state and gives the outputs that are not state; the state moves on. in is only
+	// read, and not kept. A run that fails or is cancelled leaves the state as it was. Returned tensors are the caller's.
 	Run(ctx context.Context, in map[string]*graph.Tensor) (map[string]*graph.Tensor, error)
 	// State copies parts of the state by the names of their inputs, all of it where no name is given.
 	State(names ...string) (map[string]*graph.Tensor, error)

@@ -47,14 +47,16 @@ func NewSignature(s *Step) (*Signature, error) {
 		case o == nil:
 			errs = append(errs, fmt.Errorf("state %q: the graph has no output %q", c.In, c.Out))
 		case o.DType != v.DType || !o.Shape.Equal(v.Shape):
-			errs = append(errs, fmt.Errorf("state %q: %v%v, but its next value %q is %v%v", c.In, v.DType, v.Shape, c.Out, o.DType, o.Shape))
+			errs = append(errs, fmt.Errorf("state %q: %v%v, but its next value %q is %v%v",
+				c.In, v.DType, v.Shape, c.Out, o.DType, o.Shape))
 		}
 	}
 	g.Feeds = slices.DeleteFunc(slices.Clone(s.Graph.Inputs), func(v *graph.Value) bool { return g.state[v.Name] != nil })
 	g.Results = slices.DeleteFunc(slices.Clone(s.Graph.Outputs), func(v *graph.Value) bool { return next[v.Name] })
 	for _, v := range slices.Concat(g.Feeds, g.Results) {
 		if !v.DType.Known() || !v.Shape.Static() {
-			errs = append(errs, fmt.Errorf("%w: %q is %v%v: want a type that can be held, and a static shape", ErrUnsupported, v.Name, v.DType, v.Shape))
+			errs = append(errs, fmt.Errorf("%w: %q is %v%v: want a type that can be held, and a static shape",
+				ErrUnsupported, v.Name, v.DType, v.Shape))
 		}
 	}
 	return g, errors.Join(errs...)

@@ -53,13 +53,19 @@ func TestSignatureFaults(t *testing.T) {
 		{"no input", func(s *Step) { s.State[0].In = "v" }, []string{`state "v": the graph has no such input`}},
 		{"twice", func(s *Step) { s.State = append(s.State, s.State[0]) }, []string{`state "w" is carried twice`}},
 		{"no initial value", func(s *Step) { s.State[0].Initial = nil }, []string{`state "w" has no initial value`}},
-		{"another shape", func(s *Step) { s.State[0].Initial = graph.NewTensor(graph.Float32, 3) }, []string{`"w" is float32[3]`}},
+		{"another shape", func(s *Step) {
+			s.State[0].Initial = graph.NewTensor(graph.Float32, 3)
+		}, []string{`"w" is float32[3]`}},
 		{"no output", func(s *Step) { s.State[0].Out = "after" }, []string{`has no output "after"`}},
-		{"another next value", func(s *Step) { s.Graph.Outputs[0].Shape = graph.Dims(3) }, []string{`its next value "next" is float32[3]`}},
+		{"another next value", func(s *Step) {
+			s.Graph.Outputs[0].Shape = graph.Dims(3)
+		}, []string{`its next value "next" is float32[3]`}},
 		{"two faults", func(s *Step) {
 			s.State[0].Initial, s.State[0].Out = nil, "after"
 		}, []string{"no initial value", `no output "after"`}},
-		{"a symbolic result", func(s *Step) { s.Graph.Outputs[1].Shape = graph.Shape{graph.Sym("n")} }, []string{`"y"`, "static shape"}},
+		{"a symbolic result", func(s *Step) {
+			s.Graph.Outputs[1].Shape = graph.Shape{graph.Sym("n")}
+		}, []string{`"y"`, "static shape"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := counting()
@@ -83,20 +89,23 @@ func TestSignatureChecks(t *testing.T) {
 		t.Fatal(err)
 	}
 	two, three := graph.NewTensor(graph.Float32, 2), graph.NewTensor(graph.Float32, 3)
+	whole := graph.NewTensor(graph.Int64, 2)
+	in := func(t *graph.Tensor) map[string]*graph.Tensor { return map[string]*graph.Tensor{"x": t} }
+	_, unknown := s.StateNames([]string{"v"})
 	for _, c := range []struct {
 		name string
 		err  error
 		want string // "" for no error
 	}{
-		{"inputs", s.CheckInputs(map[string]*graph.Tensor{"x": two}), ""},
+		{"inputs", s.CheckInputs(in(two)), ""},
 		{"no input", s.CheckInputs(nil), `input "x" is missing`},
-		{"an input of another shape", s.CheckInputs(map[string]*graph.Tensor{"x": three}), `input "x" is float32[3], want float32[2]`},
-		{"an input of another type", s.CheckInputs(map[string]*graph.Tensor{"x": graph.NewTensor(graph.Int64, 2)}), "int64[2]"},
+		{"an input of another shape", s.CheckInputs(in(three)), `input "x" is float32[3], want float32[2]`},
+		{"an input of another type", s.CheckInputs(in(whole)), "int64[2]"},
 		{"state", s.CheckState(map[string]*graph.Tensor{"w": two}), ""},
 		{"unknown state", s.CheckState(map[string]*graph.Tensor{"v": two}), `there is no state "v"`},
 		{"nil state", s.CheckState(map[string]*graph.Tensor{"w": nil}), `state "w" is nil`},
 		{"state of another shape", s.CheckState(map[string]*graph.Tensor{"w": three}), `state "w" is float32[3]`},
-		{"unknown name of state", func() error { _, err := s.StateNames([]string{"v"}); return err }(), `there is no state "v"`},
+		{"unknown name of state", unknown, `there is no state "v"`},
 	} {
 		if c.want == "" && c.err != nil || c.want != "" && (c.err == nil || !strings.Contains(c.err.Error(), c.want)) {
 			t.Errorf("%s: error %v, want %q", c.name, c.err, c.want)

@@ -6,9 +6,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// ab makes the student's neurons active where the teacher's are: the squared hinge on the pre-activation t of the teacher and, through a
-// trained connector r, s of the student (Heo et al. 2019, "Knowledge Transfer via Distillation of Activation Boundaries Formed by
-// Hidden Neurons", equation 4):
+// ab makes the student's neurons active where the teacher's are: the squared hinge on the pre-activation t of the
+// teacher and, through a trained connector r, s of the student (Heo et al. 2019, "Knowledge Transfer via Distillation
+// of Activation Boundaries Formed by Hidden Neurons", equation 4):
 //
 //	mean of max(0, μ − r(s))² where t > 0, and of max(0, μ + r(s))² elsewhere
 //

@@ -2,8 +2,9 @@ package loss
 
 import "github.com/ildc/ildc/graph"
 
-// at compares attention maps: Q = vec(mean over channels of F²), each divided by its L2 norm (Zagoruyko, Komodakis 2017, "Paying
-// More Attention to Attention", equations 1 and 2, with p = 2). It needs no connector, since channels are averaged away.
+// at compares attention maps: Q = vec(mean over channels of F²), each divided by its L2 norm (Zagoruyko, Komodakis
+// 2017, "Paying More Attention to Attention", equations 1 and 2, with p = 2). It needs no connector, since channels are
+// averaged away.
 func at() FeatureLoss {
 	return FeatureLoss{
 		Name: "at", Source: "Zagoruyko, Komodakis 2017, arXiv:1612.03928",

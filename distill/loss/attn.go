@@ -6,9 +6,10 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// attn compares the scores of attention heads, A = Q·Kᵀ/√d before the Softmax: the mean squared error over heads, queries and keys (Jiao et al. 2020, "TinyBERT:
-// Distilling BERT for Natural Language Understanding", equation 7). Of a student with fewer heads the teacher's kept ones are gathered; where it is not
-// known which those are, both sides are averaged over their heads. Scores that are masked out count as 0.
+// attn compares the scores of attention heads, A = Q·Kᵀ/√d before the Softmax: the mean squared error over heads,
+// queries and keys (Jiao et al. 2020, "TinyBERT: Distilling BERT for Natural Language Understanding", equation 7). Of a
+// student with fewer heads the teacher's kept ones are gathered; where it is not known which those are, both sides are
+// averaged over their heads. Scores that are masked out count as 0.
 func attn() FeatureLoss {
 	return FeatureLoss{
 		Name: "attn", Source: "Jiao et al. 2020, arXiv:1909.10351", Role: Scores,

@@ -18,7 +18,8 @@ func tooWide(p Feature) string {
 	return ""
 }
 
-// connect maps the student's channels to the teacher's by a loss's own connector: s [N,Cs,…] → [N,Ct,…], or s […,Cs] → […,Ct].
+// connect maps the student's channels to the teacher's by a loss's own connector: s [N,Cs,…] → [N,Ct,…], or s […,Cs] →
+// […,Ct].
 func connect(e *Emitter, loss string, p Feature, s *graph.Value) *graph.Value {
 	from, to := p.Student.Shape[p.Channel].Size, p.Teacher.Shape[p.Channel].Size
 	w := make([]float64, to*from) // [Ct,Cs]
@@ -48,8 +49,8 @@ func connect(e *Emitter, loss string, p Feature, s *graph.Value) *graph.Value {
 	return e.Op("MatMul", nil, s, e.Op("Transpose", graph.Attrs{"perm": []int64{1, 0}}, weight))
 }
 
-// unbridgeable says why two maps cannot be brought to one resolution: their spatial extents must be equal or integer multiples, all
-// in one direction.
+// unbridgeable says why two maps cannot be brought to one resolution: their spatial extents must be equal or integer
+// multiples, all in one direction.
 func unbridgeable(p Feature) string {
 	t, s := p.Teacher.Shape, p.Student.Shape
 	if len(t) != len(s) {

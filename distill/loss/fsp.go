@@ -2,10 +2,10 @@ package loss
 
 import "github.com/ildc/ildc/graph"
 
-// fsp compares the flow of solution procedure between the first and the last map of a stage: the matrix of the inner products of their
-// channels over all P positions, G[i,j] = 1/P · Σ_p F1[i,p]·F2[j,p] (Yim et al. 2017, "A Gift from Knowledge Distillation", equation 1).
-// The teacher's channels that the student does not have are left out; where it is not known which these are, trained connectors bring the
-// student's maps to the teacher's channels.
+// fsp compares the flow of solution procedure between the first and the last map of a stage: the matrix of the inner
+// products of their channels over all P positions, G[i,j] = 1/P · Σ_p F1[i,p]·F2[j,p] (Yim et al. 2017, "A Gift from
+// Knowledge Distillation", equation 1). The teacher's channels that the student does not have are left out; where it is
+// not known which these are, trained connectors bring the student's maps to the teacher's channels.
 func fsp() FeatureLoss {
 	return FeatureLoss{
 		Name: "fsp", Source: "Yim et al. 2017, CVPR",
@@ -55,7 +55,8 @@ func fsp() FeatureLoss {
 	}
 }
 
-// flow is the matrix of inner products of the channels of two maps over their positions, each divided by their number: [N,C1,C2].
+// flow is the matrix of inner products of the channels of two maps over their positions, each divided by their number:
+// [N,C1,C2].
 func flow(e *Emitter, first, last *graph.Value, channel int) *graph.Value {
 	swap := graph.Attrs{"perm": []int64{0, 2, 1}}
 	a, b := positions(e, first, channel), positions(e, last, channel)

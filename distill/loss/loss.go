@@ -12,16 +12,17 @@ type OutputLoss struct {
 	Emit func(e *Emitter, o Output) *graph.Value
 }
 
-// FeatureLoss compares one aligned pair of feature maps: a transform of the teacher's, a transform of the student's, and their
-// mean squared error. The error is divided by the variance of the teacher-side transform, estimated on calibration
-// data, so that the balance of terms does not depend on the scale of features.
+// FeatureLoss compares one aligned pair of feature maps: a transform of the teacher's, a transform of the student's,
+// and their mean squared error. The error is divided by the variance of the teacher-side transform, estimated on
+// calibration data, so that the balance of terms does not depend on the scale of features.
 type FeatureLoss struct {
 	Name   string
 	Source string // the paper
 	Role   Role   // of the pairs that it compares
 	// Refuse says why the term makes no sense for a pair; "" where it does.
 	Refuse func(p Feature) string
-	// Teacher and Student append the transforms; they must agree in shape. Transforms of a map that is not trained emit no parameters.
+	// Teacher and Student append the transforms; they must agree in shape. Transforms of a map that is not trained emit no
+	// parameters.
 	Teacher, Student func(e *Emitter, p Feature) *graph.Value
 	// Distance compares the transforms, [1]; variance is that of the teacher's per element. nil: the mean squared error.
 	Distance func(e *Emitter, teacher, student *graph.Value, variance float64) *graph.Value

@@ -18,7 +18,9 @@ type lossGraph struct {
 	target map[string]string
 }
 
-func newLossGraph(t *testing.T, teacher, student []int, emit func(e *Emitter, teacher, student *graph.Value) *graph.Value) *lossGraph {
+func newLossGraph(
+	t *testing.T, teacher, student []int, emit func(e *Emitter, teacher, student *graph.Value) *graph.Value,
+) *lossGraph {
 	t.Helper()
 	random := rand.New(rand.NewPCG(3, 4))
 	l := &lossGraph{g: graph.New("loss"), feeds: map[string]*graph.Tensor{}, target: map[string]string{}}
@@ -168,7 +170,8 @@ func TestATIgnoresScale(t *testing.T) {
 
 func TestRefusedPairs(t *testing.T) {
 	feature := func(channel int, teacher, student []int) Feature {
-		return Feature{Teacher: &graph.Value{Shape: graph.Dims(teacher...)}, Student: &graph.Value{Shape: graph.Dims(student...)}, Channel: channel}
+		t, s := &graph.Value{Shape: graph.Dims(teacher...)}, &graph.Value{Shape: graph.Dims(student...)}
+		return Feature{Teacher: t, Student: s, Channel: channel}
 	}
 	for _, c := range []struct {
 		name    string

@@ -12,7 +12,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// lossFixture is a loss on fixed tensors as PyTorch computes it, with its gradients: see testdata/losses/make_losses.py.
+// lossFixture is a loss on fixed tensors as PyTorch computes it, with its gradients: see
+// testdata/losses/make_losses.py.
 type lossFixture struct {
 	Name        string
 	Loss        string
@@ -32,8 +33,8 @@ type fixtureTensor struct {
 	Data []float64
 }
 
-// TestLossesAgainstPyTorch compares values and gradients of every loss with an independent computation. Both are in float64: 1e-9 is far above
-// what another order of sums makes, and far below any mistake in a formula.
+// TestLossesAgainstPyTorch compares values and gradients of every loss with an independent computation. Both are in
+// float64: 1e-9 is far above what another order of sums makes, and far below any mistake in a formula.
 func TestLossesAgainstPyTorch(t *testing.T) {
 	data, err := os.ReadFile("../../testdata/losses/losses.json")
 	if err != nil {
@@ -116,7 +117,8 @@ func (f lossFixture) check(t *testing.T) {
 func (f lossFixture) emit(t *testing.T, e *Emitter, feed func(string) *graph.Value) *graph.Value {
 	for _, l := range Outputs() {
 		if l.Name == f.Loss {
-			o := Output{Teacher: feed("teacher"), Student: feed("student"), Labels: feed("labels"), Classify: f.Classify, Temperature: f.Temperature}
+			o := Output{Teacher: feed("teacher"), Student: feed("student"), Labels: feed("labels"),
+				Classify: f.Classify, Temperature: f.Temperature}
 			if !f.Classify {
 				o.Variance = f.Variance
 			}
@@ -127,7 +129,8 @@ func (f lossFixture) emit(t *testing.T, e *Emitter, feed func(string) *graph.Val
 		if feed(prefix+"teacher") == nil {
 			return nil
 		}
-		return &Feature{Name: name, Teacher: feed(prefix + "teacher"), Student: feed(prefix + "student"), Channel: f.Channel, Kept: kept}
+		return &Feature{Name: name, Teacher: feed(prefix + "teacher"), Student: feed(prefix + "student"),
+			Channel: f.Channel, Kept: kept}
 	}
 	for _, l := range Features() {
 		if l.Name != f.Loss {

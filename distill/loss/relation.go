@@ -6,9 +6,10 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// relation compares how alike positions are by the values that attention weighs: R = softmax(V·Vᵀ/√d), the mean over positions of KL(R teacher ‖ R student) (Wang
-// et al. 2020, "MiniLM: Deep Self-Attention Distillation", equation 5). V has the values of all heads of a position one after the other, as one relation
-// head of MiniLMv2 (Wang et al. 2021, section 3), so that neither the number of heads nor their width need agree.
+// relation compares how alike positions are by the values that attention weighs: R = softmax(V·Vᵀ/√d), the mean over
+// positions of KL(R teacher ‖ R student) (Wang et al. 2020, "MiniLM: Deep Self-Attention Distillation", equation 5). V
+// has the values of all heads of a position one after the other, as one relation head of MiniLMv2 (Wang et al. 2021,
+// section 3), so that neither the number of heads nor their width need agree.
 func relation() FeatureLoss {
 	return FeatureLoss{
 		Name: "relation", Source: "Wang et al. 2020, arXiv:2002.10957", Role: Values,

@@ -2,8 +2,9 @@ package loss
 
 import "github.com/ildc/ildc/graph"
 
-// sp compares which samples of a batch are alike: Q = vec of each sample's map, G = Q·Qᵀ [N,N], each row divided by its L2 norm (Tung, Mori
-// 2019, "Similarity-Preserving Knowledge Distillation", equations 1 to 4). Maps of any two shapes can be compared, without a connector.
+// sp compares which samples of a batch are alike: Q = vec of each sample's map, G = Q·Qᵀ [N,N], each row divided by its
+// L2 norm (Tung, Mori 2019, "Similarity-Preserving Knowledge Distillation", equations 1 to 4). Maps of any two shapes
+// can be compared, without a connector.
 func sp() FeatureLoss {
 	return FeatureLoss{
 		Name: "sp", Source: "Tung, Mori 2019, arXiv:1907.09682",

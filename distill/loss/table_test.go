@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// The table is in the order of names, so that steps don't depend on who was added last; every loss says where it is from.
+// The table is in the order of names, so that steps don't depend on who was added last; every loss says where it is
+// from.
 func TestTable(t *testing.T) {
 	var names []string
 	for _, l := range Outputs() {

@@ -10,7 +10,8 @@ import (
 // Weights are the relative weights of the terms by name; a term that is not named has none.
 type Weights map[string]float64
 
-// Default are the weights of a run that names none. Terms that need labels or positions are left out where there are none.
+// Default are the weights of a run that names none. Terms that need labels or positions are left out where there are
+// none.
 func Default() Weights { return Weights{"kd": 0.9, "ce": 0.1, "hint": 1} }
 
 // ParseWeights reads "kd,hint=2,at=0.5". A term without a number has weight 1.
