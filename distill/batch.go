@@ -13,15 +13,15 @@ import (
 // defaultBatch is how many samples a step takes where nothing else is asked for.
 const defaultBatch = 64
 
-// role is a model by what it is called in messages.
-type role struct {
+// model is a graph by what it is called in messages.
+type model struct {
 	name  string
 	graph *graph.Graph
 }
 
 // settleBatch gives the batch that models run with: bind's, or, where the batch of one is fixed and cannot be changed,
 // that one.
-func settleBatch(ctx context.Context, b backend, bind pass.Binding, log *slog.Logger, models ...role) (int, error) {
+func settleBatch(ctx context.Context, b backend, bind pass.Binding, log *slog.Logger, models ...model) (int, error) {
 	batch := bind.Batch
 	for _, m := range models {
 		if n := fixedBatch(m.graph); n > 1 && n != batch {

@@ -33,7 +33,7 @@ type Divergence struct {
 func (d Divergence) Run(ctx context.Context, samples int) (float64, error) {
 	b := backend{d.Engine, d.EngineOptions}
 	bind := pass.Binding{Batch: cmp.Or(d.Batch, defaultBatch), Symbols: d.Symbols}
-	models := []role{{"teacher", d.Teacher}, {"student", d.Student}}
+	models := []model{{"teacher", d.Teacher}, {"student", d.Student}}
 	var err error
 	if bind.Batch, err = settleBatch(ctx, b, bind, orSilent(d.Logger), models...); err != nil {
 		return 0, err

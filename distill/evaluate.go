@@ -25,11 +25,11 @@ type Evaluation struct {
 
 // Run measures.
 func (e Evaluation) Run(ctx context.Context) (Metrics, error) {
-	models := []role{{"model", e.Model}}
+	models := []model{{"model", e.Model}}
 	teacher := e.Model
 	if e.Teacher != nil {
 		teacher = e.Teacher
-		models = []role{{"teacher", e.Teacher}, {"model", e.Model}}
+		models = []model{{"teacher", e.Teacher}, {"model", e.Model}}
 	}
 	b := backend{e.Engine, e.EngineOptions}
 	bind := pass.Binding{Batch: cmp.Or(e.Batch, defaultBatch), Symbols: e.Symbols}

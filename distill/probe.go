@@ -148,7 +148,7 @@ func (p Probe) run(
 ) (err error) {
 	b := backend{p.Engine, p.EngineOptions}
 	bind := pass.Binding{Batch: cmp.Or(p.Batch, defaultBatch), Symbols: p.Symbols}
-	if bind.Batch, err = settleBatch(ctx, b, bind, orSilent(p.Logger), role{"probed", p.Model}); err != nil {
+	if bind.Batch, err = settleBatch(ctx, b, bind, orSilent(p.Logger), model{"probed", p.Model}); err != nil {
 		return err
 	}
 	bound, err := pass.Bound(p.Model, bind)

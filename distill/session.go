@@ -35,7 +35,7 @@ type session struct {
 // does not hold.
 func (j *Job) open(ctx context.Context, o Options) (*session, error) {
 	bind := pass.Binding{Batch: o.Batch, Symbols: j.Symbols}
-	models := []role{{"teacher", j.Teacher}, {"student", j.Student}}
+	models := []model{{"teacher", j.Teacher}, {"student", j.Student}}
 	var err error
 	if o.Batch, err = settleBatch(ctx, j.backend(), bind, j.log(), models...); err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 // objective is what a training step minimises, and how.
 type objective struct {
 	weights     loss.Weights // of the terms that there are; a step is fed them, since they may move
-	temperature float64      // 0: see [temperature]
+	temperature float64      // 0: see [loss.Temperature]
 	pairs       []Pair
 	labelled    bool
 	optimiser   Optimiser

@@ -1,6 +1,6 @@
 """Computes every loss and its gradients in PyTorch, in float64, on fixed random tensors, from the papers' formulas: losses.json.
 
-distill/loss_fixture_test.go compares ildc's losses with it. Feature losses are divided by a variance, as ildc divides them by the teacher's.
+distill/loss/pytorch_test.go compares ildc's losses with it. Feature losses are divided by a variance, as ildc divides them by the teacher's.
 """
 
 import json
