@@ -30,10 +30,10 @@ func (m Metrics) mixed() bool {
 	return false
 }
 
-// Better says whether m is better than n: by accuracy where there are labels, else by agreement, and where these differ
+// better says whether m is better than n: by accuracy where there are labels, else by agreement, and where these differ
 // by no more than chance (one standard error), by KL or distance to the teacher, which vary less from sample to sample.
 // Where not all outputs are logits, the distance is what they have in common.
-func (m Metrics) Better(n Metrics) bool {
+func (m Metrics) better(n Metrics) bool {
 	for _, measure := range []struct{ a, b *float64 }{{m.Accuracy, n.Accuracy}, {m.Agreement, n.Agreement}} {
 		if measure.a == nil || measure.b == nil {
 			continue

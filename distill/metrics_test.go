@@ -59,7 +59,7 @@ func TestJoined(t *testing.T) {
 	nearer := m
 	half := l2 / 2
 	nearer.RelativeL2 = &half
-	if !nearer.Better(m) || m.Better(nearer) {
+	if !nearer.better(m) || m.better(nearer) {
 		t.Error("the nearer one is not better")
 	}
 }
@@ -77,7 +77,7 @@ func TestBetter(t *testing.T) {
 		{"as accurate as chance can tell, and farther", of(0.91, 0.5), of(0.90, 0.1), false},
 		{"the same", of(0.9, 0.1), of(0.9, 0.1), false},
 	} {
-		if got := c.m.Better(c.n); got != c.want {
+		if got := c.m.better(c.n); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}

@@ -441,7 +441,7 @@ func TestEvaluation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !(*other.Agreement < 1) || !(*other.KL > 0) || !same.Better(other) {
+	if !(*other.Agreement < 1) || !(*other.KL > 0) || !same.better(other) {
 		t.Errorf("another model: %v", other)
 	}
 	e.Task = Regress
