@@ -21,6 +21,9 @@ const policy = `
 	# An error names the settings that would mend it, by their fields.
 	NONE < internal/setting < distill/dataset, distill/engine/ort, distill/engine/ort/library, internal/engines
 
+	# What tests read, and where it is. Only tests import it.
+	NONE < internal/shared
+
 	# ONNX's messages know no graph: translating is the importer's and the exporter's work.
 	NONE < internal/onnxpb
 	graph, internal/onnxpb < importer, exporter
