@@ -178,14 +178,17 @@ func masked(gs *pass.Groups, keep [][]int) *graph.Graph {
 			if keep[i] == nil || !weights[w] {
 				continue
 			}
+			gone := make([]bool, w.Const.Dims[a.Axis])
+			for channel, at := range a.At {
+				for _, p := range at {
+					gone[p] = gone[p] || !slices.Contains(keep[i], channel)
+				}
+			}
 			data := w.Const.Values()
 			inner := graph.Product(w.Const.Dims[a.Axis+1:])
 			for k := range data {
-				p := k / inner % w.Const.Dims[a.Axis]
-				for channel, at := range a.At {
-					if slices.Contains(at, p) && !slices.Contains(keep[i], channel) {
-						data[k] = 0
-					}
+				if gone[k/inner%len(gone)] {
+					data[k] = 0
 				}
 			}
 			w.Const = graph.FromValues(w.DType, w.Const.Dims, data)
