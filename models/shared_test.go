@@ -4,27 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"sort"
 	"strings"
 	"testing"
 
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/shared"
 	"github.com/ildc/ildc/models"
 )
-
-// sharedModels finds the models that lie beside the repository.
-func sharedModels(t *testing.T) []string {
-	t.Helper()
-	files, err := filepath.Glob("../../shared/models/*/*.onnx")
-	if err != nil || len(files) == 0 {
-		t.Skip("../shared/models is not there: these are models of others that are not part of the repository")
-	}
-	sort.Strings(files)
-	return files
-}
 
 // bindAll binds the batch to 1 and any other symbolic extent to 64.
 func bindAll(g *graph.Graph) pass.Binding {
@@ -43,15 +31,12 @@ func bindAll(g *graph.Graph) pass.Binding {
 func TestSharedModels(t *testing.T) {
 	var table strings.Builder
 	planned := 0
-	for _, file := range sharedModels(t) {
-		name := filepath.Base(filepath.Dir(file))
+	for _, file := range shared.SomeModels(t) {
+		name := shared.Name(file)
 		outcome := func() string {
 			g, err := importer.File(file)
 			if err != nil {
 				return "declined by the importer: " + firstLine(err)
-			}
-			if testing.Short() && pass.ConstantBytes(g) > 1<<22 {
-				return "left out in short mode"
 			}
 			budget, err := models.ParseBudget("macs=0.5x")
 			if err != nil {
@@ -84,7 +69,11 @@ func TestSharedModels(t *testing.T) {
 	if os.Getenv("ILDC_TABLE") != "" {
 		t.Logf("%d planned\n%s", planned, table.String())
 	}
-	if least := 55; planned < least && !testing.Short() {
+	least := 22
+	if shared.All() {
+		least = 55
+	}
+	if planned < least {
 		t.Errorf("%d models are planned, want %d:\n%s", planned, least, table.String())
 	}
 }
