@@ -6,7 +6,6 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/shared"
 	"github.com/ildc/ildc/layermatch"
 )
 
@@ -38,6 +38,9 @@ var teachers = []string{
 	"teachers/resnet20_cifar10.onnx",
 }
 
+// large are those of teachers that take longer than all others together.
+var large = []string{"models/light_resnet50/light_resnet50.onnx"}
+
 // TestLineageIsRecovered hides where a student came from, and counts how much of it the matcher finds. A student has channels removed at
 // random, differently many in each group, is renamed and put into another topological order, and one of the two has
 // batch normalisation where the other has it folded.
@@ -48,6 +51,9 @@ func TestLineageIsRecovered(t *testing.T) {
 	var all, recovered, positional, count int
 	for _, path := range teachers {
 		t.Run(filepath.Base(path), func(t *testing.T) {
+			if testing.Short() || slices.Contains(large, path) && !shared.All() {
+				t.Skip("takes long: needs CI=true, and not to be short")
+			}
 			c := newTwins(t, path)
 			a, err := layermatch.Align(c.teacher, c.student, layermatch.Options{})
 			if err != nil {
@@ -167,11 +173,7 @@ func (c twins) byPosition(a *layermatch.Alignment) int {
 
 func importShared(t *testing.T, path string) *graph.Graph {
 	t.Helper()
-	file := filepath.Join("..", "..", "shared", filepath.FromSlash(path))
-	if _, err := os.Stat(file); err != nil {
-		t.Skipf("needs the shared models: %v", err)
-	}
-	g, err := importer.File(file)
+	g, err := importer.File(shared.File(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
