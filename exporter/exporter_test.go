@@ -12,23 +12,17 @@ import (
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/importer"
 	"github.com/ildc/ildc/internal/onnxpb"
+	"github.com/ildc/ildc/internal/shared"
 )
 
-// models lists the module's fixtures, and the models of others and the teachers where they are there.
-func models(t *testing.T) []string {
+// fixtures lists the module's own models.
+func fixtures(t *testing.T) []string {
 	t.Helper()
-	var files []string
-	for _, pattern := range []string{"../testdata/onnx/*/*.onnx", "../testdata/digits/*.onnx", "../../shared/models/*/*.onnx", "../../shared/teachers/*.onnx"} {
-		found, err := filepath.Glob(filepath.FromSlash(pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(found) == 0 {
-			t.Logf("no files match %s", pattern)
-		}
-		files = append(files, found...)
+	files, err := filepath.Glob(shared.Testdata(t, "onnx/*/*.onnx"))
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d models, want 20: %v", len(files), err)
 	}
-	return files
+	return append(files, shared.Testdata(t, "digits/teacher.onnx"), shared.Testdata(t, "digits/teacher_folded.onnx"))
 }
 
 func decode(t testing.TB, data []byte) *onnxpb.ModelProto {
@@ -40,10 +34,15 @@ func decode(t testing.TB, data []byte) *onnxpb.ModelProto {
 	return &m
 }
 
-// TestUnchanged exports each model as it was imported, and a clone of it.
+// TestUnchanged exports each model as it was imported, and a clone of it: the module's fixtures, and models of others.
 func TestUnchanged(t *testing.T) {
+	t.Run("fixtures", func(t *testing.T) { checkUnchanged(t, fixtures(t), 20) })
+	t.Run("shared", func(t *testing.T) { checkUnchanged(t, shared.SomeModels(t), 28) })
+}
+
+func checkUnchanged(t *testing.T, files []string, least int) {
 	equal := 0
-	for _, file := range models(t) {
+	for _, file := range files {
 		g, err := importer.File(file)
 		if err != nil {
 			continue // the importer's tests tell which are not accepted
@@ -70,8 +69,8 @@ func TestUnchanged(t *testing.T) {
 		equal++
 	}
 	t.Logf("%d models round-tripped", equal)
-	if equal < 20 {
-		t.Errorf("%d models round-tripped, want the module's 20 at the least", equal)
+	if equal < least {
+		t.Errorf("%d models round-tripped, want %d", equal, least)
 	}
 }
 

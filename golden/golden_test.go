@@ -16,6 +16,7 @@ import (
 	"github.com/ildc/ildc/distill/engine/enginetest"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 const digits = "../testdata/digits"
@@ -50,10 +51,7 @@ func TestFixtures(t *testing.T) {
 
 // TestSharedModel checks a case that somebody else recorded, beside the model instead of in a folder of its own.
 func TestSharedModel(t *testing.T) {
-	dir := "../../shared/models/cntk_mnist"
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("shared models are not there: %v", err)
-	}
+	dir := shared.File(t, "models/cntk_mnist")
 	Test(t, filepath.Join(dir, "mnist.onnx"), dir, enginetest.Reference{}, Options{})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/importer"
 	"github.com/ildc/ildc/internal/onnxpb"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // fixtures lists the models of the module's testdata.
@@ -135,13 +136,7 @@ func mustImport(t testing.TB, data []byte, o importer.Options) *graph.Graph {
 
 // TestSharedModels imports models that others made.
 func TestSharedModels(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "shared", "models", "*", "*.onnx"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) == 0 {
-		t.Skip("the folder of models made by others is not there")
-	}
+	files := shared.Models(t)
 	accepted := 0
 	for _, file := range files {
 		_, err := importer.File(file)

@@ -14,6 +14,7 @@ import (
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/importer"
 	"github.com/ildc/ildc/importer/onnxgo"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // small is a graph with what onnx-go's form has traps for: an op that reads a value twice, absent inputs and outputs, a Constant, which
@@ -189,36 +190,39 @@ func check(t *testing.T, file string) onnxgo.Report {
 // TestCrossCheck has onnx-go read the module's fixtures, and models of others where they are there.
 func TestCrossCheck(t *testing.T) {
 	for _, set := range []struct {
-		pattern string
-		least   float64 // the part of the models that onnx-go reads at the least
-	}{{"../../testdata/onnx/*/model.onnx", 0.8}, {"../../../shared/models/*/*.onnx", 0.75}} {
-		files, err := filepath.Glob(filepath.FromSlash(set.pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(files) == 0 {
-			t.Logf("no files match %s", set.pattern)
-			continue
-		}
-		read := 0
-		for _, file := range files {
-			if _, err := importer.File(file); err != nil {
-				continue // the importer's tests tell which are not accepted
+		name  string
+		files func(t *testing.T) []string
+		least float64 // the part of the models that onnx-go reads at the least
+	}{
+		{"fixtures", func(t *testing.T) []string {
+			files, err := filepath.Glob(shared.Testdata(t, "onnx/*/model.onnx"))
+			if err != nil || len(files) == 0 {
+				t.Fatalf("no fixtures: %v", err)
 			}
-			r := check(t, file)
-			name := filepath.Base(filepath.Dir(file))
-			if r.Skipped != "" {
-				t.Logf("%s: %s", name, r.Skipped)
-				continue
+			return files
+		}, 0.8},
+		{"shared", func(t *testing.T) []string { return shared.Models(t) }, 0.75},
+	} {
+		t.Run(set.name, func(t *testing.T) {
+			files, read := set.files(t), 0
+			for _, file := range files {
+				if _, err := importer.File(file); err != nil {
+					continue // the importer's tests tell which are not accepted
+				}
+				r := check(t, file)
+				if r.Skipped != "" {
+					t.Logf("%s: %s", shared.Name(file), r.Skipped)
+					continue
+				}
+				read++
+				for _, d := range r.Differences {
+					t.Errorf("%s: %s", shared.Name(file), d)
+				}
 			}
-			read++
-			for _, d := range r.Differences {
-				t.Errorf("%s: %s", name, d)
+			t.Logf("%d of %d read by onnx-go, and compared", read, len(files))
+			if float64(read) < set.least*float64(len(files)) {
+				t.Errorf("onnx-go read %d of %d", read, len(files))
 			}
-		}
-		t.Logf("%s: %d of %d read by onnx-go, and compared", set.pattern, read, len(files))
-		if float64(read) < set.least*float64(len(files)) {
-			t.Errorf("%s: onnx-go read %d of %d", set.pattern, read, len(files))
-		}
+		})
 	}
 }
