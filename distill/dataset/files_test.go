@@ -91,33 +91,6 @@ func encode(t *testing.T, format string, m image.Image) []byte {
 	return b.Bytes()
 }
 
-// root is the folder of go.mod.
-func root(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if isFile(filepath.Join(dir, "go.mod")) {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-	}
-}
-
-// shared is a path beside the repository that need not be there.
-func shared(t *testing.T, path string) string {
-	t.Helper()
-	full := filepath.Join(filepath.Dir(root(t)), "shared", path)
-	if _, err := os.Stat(full); err != nil {
-		t.Skipf("shared data is not there: %v", err)
-	}
-	return full
-}
-
 // wantError fails unless err says all of these.
 func wantError(t *testing.T, err error, parts ...string) {
 	t.Helper()

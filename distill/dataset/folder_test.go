@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/ildc/ildc/internal/shared"
 )
 
 func TestOpenFolder(t *testing.T) {
@@ -176,7 +178,7 @@ func TestUnreadableImages(t *testing.T) {
 
 // TestCIFAR10 decodes a few JPEG files per class; the archive holds them in alphabetical order.
 func TestCIFAR10(t *testing.T) {
-	archive, err := os.Open(shared(t, "data/cifar10.tar.gz"))
+	archive, err := os.Open(shared.File(t, "data/cifar10.tar.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

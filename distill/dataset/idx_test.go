@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 func TestOpenIDX(t *testing.T) {
@@ -123,7 +124,7 @@ func FuzzIDX(f *testing.F) {
 // TestMNIST checks sizes and label counts of the test set against those that Python counts in the files:
 // collections.Counter(gzip.open(…).read()[8:]).
 func TestMNIST(t *testing.T) {
-	path := shared(t, "data/mnist")
+	path := shared.File(t, "data/mnist")
 	d, err := Open(context.Background(), path, Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // npyFile is an array in NumPy's format, version 1.
@@ -189,7 +190,7 @@ func FuzzNPY(f *testing.F) {
 
 // TestNumPyFile reads what NumPy itself has written; the numbers are those that NumPy prints.
 func TestNumPyFile(t *testing.T) {
-	path := shared(t, "models/tract_lgbm/io.npz")
+	path := shared.File(t, "models/tract_lgbm/io.npz")
 	d, err := Open(context.Background(), path, Options{Holdout: 1})
 	if err != nil {
 		t.Fatal(err)
