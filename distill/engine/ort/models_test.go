@@ -21,23 +21,17 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/importer"
 	"github.com/ildc/ildc/internal/onnxpb"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // models lists the models that lie beside the repository, made by others and by us.
 func models(t *testing.T) []string {
 	t.Helper()
-	var files []string
-	for _, pattern := range []string{"../../../../shared/models/*/*.onnx", "../../../../shared/teachers/*.onnx"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, found...)
+	ours, err := filepath.Glob(filepath.Join(shared.Folder(t), "teachers", "*.onnx"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if len(files) == 0 {
-		t.Skip("../shared is not there: these are models of others that are not part of the repository")
-	}
-	return files
+	return append(shared.Models(t), ours...)
 }
 
 // bindAll binds the batch to 1 and any other symbolic extent to 64.
