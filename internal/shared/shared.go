@@ -80,3 +80,11 @@ func SomeModels(t testing.TB) []string {
 
 // Name is what a model of [Models] is known by: its folder's name.
 func Name(file string) string { return filepath.Base(filepath.Dir(file)) }
+
+// Long skips, in short mode, a test that trains students, or that works long for another reason.
+func Long(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("whole trainings, and what else takes long, are left out in short mode")
+	}
+}
