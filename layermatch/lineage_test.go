@@ -51,8 +51,9 @@ func TestLineageIsRecovered(t *testing.T) {
 	var all, recovered, positional, count int
 	for _, path := range teachers {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			if testing.Short() || slices.Contains(large, path) && !shared.All() {
-				t.Skip("takes long: needs CI=true, and not to be short")
+			shared.Long(t)
+			if slices.Contains(large, path) && !shared.All() {
+				t.Skip("takes long: CI=true does not leave it out")
 			}
 			c := newTwins(t, path)
 			a, err := layermatch.Align(c.teacher, c.student, layermatch.Options{})
