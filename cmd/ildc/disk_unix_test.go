@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// smallDisk lets the test binary, standing in for the command, write no more than 64 kB to a file, which fails as a full disk does: in the
+// smallDisk lets the test binary, standing in for the command, write no more than 4 kB to a file, which fails as a full disk does: in the
 // middle of writing.
 const smallDisk = "ILDC_TEST_SMALL_DISK"
 
@@ -21,7 +21,7 @@ func init() {
 		return
 	}
 	signal.Ignore(syscall.SIGXFSZ)
-	limit := syscall.Rlimit{Cur: 64 << 10, Max: 64 << 10}
+	limit := syscall.Rlimit{Cur: 4 << 10, Max: 4 << 10}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		panic(err)
 	}
