@@ -3,7 +3,6 @@ package ildc_test
 import (
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/ildc/ildc/distill/engine/embedded"
 	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/exporter"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // The engines share no code for running a step: they agree on the losses of the first distillation step, and on those of the tenth, after
@@ -24,7 +24,7 @@ func TestEnginesTakeTheSameSteps(t *testing.T) {
 	// that, in a deep net much more than in one of ten layers.
 	const first, shallow, deep = 2e-5, 2e-4, 2e-2
 	for _, c := range []struct {
-		name, teacher, budget string
+		name, teacher, budget string // no teacher: ../shared/teachers/resnet20_cifar10.onnx
 		data                  ildc.Data
 		batch                 int
 		losses                loss.Weights
@@ -33,11 +33,11 @@ func TestEnginesTakeTheSameSteps(t *testing.T) {
 		{"the default losses", digits, "macs=0.5x", digitsData(), 32, loss.Default(), shallow},
 		{"every loss", digits, "macs=0.5x", digitsData(), 20, every, shallow},
 		{"batch norm folded", "testdata/digits/teacher_folded.onnx", "params=0.3x", digitsData(), 32, loss.Default(), shallow},
-		{"ResNet-20", "../shared/teachers/resnet20_cifar10.onnx", "macs=0.5x", ildc.Data{}, 16, loss.Weights{"kd": 1, "hint": 1}, deep},
+		{"ResNet-20", "", "macs=0.5x", ildc.Data{}, 16, loss.Weights{"kd": 1, "hint": 1}, deep},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := os.Stat(c.teacher); err != nil {
-				t.Skipf("the teachers beside the repository are not there: %v", err)
+			if c.teacher == "" {
+				c.teacher = shared.File(t, "teachers/resnet20_cifar10.onnx")
 			}
 			o := ildc.Options{Teacher: ildc.File(c.teacher), Data: c.data, Budget: c.budget, Train: distill.Options{Batch: c.batch, Losses: c.losses}}
 			bench := func(e engine.Engine, steps int) *ildc.Benchmark {

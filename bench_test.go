@@ -18,9 +18,15 @@ import (
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/exporter"
+	"github.com/ildc/ildc/internal/shared"
 )
 
-const digits = "testdata/digits/teacher.onnx"
+// digits is a teacher; small is one of a twentieth of it, for what does not depend on a teacher's size; smallFolded has batch norm folded.
+const (
+	digits      = "testdata/digits/teacher.onnx"
+	small       = "testdata/digits/small.onnx"
+	smallFolded = "testdata/digits/small_folded.onnx"
+)
 
 func digitsData() ildc.Data {
 	return ildc.Data{Path: "testdata/digits/data", Preprocess: dataset.Preprocess{Scale: 1. / 16}}
@@ -54,13 +60,13 @@ func TestBench(t *testing.T) {
 		{"more than the data has", ildc.BenchOptions{Batch: 3000, Data: digitsData(), Timing: ildc.Timing{Steps: 1, Warmup: 1}}, 3000, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.o.Model = ildc.File(digits)
+			c.o.Model = ildc.File(small)
 			b, err := ildc.Bench(ctx, c.o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkBenchmark(t, b)
-			if b.Model != digits || b.Training || b.Engine != "embedded" || b.Batch != c.batch || b.Steps < c.least || b.Threads < 1 || b.Device != "cpu" {
+			if b.Model != small || b.Training || b.Engine != "embedded" || b.Batch != c.batch || b.Steps < c.least || b.Threads < 1 || b.Device != "cpu" {
 				t.Errorf("%+v", b)
 			}
 			if c.o.Timing.Steps >= 10 && len(b.Memory.Tenths) != 10 && runtime.GOOS == "linux" {
@@ -81,10 +87,11 @@ func TestBench(t *testing.T) {
 // A benchmark of the student that another one wrote takes the same step: with the same pairs, terms and first losses, but for the
 // connectors, which know the kept channels in the first case only.
 func TestBenchTraining(t *testing.T) {
+	shared.Long(t)
 	ctx := context.Background()
 	images := filepath.Join(t.TempDir(), "batch.npy")
 	writeImages(t, images, 16)
-	o := ildc.Options{Teacher: ildc.File(digits), Data: ildc.Data{Path: images}, Budget: "macs=0.5x",
+	o := ildc.Options{Teacher: ildc.File(small), Data: ildc.Data{Path: images}, Budget: "macs=0.5x",
 		Train: distill.Options{Batch: 16, Losses: loss.Weights{"kd": 1, "at": 1}}}
 	first, err := ildc.BenchTraining(ctx, o, ildc.Timing{Steps: 10})
 	if err != nil {

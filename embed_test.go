@@ -8,14 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // A module outside the repository uses the library as one would who depends on it: testdata/pipeline, with a replace line.
 func TestOutsideModule(t *testing.T) {
-	root, err := filepath.Abs(".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	shared.Long(t)
+	root := shared.Root(t)
 	dir := t.TempDir()
 	copyFile := func(from, to string, change func(string) string) {
 		t.Helper()
@@ -34,7 +34,7 @@ func TestOutsideModule(t *testing.T) {
 		s = regexp.MustCompile(`(?m)^module .*$`).ReplaceAllString(s, "module example.com/pipeline")
 		return s + "\nrequire github.com/ildc/ildc v0.0.0\n\nreplace github.com/ildc/ildc => " + root + "\n"
 	})
-	c := exec.Command("go", "run", ".", filepath.Join(root, "testdata/digits/teacher.onnx"))
+	c := exec.Command("go", "run", ".", filepath.Join(root, small))
 	c.Dir = dir
 	c.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off", "CGO_ENABLED=0")
 	out, err := c.CombinedOutput()

@@ -13,6 +13,7 @@ import (
 	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // withTail is a model with a node behind its output whose op nobody knows, and which reads an input of its own.
@@ -36,7 +37,7 @@ func withTail(t *testing.T, file string) []byte {
 
 // What is behind an unknown op stays as it is, and what is in front of it is compressed.
 func TestFrozenTail(t *testing.T) {
-	teacher := withTail(t, "testdata/digits/teacher.onnx")
+	teacher := withTail(t, small)
 	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.Bytes(teacher), Data: digitsData(), Train: distill.Options{Steps: 20}})
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func checkSignature(t *testing.T, teacher, student []byte) {
 
 // Of an unknown op in front of everything there is nothing to train.
 func TestFrozenWhole(t *testing.T) {
-	g, err := importer.Import(withTail(t, "testdata/digits/teacher.onnx"), importer.Options{})
+	g, err := importer.Import(withTail(t, small), importer.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,10 +91,11 @@ func TestFrozenWhole(t *testing.T) {
 
 // A speech detector of others has its recurrent layers in the branches of an If: its encoder is compressed, and the rest is what it was.
 func TestFrozenBranches(t *testing.T) {
-	const file = "../shared/models/silero_vad_op15_16k/silero_vad_16k_op15.onnx"
+	shared.Long(t)
+	file := shared.File(t, "models/silero_vad_op15_16k/silero_vad_16k_op15.onnx")
 	teacher, err := os.ReadFile(file)
 	if err != nil {
-		t.Skip("../shared/models is not there: these are models of others that are not part of the repository")
+		t.Fatal(err)
 	}
 	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File(file), Budget: "macs=0.5x",
 		Data: ildc.Data{Symbols: map[string]int{"sequence": 512}, Synthetic: 48, Noise: true}, Train: distill.Options{Steps: 4, Batch: 8}})
@@ -108,7 +110,7 @@ func TestFrozenBranches(t *testing.T) {
 
 // What stands in front of nodes that cannot be run means nothing by itself, and can be compared.
 func TestEvaluateFrozen(t *testing.T) {
-	model := ildc.Bytes(withTail(t, "testdata/digits/teacher.onnx"))
+	model := ildc.Bytes(withTail(t, small))
 	if _, err := ildc.Evaluate(context.Background(), ildc.EvalOptions{Model: model, Data: digitsData()}); !errors.Is(err, ildc.ErrDeclined) {
 		t.Errorf("error %v, want %v", err, ildc.ErrDeclined)
 	}

@@ -9,11 +9,13 @@ import (
 	"github.com/ildc/ildc/exporter"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // A teacher of float16 is trained in float32, and its student is of float16 again: inputs, outputs and weights.
 func TestHalves(t *testing.T) {
-	g, err := importer.File("testdata/digits/teacher_folded.onnx")
+	shared.Long(t)
+	g, err := importer.File(smallFolded)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/ildc/ildc"
+	"github.com/ildc/ildc/internal/shared"
 	"github.com/ildc/ildc/layermatch"
 	"github.com/ildc/ildc/models"
 )
 
 // With data, a plan is what a compression follows, whatever shrinks; and tells how alike the feature maps are, before training and after.
 func TestPlanOnData(t *testing.T) {
+	shared.Long(t)
 	for _, shrink := range models.Shrinks() {
 		o := digitsStudy(t).Options
 		o.Train.Steps, o.Shrink, o.Budget = 1, shrink, "macs=0.7x"

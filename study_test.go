@@ -6,7 +6,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ildc/ildc"
@@ -14,9 +16,10 @@ import (
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/internal/report"
+	"github.com/ildc/ildc/internal/shared"
 )
 
-// digitsStudy trains little, on a tenth of the digits.
+// digitsStudy trains little, a small teacher's student on a tenth of the digits.
 func digitsStudy(t *testing.T) ildc.StudyOptions {
 	t.Helper()
 	files, err := dataset.Open(context.Background(), "testdata/digits/data", dataset.Options{})
@@ -29,7 +32,7 @@ func digitsStudy(t *testing.T) ildc.StudyOptions {
 	}
 	return ildc.StudyOptions{
 		Options: ildc.Options{
-			Teacher: ildc.File("testdata/digits/teacher.onnx"),
+			Teacher: ildc.File(small),
 			Data:    ildc.Data{Train: few, Test: few, Preprocess: dataset.Preprocess{Scale: 0.0625}},
 			Train:   distill.Options{Steps: 8, Batch: 16},
 		},
@@ -37,15 +40,31 @@ func digitsStudy(t *testing.T) ildc.StudyOptions {
 	}
 }
 
+// wholeStudy is a study that nothing interrupted, and the arms of its runs in order: run once, for the tests that look at it.
+func wholeStudy(t *testing.T) (*ildc.Study, []string) {
+	t.Helper()
+	shared.Long(t)
+	studied.Do(func() {
+		o := digitsStudy(t)
+		o.Started = func(number, runs int, arm string, seed uint64) { studied.runs = append(studied.runs, arm) }
+		studied.study, studied.err = ildc.RunStudy(context.Background(), o)
+	})
+	if studied.err != nil {
+		t.Fatal(studied.err)
+	}
+	return studied.study, slices.Clone(studied.runs)
+}
+
+var studied struct {
+	sync.Once
+	study *ildc.Study
+	runs  []string
+	err   error
+}
+
 // A study that is interrupted goes on from its folder and ends in the same results; runs that are there are not run again.
 func TestStudyGoesOn(t *testing.T) {
-	o := digitsStudy(t)
-	var whole []string
-	o.Started = func(number, runs int, arm string, seed uint64) { whole = append(whole, arm) }
-	want, err := ildc.RunStudy(context.Background(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	want, whole := wholeStudy(t)
 	distinct := 8
 	if d := loss.Default(); d["hint"] == 1 && len(d) == 3 { // the default mix is kd+hint: one run serves both arms
 		distinct = 6
@@ -54,7 +73,8 @@ func TestStudyGoesOn(t *testing.T) {
 		t.Errorf("runs %v, want %d", whole, distinct)
 	}
 
-	o.Folder = t.TempDir()
+	o := digitsStudy(t)
+	o.Started = func(number, runs int, arm string, seed uint64) { whole = append(whole, arm) }
 	ctx, cancel := context.WithCancel(context.Background())
 	o.Progress = func(p distill.Progress) {
 		if p.Step == 4 && len(whole) > distinct+2 {
@@ -90,11 +110,7 @@ func TestStudyGoesOn(t *testing.T) {
 }
 
 func TestStudyCompares(t *testing.T) {
-	o := digitsStudy(t)
-	s, err := ildc.RunStudy(context.Background(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, _ := wholeStudy(t)
 	if s.Baseline != "kd" || s.Metric != "accuracy" || s.Measured != "test" || len(s.Arms) != 4 {
 		t.Fatalf("baseline %q, metric %q on %q, %d arms", s.Baseline, s.Metric, s.Measured, len(s.Arms))
 	}
@@ -126,6 +142,7 @@ func TestStudyCompares(t *testing.T) {
 
 // Another setting is another run, and a damaged result is told of.
 func TestStudyKeepsRunsApart(t *testing.T) {
+	shared.Long(t)
 	o := digitsStudy(t)
 	o.Arms, o.Seeds = []string{"kd"}, 1
 	for _, rate := range []float64{0.01, 0.02} {

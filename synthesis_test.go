@@ -10,14 +10,16 @@ import (
 
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // TestMadeInputs compresses without data: inputs are made once, and come from the cache then; the same student results.
 func TestMadeInputs(t *testing.T) {
+	shared.Long(t)
 	cache := t.TempDir()
 	compress := func() (*ildc.Result, int, error) {
 		made := 0
-		r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File("testdata/digits/teacher.onnx"), Data: ildc.Data{Synthetic: 40, Cache: cache},
+		r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File("testdata/digits/small.onnx"), Data: ildc.Data{Synthetic: 40, Cache: cache},
 			Train: distill.Options{Steps: 2, Batch: 8}, Progress: func(p distill.Progress) {
 				if p.Phase == "synthesising" {
 					made++

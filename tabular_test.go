@@ -11,6 +11,7 @@ import (
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // collisions is the table that testdata/tabular/make_teachers.py trains on, the columns from first to last for a model's input.
@@ -18,7 +19,7 @@ func collisions(t *testing.T, path, input string, first, last int, labelled bool
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
-		t.Skipf("needs the shared data: %v", err)
+		t.Fatal(err)
 	}
 	defer f.Close()
 	r := csv.NewReader(f)
@@ -54,6 +55,7 @@ func collisions(t *testing.T, path, input string, first, last int, labelled bool
 
 // TestTabular compresses perceptrons that tell classes, and that compute values as two outputs, to a quarter of their parameters.
 func TestTabular(t *testing.T) {
+	shared.Long(t)
 	for _, c := range []struct {
 		model, input string
 		last         int
@@ -63,7 +65,7 @@ func TestTabular(t *testing.T) {
 	}{{"classify", "collision", 29, true, 1, 0.3}, {"regress", "measured", 22, false, 2, 0.12}} {
 		t.Run(c.model, func(t *testing.T) {
 			data := func(part string) dataset.Dataset {
-				return collisions(t, "../shared/data/tabular/binary."+part, c.input, 1, c.last, c.labelled)
+				return collisions(t, shared.File(t, "data/tabular/binary."+part), c.input, 1, c.last, c.labelled)
 			}
 			r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File("testdata/tabular/" + c.model + ".onnx"), Budget: "params=0.25x",
 				Data: ildc.Data{Train: data("train"), Test: data("test")}, Train: distill.Options{Epochs: 3}})

@@ -13,20 +13,22 @@ import (
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/shared"
 )
 
-// The tokens that testdata/text/make_teacher.py gives names of their own, by their line in the vocabulary, and how many a sentence has.
+// The tokens that testdata/text/make_teacher.py gives names of their own, by their line in the vocabulary, and how many of a sentence are read:
+// the teacher learned from 40.
 const (
 	padToken, startToken, unknownToken = 0, 1, 2
-	sentenceLength                     = 40
+	sentenceLength                     = 16
 )
 
-// sentences reads a part of SST-2 as the teacher's inputs.
-func sentences(t *testing.T, part string) dataset.Dataset {
+// sentences reads the first n sentences of a part of SST-2 as the teacher's inputs.
+func sentences(t *testing.T, part string, n int) dataset.Dataset {
 	t.Helper()
-	text, err := os.ReadFile("../shared/data/sst2/" + part + ".tsv")
+	text, err := os.ReadFile(shared.File(t, "data/sst2/"+part+".tsv"))
 	if err != nil {
-		t.Skipf("needs the shared data: %v", err)
+		t.Fatal(err)
 	}
 	words, err := os.ReadFile("testdata/text/vocabulary.txt")
 	if err != nil {
@@ -38,7 +40,7 @@ func sentences(t *testing.T, part string) dataset.Dataset {
 	}
 	var ids, mask []int64
 	var labels []int
-	for lines := bufio.NewScanner(strings.NewReader(string(text))); lines.Scan(); {
+	for lines := bufio.NewScanner(strings.NewReader(string(text))); len(labels) < n && lines.Scan(); {
 		sentence, label, _ := strings.Cut(lines.Text(), "\t")
 		row, seen := make([]int64, sentenceLength), make([]int64, sentenceLength)
 		row[0], seen[0] = startToken, 1
@@ -64,9 +66,10 @@ func sentences(t *testing.T, part string) dataset.Dataset {
 
 // TestText compresses a transformer that reads token numbers and a mask to less than half in depth and width, taught by hidden states, scores and value relations.
 func TestText(t *testing.T) {
+	shared.Long(t)
 	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File("testdata/text/teacher.onnx"), Budget: "macs=0.3x", Shrink: "both",
-		Data:  ildc.Data{Train: sentences(t, "train"), Test: sentences(t, "test")},
-		Train: distill.Options{Steps: 60, Losses: loss.Weights{"kd": 1, "hint": 1, "attn": 1, "relation": 1}}})
+		Data:  ildc.Data{Train: sentences(t, "train", 600), Test: sentences(t, "test", 300)},
+		Train: distill.Options{Steps: 20, Batch: 16, EvalEvery: 10, Losses: loss.Weights{"kd": 1, "hint": 1, "attn": 1, "relation": 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,9 +81,11 @@ func TestText(t *testing.T) {
 	if len(r.Removed) == 0 {
 		t.Error("no layer was left out")
 	}
-	// 60 steps were measured to reach an agreement of 0.984 and the teacher's accuracy; on 1,821 sentences agreement deviates by 0.003, accuracy by 0.01.
+	// 20 steps were measured to reach an agreement of 0.963 and the teacher's accuracy, and to take a fifth off the relative L2 of what
+	// was cut out of the teacher; on 300 sentences agreement deviates by 0.011, accuracy by 0.025.
 	m := r.Student.Metrics
-	if !r.Met || *m.Agreement < 0.95 || *m.Accuracy < *r.Teacher.Metrics.Accuracy-0.04 {
-		t.Errorf("agreement %.3f, accuracy %.3f of %.3f; budget %+v", *m.Agreement, *m.Accuracy, *r.Teacher.Metrics.Accuracy, r.Budget)
+	if !r.Met || *m.Agreement < 0.92 || *m.Accuracy < *r.Teacher.Metrics.Accuracy-0.06 || *r.Best.RelativeL2 > 0.9**r.Before.RelativeL2 {
+		t.Errorf("agreement %.3f, accuracy %.3f of %.3f; relative L2 on validation %.3f before and %.3f after; budget %+v",
+			*m.Agreement, *m.Accuracy, *r.Teacher.Metrics.Accuracy, *r.Before.RelativeL2, *r.Best.RelativeL2, r.Budget)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/importer"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // reference runs models by the reference interpreter, and then spoils their outputs.
@@ -39,6 +40,7 @@ func (r reference) RunModel(_ context.Context, model []byte, in map[string]*grap
 }
 
 func TestVerification(t *testing.T) {
+	shared.Long(t)
 	nan := float32(0)
 	nan /= nan
 	for _, c := range []struct {
@@ -56,7 +58,7 @@ func TestVerification(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			// The folded teacher's student is trained with batch norm, which is folded again before it is exported.
-			r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File("testdata/digits/teacher_folded.onnx"), Data: digitsData(),
+			r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File(smallFolded), Data: digitsData(),
 				Train: distill.Options{Steps: 2}, Verifier: c.runner})
 			if c.err {
 				if !errors.Is(err, ildc.ErrVerification) {
