@@ -1,6 +1,5 @@
-"""Prints the latency of ONNX models on one sample, each run in turn with the others: python latency.py MODEL…"""
+"""Prints the latency of ONNX models on one sample as a table, each run in turn with the others: python latency.py MODEL…"""
 
-import json
 import pathlib
 import sys
 import time
@@ -33,8 +32,9 @@ def main():
                 if k >= WARMUP:
                     each.append(1e3 * (time.perf_counter() - start))
     first = median(times[0])
-    print(json.dumps([{"model": pathlib.Path(p).name, "p50_ms": median(t), "p90_ms": sorted(t)[len(t) * 9 // 10], "to_first": median(t) / first}
-                      for p, t in zip(sys.argv[1:], times)], indent=1))
+    print("| model | median, ms | 90 % below, ms | to the first |\n| --- | ---: | ---: | ---: |")
+    for path, t in zip(sys.argv[1:], times):
+        print(f"| {pathlib.Path(path).stem} | {median(t):.3f} | {sorted(t)[len(t) * 9 // 10]:.3f} | {median(t) / first:.3f} |")
 
 
 if __name__ == "__main__":
