@@ -140,8 +140,8 @@ def speed_text(cases, sides, samples):
             all_rows.append([c.key, f"{name}", f"{s.ms(name):.4g}", s.spread(name), f"{s.rate(name):.0f}", f"{s.growth(name):.0f}",
                              f"{max(r.get('first_loss_difference', 0) for r in s[name]):.0e}" if name != "ort" else ""])
     return (table(["case", "million MACs", "ildc on ort, images/s", "PyTorch's fastest, images/s", "ratio"], rows)
-            + "\nEach contender: the median of the rounds, and their range. *Growth* is the most memory in training over what was resident after"
-            "\nloading. *Loss* is how far the first loss is from ildc's.\n\n"
+            + "\nEach contender: the median of the rounds, and their range. *Growth* is the most memory in"
+            "\ntraining over what was resident after loading. *Loss* is how far the first loss is from ildc's.\n\n"
             + table(["case", "contender", "ms a step", "range", "images/s", "growth, MB", "loss"], all_rows))
 
 
@@ -172,7 +172,7 @@ def long_run(bench, case, steps, variant):
 def machine(versions):
     with open("/proc/cpuinfo") as f:
         cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), platform.processor())
-    return f"{cpu}, {os.cpu_count()} cores; {', '.join(versions)}."
+    return f"{cpu}, {os.cpu_count()} cores;\n" + ",\n".join(versions) + "."
 
 
 def arguments():
