@@ -21,7 +21,8 @@ type declarations struct {
 }
 
 // docLink is what Go takes for a link to a name: Name, Type.Method, pkg.Name or pkg.Type.Method in brackets.
-var docLink = regexp.MustCompile(`(?:^|[\s(—,;:])\[\*?((?:[a-z][\w/]*\.)?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)\](?:$|[^\[\w])`)
+var docLink = regexp.MustCompile(
+	`(?:^|[\s(—,;:])\[\*?((?:[a-z][\w/]*\.)?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)\](?:$|[^\[\w])`)
 
 // Links in comments lead to something. Comments within functions are nobody's documentation.
 func TestDocLinks(t *testing.T) {
@@ -56,8 +57,8 @@ func TestResolves(t *testing.T) {
 	}
 }
 
-// resolves says whether link is a name of p, or of another package. Packages outside of the module are taken at their word. One word that begins in
-// lower case, or has two letters at most, may be a shape, as in [batch] or [N].
+// resolves says whether link is a name of p, or of another package. Packages outside of the module are taken at their
+// word. One word that begins in lower case, or has two letters at most, may be a shape, as in [batch] or [N].
 func resolves(link string, p *declarations, imported map[string]bool, byName map[string]*declarations) bool {
 	if p.names[link] {
 		return true

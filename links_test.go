@@ -21,7 +21,8 @@ const (
 	readmeLines  = 150
 )
 
-// document is a Markdown file: its lines of prose and its links, which code is no part of, and the anchors that its headings give.
+// document is a Markdown file: its lines of prose and its links, which code is no part of, and the anchors that its
+// headings give.
 type document struct {
 	lines   int
 	prose   map[int]string // by line, from 1; without tables
@@ -53,7 +54,8 @@ func TestDocuments(t *testing.T) {
 
 func TestParseDocument(t *testing.T) {
 	d := parseDocument(strings.Join([]string{
-		"# A `b` c, d?", "see [x](a.md#e) and `[y](no)`", "```sh", "[z](no)", "# no", "```", "    [code](no)", "| [t](b.md) |", "## A b c d", "[only](c.md)",
+		"# A `b` c, d?", "see [x](a.md#e) and `[y](no)`", "```sh", "[z](no)", "# no", "```", "    [code](no)",
+		"| [t](b.md) |", "## A b c d", "[only](c.md)",
 	}, "\n") + "\n")
 	if want := []string{"a-b-c-d", "a-b-c-d-1"}; !slices.Equal(d.anchors, want) {
 		t.Errorf("anchors %q, want %q", d.anchors, want)
@@ -65,7 +67,9 @@ func TestParseDocument(t *testing.T) {
 		t.Errorf("prose in lines %v of %d, want %v of 10", got, d.lines, want)
 	}
 	documents := map[string]document{"docs/a.md": d}
-	for link, ok := range map[string]bool{"a.md": true, "#a-b-c-d-1": true, "a.md#no": false, "no.md": false, "../go.mod": true, "https://x": true} {
+	for link, ok := range map[string]bool{
+		"a.md": true, "#a-b-c-d-1": true, "a.md#no": false, "no.md": false, "../go.mod": true, "https://x": true,
+	} {
 		if err := checkLink(documents, "docs/a.md", link); (err == nil) != ok {
 			t.Errorf("link %s: %v", link, err)
 		}
@@ -146,7 +150,8 @@ func slug(title string) string {
 	}, title)
 }
 
-// checkLink says what is wrong with a link in a document: a file that does not exist, or a heading that it does not have.
+// checkLink says what is wrong with a link in a document: a file that does not exist, or a heading that it does not
+// have.
 func checkLink(documents map[string]document, from, link string) error {
 	if strings.Contains(link, "://") {
 		return nil
