@@ -16,8 +16,10 @@ import (
 
 // declarations are the names of a package's files, tests excepted: Name, Type.Method and Type.Field, exported or not.
 type declarations struct {
-	names map[string]bool
-	files []*ast.File
+	names   map[string]bool
+	aliases map[string]string // of types of other packages: Name to pkg.Name
+	files   []*ast.File
+	command bool
 }
 
 // docLink is what Go takes for a link to a name: Name, Type.Method, pkg.Name or pkg.Type.Method in brackets.
@@ -30,7 +32,9 @@ func TestDocLinks(t *testing.T) {
 	packages := parseDeclarations(t, fset)
 	byName := map[string]*declarations{} // by the last element of the path
 	for name, p := range packages {
-		byName[path.Base(name)] = p
+		if !p.command {
+			byName[path.Base(name)] = p
+		}
 	}
 	for name, p := range packages {
 		for _, file := range p.files {
@@ -44,11 +48,15 @@ func TestDocLinks(t *testing.T) {
 }
 
 func TestResolves(t *testing.T) {
-	own := &declarations{names: map[string]bool{"Type": true, "Type.Method": true, "helper": true}}
-	other := &declarations{names: map[string]bool{"Other": true}}
+	own := &declarations{
+		names:   map[string]bool{"Type": true, "Type.Method": true, "helper": true, "Alias": true},
+		aliases: map[string]string{"Alias": "other.Other"},
+	}
+	other := &declarations{names: map[string]bool{"Other": true, "Other.Field": true}}
 	for link, want := range map[string]bool{
 		"Type": true, "Type.Method": true, "helper": true, "Type.No": false, "Absent": false, "copies.calibration": false,
-		"other.Other": true, "other.No": false, "other": true, "slog.Logger": true, "N": true, "batch": true,
+		"Alias.Field": true, "Alias.No": false, "other.Other": true, "other.No": false,
+		"other": true, "slog.Logger": true, "N": true, "batch": true,
 	} {
 		imported := map[string]bool{"slog": true}
 		if got := resolves(link, own, imported, map[string]*declarations{"other": other}); got != want {
@@ -60,7 +68,7 @@ func TestResolves(t *testing.T) {
 // resolves says whether link is a name of p, or of another package. Packages outside of the module are taken at their
 // word. One word that begins in lower case, or has two letters at most, may be a shape, as in [batch] or [N].
 func resolves(link string, p *declarations, imported map[string]bool, byName map[string]*declarations) bool {
-	if p.names[link] {
+	if p.has(link, byName) {
 		return true
 	}
 	first, rest, dotted := strings.Cut(link, ".")
@@ -68,9 +76,16 @@ func resolves(link string, p *declarations, imported map[string]bool, byName map
 		return len(link) <= 2 || !ast.IsExported(link)
 	}
 	if other := byName[path.Base(first)]; other != nil {
-		return other.names[rest]
+		return other.has(rest, byName)
 	}
 	return imported[first]
+}
+
+// has says whether a name is declared, by the package itself or by one that it has a type's alias from.
+func (p *declarations) has(name string, byName map[string]*declarations) bool {
+	first, member, _ := strings.Cut(name, ".")
+	pkg, of, aliased := strings.Cut(p.aliases[first], ".")
+	return p.names[name] || aliased && byName[pkg] != nil && byName[pkg].has(of+"."+member, byName)
 }
 
 // docLinks gives the links in the comments of a file, by position.
@@ -136,7 +151,9 @@ func parseDeclarations(t *testing.T, fset *token.FileSet) map[string]*declaratio
 			name = f.Name.Name
 		}
 		if packages[name] == nil {
-			packages[name] = &declarations{names: map[string]bool{}}
+			packages[name] = &declarations{
+				names: map[string]bool{}, aliases: map[string]string{}, command: f.Name.Name == "main",
+			}
 		}
 		packages[name].add(f)
 		return nil
@@ -169,7 +186,7 @@ func (p *declarations) add(file *ast.File) {
 	}
 }
 
-// addMembers adds a type's fields, or the methods of an interface.
+// addMembers adds a type's fields, the methods of an interface, or what an alias stands for.
 func (p *declarations) addMembers(spec *ast.TypeSpec) {
 	var members *ast.FieldList
 	switch body := spec.Type.(type) {
@@ -177,6 +194,11 @@ func (p *declarations) addMembers(spec *ast.TypeSpec) {
 		members = body.Fields
 	case *ast.InterfaceType:
 		members = body.Methods
+	case *ast.SelectorExpr:
+		if pkg, ok := body.X.(*ast.Ident); ok && spec.Assign.IsValid() {
+			p.aliases[spec.Name.Name] = pkg.Name + "." + body.Sel.Name
+		}
+		return
 	default:
 		return
 	}
