@@ -189,13 +189,13 @@ func match(target graph.Shape, dims []int) ([]int, bool) {
 // advise adds to an error that images do not fit an input what would make them fit, where that can be told.
 func advise(err error, in *graph.Value, f Feature, layout Layout) error {
 	var parts, fields []string
-	h, w, c, ok := ImageDims(in, layout)
+	h, w, c, ok := inputImage(in, layout)
 	if !ok {
 		other := NHWC
 		if layout == NHWC {
 			other = NCHW
 		}
-		if h, w, c, ok = ImageDims(in, other); !ok {
+		if h, w, c, ok = inputImage(in, other); !ok {
 			return err
 		}
 		parts = append(parts, "the layout "+string(other))
@@ -212,9 +212,9 @@ func advise(err error, in *graph.Value, f Feature, layout Layout) error {
 	return setting.Mends(fmt.Errorf("%w: %s would", err, strings.Join(parts, " and ")), fields...)
 }
 
-// ImageDims gives the size of the images that an input [N,…] takes, where its shape tells: 1 or 3 channels, first or
+// inputImage gives the size of the images that an input [N,…] takes, where its shape tells: 1 or 3 channels, first or
 // last, or flat and square.
-func ImageDims(in *graph.Value, layout Layout) (height, width, channels int, ok bool) {
+func inputImage(in *graph.Value, layout Layout) (height, width, channels int, ok bool) {
 	if in.Shape.Rank() < 2 || !in.Shape[1:].Static() {
 		return 0, 0, 0, false
 	}

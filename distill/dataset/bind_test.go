@@ -235,7 +235,7 @@ func TestPreprocessRoundTrip(t *testing.T) {
 	}
 }
 
-func TestImageDims(t *testing.T) {
+func TestInputImage(t *testing.T) {
 	for _, test := range []struct {
 		shape  graph.Shape
 		layout Layout
@@ -253,7 +253,7 @@ func TestImageDims(t *testing.T) {
 		{graph.Dims(1), "", [3]int{}},
 		{graph.Shape{graph.D(1), graph.D(3), graph.Sym("h"), graph.D(3)}, "", [3]int{}},
 	} {
-		h, w, c, ok := ImageDims(input(graph.Float32, test.shape)[0], test.layout)
+		h, w, c, ok := inputImage(input(graph.Float32, test.shape)[0], test.layout)
 		if got := [3]int{h, w, c}; got != test.want || ok != (test.want != [3]int{}) {
 			t.Errorf("%v %s: %v, %v: want %v", test.shape, test.layout, got, ok, test.want)
 		}

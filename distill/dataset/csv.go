@@ -107,14 +107,14 @@ func labelColumn(label string, first []string) (int, error) {
 			return i, nil
 		}
 	}
-	if label == NoColumn {
+	if label == noColumn {
 		return -1, nil
 	}
 	if i, err := strconv.Atoi(label); err == nil && i >= 0 && i < len(first) {
 		return i, nil
 	}
 	err := fmt.Errorf("no label column %q: want a header's name, a number from 0 to %d, or %q", label, len(first)-1,
-		NoColumn)
+		noColumn)
 	return 0, setting.Mends(err, "Label")
 }
 
@@ -144,7 +144,7 @@ func (t *table) dataset(names []string) (*Memory, error) {
 	for i, l := range t.labels {
 		v, err := strconv.ParseFloat(l, 64)
 		if err == nil && v != math.Trunc(v) && names == nil {
-			err := fmt.Errorf("label %q of sample %d is not a class: name the column that holds classes, or %q", l, i, NoColumn)
+			err := fmt.Errorf("label %q of sample %d is not a class: name the column that holds classes, or %q", l, i, noColumn)
 			return nil, setting.Mends(err, "Label")
 		}
 		numbered = numbered && err == nil && v >= 0 && v <= maxClass

@@ -27,7 +27,7 @@ func TestOpenCSV(t *testing.T) {
 			graph.Float32, [][]float64{{0.5, 0.25}, {4, 8}}, []int{1, 0}, nil},
 		{"class by name, tabs", "d.tsv", "a\ty\tb\n1\tno\t2\n3\tyes\t4\n", "y",
 			graph.Int64, [][]float64{{1, 2}, {3, 4}}, []int{0, 1}, []string{"no", "yes"}},
-		{"no class", "d.csv", "1,2\n3,4\n", NoColumn,
+		{"no class", "d.csv", "1,2\n3,4\n", noColumn,
 			graph.Int64, [][]float64{{1, 2}, {3, 4}}, []int{NoLabel, NoLabel}, nil},
 		{"classes of both signs", "d.csv", "1,-1\n2,1\n", "",
 			graph.Int64, [][]float64{{1}, {2}}, []int{0, 1}, []string{"-1", "1"}},
@@ -87,7 +87,7 @@ func TestMalformedCSV(t *testing.T) {
 			false},
 		{"no such label", "a,b\n1,2\n", "z", []string{`no label column "z"`}, true},
 		{"label out of range", "a,b\n1,2\n", "2", []string{`no label column "2"`}, true},
-		{"labels are measurements", "1,0.5\n2,0.7\n", "", []string{`label "0.5"`, NoColumn}, true},
+		{"labels are measurements", "1,0.5\n2,0.7\n", "", []string{`label "0.5"`, noColumn}, true},
 		{"label alone", "1\n2\n", "", []string{"no columns but the label's"}, false},
 		{"quote", "1,\"2\n", "", []string{`"`}, false},
 	}

@@ -55,14 +55,49 @@ func openFolder(ctx context.Context, root string, classes []string, o Options) (
 	return d.decode(ctx, o)
 }
 
-// list finds the images, in the order of classes and names.
+// list finds the images, in the order of classes and names, and labels them.
 func (d *folder) list(classes []string) error {
-	found := map[string][]imageFile{} // by subfolder of the root; "" is the root itself
-	err := filepath.WalkDir(d.root, func(path string, e fs.DirEntry, err error) error {
+	found, err := findImages(d.root)
+	if err != nil {
+		return err
+	}
+	folders := slices.Sorted(maps.Keys(found))
+	switch {
+	case len(folders) == 0:
+		return fmt.Errorf("no images (%s), no IDX files, and no train and test data", strings.Join(imageExts, ", "))
+	case folders[0] == "" && len(folders) > 1:
+		return fmt.Errorf("images both in the folder itself and in %q: want one subfolder per class, or none", folders[1:])
+	case classes != nil:
+		d.spec.ClassNames = classes
+	case folders[0] != "":
+		d.spec.ClassNames = folders
+	}
+	d.spec.Classes = len(d.spec.ClassNames)
+	for _, class := range folders {
+		label, known := slices.BinarySearch(d.spec.ClassNames, class)
+		if !known && class != "" {
+			return fmt.Errorf("class %q is not among those of the training data: %q", class, classes)
+		}
+		if !known {
+			label = NoLabel
+		}
+		for _, f := range found[class] {
+			f.label = label
+			d.files = append(d.files, f)
+		}
+	}
+	return nil
+}
+
+// findImages lists the images below a folder by its subfolders, of which "" is the folder itself. What is hidden is
+// left out.
+func findImages(root string) (map[string][]imageFile, error) {
+	found := map[string][]imageFile{}
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		hidden := strings.HasPrefix(e.Name(), ".") && path != d.root
+		hidden := strings.HasPrefix(e.Name(), ".") && path != root
 		switch {
 		case hidden && e.IsDir():
 			return filepath.SkipDir
@@ -73,7 +108,7 @@ func (d *folder) list(classes []string) error {
 		if err != nil || !info.Mode().IsRegular() {
 			return err
 		}
-		name, err := filepath.Rel(d.root, path)
+		name, err := filepath.Rel(root, path)
 		if err != nil {
 			return err
 		}
@@ -82,42 +117,10 @@ func (d *folder) list(classes []string) error {
 		if i := strings.IndexByte(name, '/'); i >= 0 {
 			class = name[:i]
 		}
-		found[class] = append(found[class], imageFile{name: name, bytes: info.Size(), label: NoLabel})
+		found[class] = append(found[class], imageFile{name: name, bytes: info.Size()})
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if len(found) == 0 {
-		return fmt.Errorf("no images (%s), no IDX files, and no train and test data", strings.Join(imageExts, ", "))
-	}
-	if _, flat := found[""]; flat && len(found) > 1 {
-		return fmt.Errorf("images both in the folder itself and in %q: want one subfolder per class, or none",
-			slices.Sorted(maps.Keys(found))[1:])
-	}
-	for _, class := range slices.Sorted(maps.Keys(found)) {
-		if class != "" && classes == nil {
-			d.spec.ClassNames = append(d.spec.ClassNames, class)
-		}
-	}
-	if classes != nil {
-		d.spec.ClassNames = classes
-	}
-	d.spec.Classes = len(d.spec.ClassNames)
-	for _, class := range slices.Sorted(maps.Keys(found)) {
-		label, known := slices.BinarySearch(d.spec.ClassNames, class)
-		if !known {
-			label = NoLabel
-		}
-		if !known && class != "" {
-			return fmt.Errorf("class %q is not among those of the training data: %q", class, classes)
-		}
-		for _, f := range found[class] {
-			f.label = label
-			d.files = append(d.files, f)
-		}
-	}
-	return nil
+	return found, err
 }
 
 // measure finds the size that the images have, or are to have.

@@ -52,27 +52,41 @@ type Batch struct {
 // NewLoader checks the options.
 func NewLoader(ds Dataset, o LoaderOptions) (*Loader, error) {
 	l := &Loader{data: ds, spec: ds.Spec(), o: o}
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("dataset: "+format, args...)) }
 	if l.o.Classes == 0 {
 		l.o.Classes = l.spec.Classes
 	}
 	if l.o.Workers <= 0 {
 		l.o.Workers = runtime.GOMAXPROCS(0)
 	}
+	for i, f := range l.spec.Features {
+		if f.Image {
+			l.images = append(l.images, i)
+		}
+	}
+	if err := l.validate(); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// validate reports all options that do not fit one another or the data.
+func (l *Loader) validate() error {
+	o := l.o
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("dataset: "+format, args...)) }
 	switch {
 	case o.Batch < 1:
 		bad("a batch of %d samples", o.Batch)
-	case ds.Len() == 0:
+	case l.data.Len() == 0:
 		bad("there are no samples")
-	case o.Train && ds.Len() < o.Batch:
-		bad("%d samples do not fill a training batch of %d: want a smaller batch", ds.Len(), o.Batch)
+	case o.Train && l.data.Len() < o.Batch:
+		bad("%d samples do not fill a training batch of %d: want a smaller batch", l.data.Len(), o.Batch)
 	}
 	if o.OneHot != "" && l.spec.Classes == 0 {
 		bad("labels are asked for as %q, and the data has none", o.OneHot)
 	}
-	if o.OneHot != "" && l.o.Classes < l.spec.Classes {
-		bad("the data has %d classes, the model %d", l.spec.Classes, l.o.Classes)
+	if o.OneHot != "" && o.Classes < l.spec.Classes {
+		bad("the data has %d classes, the model %d", l.spec.Classes, o.Classes)
 	}
 	if o.Augment.Pad < 0 {
 		bad("crops padded by %d pixels", o.Augment.Pad)
@@ -93,15 +107,7 @@ func NewLoader(ds Dataset, o LoaderOptions) (*Loader, error) {
 			}
 		}
 	}
-	for i, f := range l.spec.Features {
-		if f.Image {
-			l.images = append(l.images, i)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return l, nil
+	return errors.Join(errs...)
 }
 
 // Steps is the number of batches in an epoch.

@@ -173,7 +173,7 @@ func (b broken) Sample(i int) (Sample, error) { return b.sample(i) }
 
 func TestLoaderErrors(t *testing.T) {
 	ds := squares(t, 5)
-	empty := Subset(ds, nil)
+	empty := subsetOf(ds, nil)
 	b := bind(t, ds, graph.Dims(1, 3, 4, 4), Preprocess{})
 	tests := []struct {
 		name string

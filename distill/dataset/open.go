@@ -36,8 +36,8 @@ const (
 	DefaultMaxBytes int64 = 4 << 30
 )
 
-// NoColumn is the Label of CSV data without classes.
-const NoColumn = "none"
+// noColumn is the Label of CSV data without classes.
+const noColumn = "none"
 
 // Data is a training and a test set, described alike.
 type Data struct {

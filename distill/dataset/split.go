@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Subset is the samples of ds at these positions, in this order.
-func Subset(ds Dataset, index []int) Dataset { return &subset{ds, slices.Clone(index)} }
+// subsetOf is the samples of ds at these positions, in this order.
+func subsetOf(ds Dataset, index []int) Dataset { return &subset{ds, slices.Clone(index)} }
 
 type subset struct {
 	Dataset
@@ -37,5 +37,5 @@ func Split(ds Dataset, fraction float64, seed uint64) (rest, held Dataset, err e
 	order := stream(seed, splitStream, 0).Perm(n)
 	slices.Sort(order[:k])
 	slices.Sort(order[k:])
-	return Subset(ds, order[k:]), Subset(ds, order[:k]), nil
+	return subsetOf(ds, order[k:]), subsetOf(ds, order[:k]), nil
 }

@@ -72,7 +72,7 @@ func syntheticFeature(in *graph.Value, pixels bool) (Feature, error) {
 		return f, nil
 	}
 	f.DType = graph.Float32
-	h, w, c, ok := ImageDims(in, Detected)
+	h, w, c, ok := inputImage(in, Detected)
 	if !ok && len(f.Dims) == 3 {
 		c, h, w, ok = f.Dims[0], f.Dims[1], f.Dims[2], true
 	}

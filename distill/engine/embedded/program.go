@@ -103,7 +103,7 @@ func (p *program) instruction(n *graph.Node, number int) *instruction {
 	}
 	i := &instruction{number: number, node: n, out: vector(value)}
 	i.run = func() error {
-		p.failed = guarded(func() error {
+		p.failed = guard(func() error {
 			switch {
 			case p.team.Stopped():
 				return context.Canceled
@@ -127,7 +127,8 @@ type panicked struct {
 
 func (p *panicked) Error() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
 
-func guarded(f func() error) (err error) {
+// guard runs f, and gives a panic as an error.
+func guard(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &panicked{r, debug.Stack()}

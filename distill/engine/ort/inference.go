@@ -84,12 +84,12 @@ func newModel(
 			batch = dims[0]
 		}
 	}
-	results, err = p.halves(model, outputs, batch)
+	results, err = p.allocateHalves(model, outputs, batch)
 	return p, feeds, results, err
 }
 
-// halves allocates the outputs of 16-bit floats, which onnxruntime_go would give half the memory that they need.
-func (p *program) halves(model []byte, outputs []string, batch int) ([]onnxruntime.Value, error) {
+// allocateHalves allocates the outputs of 16-bit floats, which onnxruntime_go would give half the memory that they need.
+func (p *program) allocateHalves(model []byte, outputs []string, batch int) ([]onnxruntime.Value, error) {
 	_, declared, err := onnxruntime.GetInputOutputInfoWithONNXData(model)
 	if err != nil {
 		return nil, err

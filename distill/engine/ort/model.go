@@ -67,15 +67,19 @@ func sessionGraph(g *graph.Graph, signature *engine.Signature, state []engine.Ca
 	if len(g.Inputs) == 0 || len(g.Outputs) == 0 {
 		b.Output(b.Op("Identity", nil, b.Input("nothing", graph.Float32, graph.Dims(1))))
 	}
-	// Nodes that were lowered share a name, which ONNX Runtime refuses.
+	tellApart(g.Nodes)
+	runInOrder(g)
+	return g, b.Err()
+}
+
+// tellApart numbers nodes of one name, which those have that were lowered from one, and which ONNX Runtime refuses.
+func tellApart(nodes []*graph.Node) {
 	named := map[string]int{}
-	for _, n := range g.Nodes {
+	for _, n := range nodes {
 		if named[n.Name]++; named[n.Name] > 1 {
 			n.Name = fmt.Sprintf("%s #%d", n.Name, named[n.Name])
 		}
 	}
-	runInOrder(g)
-	return g, b.Err()
 }
 
 // single is a model of one node of g, for finding out whether it can be run. Constants stay constants.

@@ -125,19 +125,22 @@ func (r *rewriter) convGradWeightByShift(b *graph.Builder, n *graph.Node) []*gra
 	if rows > out {
 		offsets = append([]string{"kh"}, offsets...)
 	}
-	extent := map[string]int{"C": in, "kw": w.Kernel[1], "kh": w.Kernel[0]}
+	sum = arrange(b, sum, out, offsets, map[string]int{"C": in, "kw": w.Kernel[1], "kh": w.Kernel[0]})
+	return []*graph.Value{reshape(b, sum, append([]int{out, in}, kernel...)...)}
+}
+
+// arrange turns sums [O,…], whose other axes are so named and have these extents, into the order O, C, kh, kw.
+func arrange(b *graph.Builder, sum *graph.Value, out int, axes []string, extent map[string]int) *graph.Value {
 	dims, perm := []int{out}, []int64{0}
-	for _, axis := range offsets {
+	for _, axis := range axes {
 		dims = append(dims, extent[axis])
 	}
 	for _, axis := range []string{"C", "kh", "kw"} {
-		if i := slices.Index(offsets, axis); i >= 0 {
+		if i := slices.Index(axes, axis); i >= 0 {
 			perm = append(perm, int64(1+i))
 		}
 	}
-	sum = b.Op("Transpose", graph.Attrs{"perm": perm}, reshape(b, sum, dims...))
-	shape := append([]int{out, in}, kernel...)
-	return []*graph.Value{reshape(b, sum, shape...)}
+	return b.Op("Transpose", graph.Attrs{"perm": perm}, reshape(b, sum, dims...))
 }
 
 // productOverBatch sums y[n,r,s]·x[n,c,s] over n and s, [r,c]: by one product per sample and a sum, or, where the

@@ -117,7 +117,7 @@ func (in *installer) installPack(ctx context.Context, from string) error {
 	if from == FromNPM {
 		fetch = in.npmPack
 	}
-	return in.staged(func(stage string) error {
+	return in.stage(func(stage string) error {
 		file, err := fetch(ctx, p, stage)
 		if err != nil {
 			return fmt.Errorf("%s: %w", from, err)
@@ -148,7 +148,7 @@ func (in *installer) installFile(ctx context.Context, file string) error {
 			if in.has(p) {
 				return nil
 			}
-			return in.staged(func(stage string) error { return in.unpack(ctx, file, p, stage) })
+			return in.stage(func(stage string) error { return in.unpack(ctx, file, p, stage) })
 		}
 	}
 	for _, b := range builds {
@@ -174,7 +174,7 @@ func (in *installer) installFile(ctx context.Context, file string) error {
 	if there, _, err := sumFile(in.path()); err == nil && there == sum {
 		return nil
 	}
-	return in.staged(func(stage string) error {
+	return in.stage(func(stage string) error {
 		r, err := os.Open(file)
 		if err != nil {
 			return err
@@ -198,8 +198,8 @@ func (in *installer) has(p pack) bool {
 	return true
 }
 
-// staged runs f with a folder of its own inside the install folder, which is removed afterwards.
-func (in *installer) staged(f func(stage string) error) (err error) {
+// stage runs f with a folder of its own inside the install folder, which is removed afterwards.
+func (in *installer) stage(f func(stage string) error) (err error) {
 	stage, err := os.MkdirTemp(in.folder, ".partial-*")
 	if err != nil {
 		return err

@@ -128,6 +128,16 @@ func TestCompareAndWhere(t *testing.T) {
 				t.Errorf("%s: element %d is %v", name, i, got[i])
 			}
 		}
+		for what, one := range map[string]struct{ x, y []float32 }{"a number": {a, b[2:3]}, "from a number": {b[2:3], a}} {
+			beside := make([]bool, 60)
+			c.op.Apply(NewTeam(2), NewWalk([]int{60}, []int{1}, Strides([]int{len(one.x)}, []int{60}),
+				Strides([]int{len(one.y)}, []int{60})), beside, one.x, one.y)
+			for i := range beside {
+				if beside[i] != c.f(one.x[i%len(one.x)], one.y[i%len(one.y)]) {
+					t.Errorf("%s, %s: element %d is %v", name, what, i, beside[i])
+				}
+			}
+		}
 		if name != "Less" {
 			continue
 		}
@@ -276,6 +286,9 @@ func TestUnary(t *testing.T) {
 		"Neg":       {Neg, func(x float64) float64 { return -x }},
 		"Abs":       {Abs, math.Abs},
 		"Tanh":      {UnaryOf(math.Tanh), math.Tanh},
+		"Sqrt of |x|": {func(dst, x []float32) { Abs(dst, x); Sqrt(dst, dst) },
+			func(x float64) float64 { return math.Sqrt(math.Abs(x)) }},
+		"Reciprocal": {Reciprocal, func(x float64) float64 { return 1 / x }},
 	} {
 		got, place := make([]float32, len(x)), slices.Clone(x)
 		c.op.Apply(NewTeam(2), got, x)
@@ -291,6 +304,31 @@ func TestUnary(t *testing.T) {
 	Relu(nan, nan)
 	if nan[0] == nan[0] || nan[8] == nan[8] {
 		t.Errorf("Relu of NaN is %v and %v", nan[0], nan[8])
+	}
+}
+
+// Conversions from booleans, and logic, of more elements than a task takes.
+func TestBooleans(t *testing.T) {
+	x, y := make([]bool, taskElements+7), make([]bool, taskElements+7)
+	for i := range x {
+		x[i], y[i] = i%3 == 0, i%2 == 0
+	}
+	n := len(x)
+	team, flat := NewTeam(2), NewWalk([]int{n}, []int{1}, []int{1}, []int{1})
+	numbers, not := make([]float32, n), slices.Clone(x)
+	FromBool(team, numbers, x)
+	Not(team, not, not)
+	and, or, xor := make([]bool, n), make([]bool, n), make([]bool, n)
+	And.Apply(team, flat, and, x, y)
+	Or.Apply(team, flat, or, x, y)
+	Xor.Apply(team, flat, xor, x, y)
+	for i := range x {
+		if (numbers[i] == 1) != x[i] || (numbers[i] == 0) == x[i] || not[i] == x[i] {
+			t.Fatalf("element %d: %v is %v, and not %v", i, x[i], numbers[i], not[i])
+		}
+		if and[i] != (x[i] && y[i]) || or[i] != (x[i] || y[i]) || xor[i] != (x[i] != y[i]) {
+			t.Fatalf("element %d: of %v and %v: and %v, or %v, xor %v", i, x[i], y[i], and[i], or[i], xor[i])
+		}
 	}
 }
 
