@@ -97,6 +97,41 @@ func TestFolderOnDemand(t *testing.T) {
 	}
 }
 
+// Folders that are decoded on demand are told apart by names and sizes of their files, wherever they lie.
+func TestFolderFingerprint(t *testing.T) {
+	a, b := encode(t, "png", gray(2, 2, 1)), encode(t, "png", gray(90, 90, 1))
+	print := func(files map[string][]byte) string {
+		t.Helper()
+		all := map[string][]byte{"test/c/1.png": a, "test/d/1.png": a}
+		for name, content := range files {
+			all["train/"+name] = content
+		}
+		d, err := Open(t.Context(), write(t, all), Options{Height: 2, Width: 2, MaxBytes: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := Fingerprint(d.Train)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	want := print(map[string][]byte{"c/1.png": a, "d/2.png": a})
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		same  bool
+	}{
+		"the same elsewhere": {map[string][]byte{"c/1.png": a, "d/2.png": a}, true},
+		"another name":       {map[string][]byte{"c/1.png": a, "d/3.png": a}, false},
+		"another size":       {map[string][]byte{"c/1.png": a, "d/2.png": b}, false},
+		"one more":           {map[string][]byte{"c/1.png": a, "d/2.png": a, "d/3.png": a}, false},
+	} {
+		if got := print(c.files); (got == want) != c.same {
+			t.Errorf("%s: equal fingerprints: %v, want %v", name, got == want, c.same)
+		}
+	}
+}
+
 func TestTrainAndTestFolders(t *testing.T) {
 	p := encode(t, "png", gray(2, 2, 1))
 	d, err := Open(context.Background(), write(t,
