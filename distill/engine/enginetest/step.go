@@ -18,82 +18,101 @@ func TrainingStep(native []string, n, size, width int) (*engine.Step, map[string
 // residualStep is TrainingStep, where the last convolution may have a shortcut: another convolution, with a bias.
 func residualStep(native []string, n, size, width int, shortcut bool) (*engine.Step, map[string]*graph.Tensor, error) {
 	g, b := newGraph("training step")
-	s := &engine.Step{Graph: g}
-	carry := func(name string, initial *graph.Tensor) *graph.Value {
-		v := b.Input(name, initial.DType, initial.Shape())
-		s.State = append(s.State, engine.Carry{In: v.Name, Initial: initial})
-		return v
-	}
-	next := map[*graph.Value]*graph.Value{}
-	var params []*graph.Value
-	param := func(name string, initial *graph.Tensor) *graph.Value {
-		params = append(params, carry(name, initial))
-		return params[len(params)-1]
-	}
-	x, labels := b.Input("x", graph.Float32, graph.Dims(n, 3, size, size)),
-		b.Input("labels", graph.Float32, graph.Dims(n, 5))
+	s := &stepBuilder{Builder: b, step: &engine.Step{Graph: g}, next: map[*graph.Value]*graph.Value{}}
+	x := b.Input("x", graph.Float32, graph.Dims(n, 3, size, size))
+	labels := b.Input("labels", graph.Float32, graph.Dims(n, 5))
 	rate := b.Input("rate", graph.Float32, graph.Dims())
-	conv := func(name string, v *graph.Value, out int, stride int64) *graph.Value {
-		w := normal(out, v.Shape[1].Size, 3, 3)
-		for i := range w.Float32s() {
-			w.Float32s()[i] *= 0.2
-		}
-		return b.Op("Conv", graph.Attrs{"pads": ints(1, 1, 1, 1), "strides": ints(stride, stride)}, v, param(name, w))
-	}
-	norm := func(name string, v *graph.Value) *graph.Value {
-		c := v.Shape[1].Size
-		zeros := func() *graph.Tensor { return graph.NewTensor(graph.Float32, c) }
-		mean, variance := carry(name+".mean", zeros()), carry(name+".var", positive(c))
-		out := b.Ops("ildc.BatchNormTrain", 5, nil, v, param(name+".scale", positive(c)), param(name+".bias", zeros()), mean,
-			variance)
-		next[mean], next[variance] = out[1], out[2]
-		return out[0]
-	}
-	h := b.Op("Relu", nil, norm("bn1", conv("conv1", x, width, 1)))
-	h = b.Op("Relu", nil, b.Op("Add", nil, norm("bn2", conv("conv2", h, width, 1)), h))
+	h := b.Op("Relu", nil, s.norm("bn1", s.conv("conv1", x, width, 1)))
+	h = b.Op("Relu", nil, b.Op("Add", nil, s.norm("bn2", s.conv("conv2", h, width, 1)), h))
 	h = b.Op("MaxPool", graph.Attrs{"kernel_shape": ints(2, 2), "strides": ints(2, 2)}, h)
-	last := norm("bn3", conv("conv3", h, 2*width, 2))
+	last := s.norm("bn3", s.conv("conv3", h, 2*width, 2))
 	if shortcut {
-		projected := b.Op("Conv", graph.Attrs{"strides": ints(2, 2)}, h, param("shortcut", normal(2*width, width, 1, 1)),
-			param("shortcut.bias", normal(2*width)))
-		last = b.Op("Add", nil, last, projected)
+		w, bias := s.param("shortcut", normal(2*width, width, 1, 1)), s.param("shortcut.bias", normal(2*width))
+		last = b.Op("Add", nil, last, b.Op("Conv", graph.Attrs{"strides": ints(2, 2)}, h, w, bias))
 	}
-	h = b.Op("Relu", nil, last)
-	h = b.Op("Flatten", nil, b.Op("GlobalAveragePool", nil, h))
-	logits := b.Op("Gemm", nil, h, param("fc", normal(2*width, 5)), param("fc.bias", graph.NewTensor(graph.Float32, 5)))
-	terms := b.Op("Mul", nil, labels, b.Op("LogSoftmax", nil, logits))
-	loss := b.Op("Neg", nil, b.Op("ReduceMean", graph.Attrs{"keepdims": int64(0)},
-		b.Op("ReduceSum", nil, terms, b.Ints(1))))
-	grads, err := pass.Gradient(b, loss, params)
+	h = b.Op("Flatten", nil, b.Op("GlobalAveragePool", nil, b.Op("Relu", nil, last)))
+	w, bias := s.param("fc", normal(2*width, 5)), s.param("fc.bias", graph.NewTensor(graph.Float32, 5))
+	terms := b.Op("Mul", nil, labels, b.Op("LogSoftmax", nil, b.Op("Gemm", nil, h, w, bias)))
+	mean := b.Op("ReduceMean", graph.Attrs{"keepdims": int64(0)}, b.Op("ReduceSum", nil, terms, b.Ints(1)))
+	step, err := s.descend(b.Op("Neg", nil, mean), rate, native)
 	if err != nil {
 		return nil, nil, err
-	}
-	for i, p := range params {
-		m := carry(p.Name+".momentum", graph.NewTensor(graph.Float32, p.Shape.Sizes()...))
-		next[m] = b.Op("Add", nil, b.Op("Mul", nil, m, b.Scalar(graph.Float32, 0.9)), grads[i])
-		next[p] = b.Op("Sub", nil, p, b.Op("Mul", nil, rate, next[m]))
-	}
-	b.Output(b.Rename(loss, "loss"))
-	byName := g.ByName()
-	for i, c := range s.State {
-		v := next[byName[c.In]]
-		s.State[i].Out = v.Name
-		b.Output(v)
-	}
-	if err := b.Err(); err != nil {
-		return nil, nil, err
-	}
-	if s.Graph, err = pass.Lower(g, native); err != nil {
-		return nil, nil, err
-	}
-	for i, v := range s.Graph.Outputs[1:] { // lowering may have given them other names
-		s.State[i].Out = v.Name
 	}
 	hot := graph.NewTensor(graph.Float32, n, 5)
 	for i := range n {
 		hot.Float32s()[i*5+i*i%5] = 1
 	}
-	return s, map[string]*graph.Tensor{"x": normal(n, 3, size, size), "labels": hot, "rate": scalar(0.05)}, nil
+	return step, map[string]*graph.Tensor{"x": normal(n, 3, size, size), "labels": hot, "rate": scalar(0.05)}, nil
+}
+
+// stepBuilder builds a step with its state.
+type stepBuilder struct {
+	*graph.Builder
+	step   *engine.Step
+	params []*graph.Value
+	next   map[*graph.Value]*graph.Value // of each part of the state, its next value
+}
+
+// carry adds to the state.
+func (s *stepBuilder) carry(name string, initial *graph.Tensor) *graph.Value {
+	v := s.Input(name, initial.DType, initial.Shape())
+	s.step.State = append(s.step.State, engine.Carry{In: v.Name, Initial: initial})
+	return v
+}
+
+// param adds to the state what is trained.
+func (s *stepBuilder) param(name string, initial *graph.Tensor) *graph.Value {
+	v := s.carry(name, initial)
+	s.params = append(s.params, v)
+	return v
+}
+
+// conv is 3×3.
+func (s *stepBuilder) conv(name string, x *graph.Value, out int, stride int64) *graph.Value {
+	w := normal(out, x.Shape[1].Size, 3, 3)
+	for i := range w.Float32s() {
+		w.Float32s()[i] *= 0.2
+	}
+	attrs := graph.Attrs{"pads": ints(1, 1, 1, 1), "strides": ints(stride, stride)}
+	return s.Op("Conv", attrs, x, s.param(name, w))
+}
+
+func (s *stepBuilder) norm(name string, x *graph.Value) *graph.Value {
+	c := x.Shape[1].Size
+	zeros := func() *graph.Tensor { return graph.NewTensor(graph.Float32, c) }
+	mean, variance := s.carry(name+".mean", zeros()), s.carry(name+".var", positive(c))
+	scale, bias := s.param(name+".scale", positive(c)), s.param(name+".bias", zeros())
+	out := s.Ops("ildc.BatchNormTrain", 5, nil, x, scale, bias, mean, variance)
+	s.next[mean], s.next[variance] = out[1], out[2]
+	return out[0]
+}
+
+// descend completes the step: gradients of the loss, SGD with a momentum of 0.9, and the loss as the result.
+func (s *stepBuilder) descend(loss, rate *graph.Value, native []string) (*engine.Step, error) {
+	grads, err := pass.Gradient(s.Builder, loss, s.params)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range s.params {
+		m := s.carry(p.Name+".momentum", graph.NewTensor(graph.Float32, p.Shape.Sizes()...))
+		s.next[m] = s.Op("Add", nil, s.Op("Mul", nil, m, s.Scalar(graph.Float32, 0.9)), grads[i])
+		s.next[p] = s.Op("Sub", nil, p, s.Op("Mul", nil, rate, s.next[m]))
+	}
+	s.Output(s.Rename(loss, "loss"))
+	byName := s.step.Graph.ByName()
+	for _, c := range s.step.State {
+		s.Output(s.next[byName[c.In]])
+	}
+	if err := s.Err(); err != nil {
+		return nil, err
+	}
+	if s.step.Graph, err = pass.Lower(s.step.Graph, native); err != nil {
+		return nil, err
+	}
+	for i, v := range s.step.Graph.Outputs[1:] { // named by lowering
+		s.step.State[i].Out = v.Name
+	}
+	return s.step, nil
 }
 
 // trainingStep is a step of [residualStep] and its extents.
