@@ -29,7 +29,7 @@ var recognisers = map[string]string{
 	"models/cuts.go":             "a residual block ends in an addition",
 	"models/depth.go":            "of two Relu in a row one does nothing, and a block that goes leaves such",
 	"models/reader.go":           "an addition behind a layer is its bias",
-	"distill/outputs.go":          "outputs are looked for behind the Identity that gave them their names",
+	"distill/outputs.go":         "outputs are looked for behind the Identity that gave them their names",
 	"distill/synthesis.go":       "inputs are made to match the statistics of batch normalisation",
 }
 

@@ -19,8 +19,11 @@ const (
 // Options say what goes into a model beside its graph.
 type Options struct {
 	Metadata map[string]string // entries of metadata_props that are added or replaced
-	Dir      string            // the folder that the model will lie in, where external data may be already; "" embeds all. File sets it.
-	External bool              // File writes tensors of 1 KiB and more to "<file>.data" beside the model
+
+	// Dir is the folder that the model will lie in, where external data may be already; "" embeds all. File sets it.
+	Dir string
+
+	External bool // File writes tensors of 1 KiB and more to "<file>.data" beside the model
 }
 
 // Marshal encodes a graph as a model. The bytes are the same for equal graphs.

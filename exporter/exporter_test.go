@@ -112,12 +112,15 @@ func full() *onnxpb.ModelProto {
 		for _, d := range dims {
 			switch d := d.(type) {
 			case int:
-				shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(d)}})
+				shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{
+					Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(d)}})
 			case string:
-				shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d}})
+				shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{
+					Value: &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d}})
 			}
 		}
-		v := &onnxpb.ValueInfoProto{Name: &name, Type: &onnxpb.TypeProto{TensorType: &onnxpb.TypeProto_Tensor{ElemType: float, Shape: shape}}}
+		v := &onnxpb.ValueInfoProto{Name: &name, Type: &onnxpb.TypeProto{
+			TensorType: &onnxpb.TypeProto_Tensor{ElemType: float, Shape: shape}}}
 		v.ProtoReflect().SetUnknown([]byte{0x1a, 1, 'd'}) // doc_string
 		return v
 	}
@@ -133,14 +136,17 @@ func full() *onnxpb.ModelProto {
 		}
 		return a
 	}
-	then := &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{node("Neg", "neg", []string{"r"}, []string{"n"})}, Output: []*onnxpb.ValueInfoProto{{Name: new("n")}}}
+	then := &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{node("Neg", "neg", []string{"r"}, []string{"n"})},
+		Output: []*onnxpb.ValueInfoProto{{Name: new("n")}}}
 	w1 := &onnxpb.TensorProto{Name: new("w1"), DataType: float, Dims: []int64{2, 4}, RawData: make([]byte, 32)}
 	w1.ProtoReflect().SetUnknown([]byte{0x62, 1, 'd'}) // doc_string
 	return &onnxpb.ModelProto{
-		IrVersion:     new(int64(3)),
-		ProducerName:  new("another tool"),
-		OpsetImport:   []*onnxpb.OperatorSetIdProto{{Domain: new("ai.onnx"), Version: new(int64(13))}, {Domain: new("unused"), Version: new(int64(1))}},
-		MetadataProps: []*onnxpb.StringStringEntryProto{{Key: new("k"), Value: new("v")}, {Key: new("author"), Value: new("someone")}},
+		IrVersion:    new(int64(3)),
+		ProducerName: new("another tool"),
+		OpsetImport: []*onnxpb.OperatorSetIdProto{{Domain: new("ai.onnx"), Version: new(int64(13))},
+			{Domain: new("unused"), Version: new(int64(1))}},
+		MetadataProps: []*onnxpb.StringStringEntryProto{{Key: new("k"), Value: new("v")},
+			{Key: new("author"), Value: new("someone")}},
 		Graph: &onnxpb.GraphProto{
 			Name:  new("full"),
 			Input: []*onnxpb.ValueInfoProto{info("w1", 2, 4), info("x", "batch", 2), info("w2", 4, 3), info("c")},
@@ -152,10 +158,12 @@ func full() *onnxpb.ModelProto {
 				node("MatMul", "m1", []string{"x", "w1"}, []string{"h"}),
 				node("Elu", "elu", []string{"h"}, []string{"r"}, attr("alpha", float32(1)), attr("list", []int64{1, 2})),
 				node("MatMul", "m2", []string{"r", "w2"}, []string{"y"}),
-				node("If", "if", []string{"c"}, []string{"z"}, &onnxpb.AttributeProto{Name: new("then_branch"), Type: new(onnxpb.AttributeProto_GRAPH), G: then}),
+				node("If", "if", []string{"c"}, []string{"z"}, &onnxpb.AttributeProto{Name: new("then_branch"),
+					Type: new(onnxpb.AttributeProto_GRAPH), G: then}),
 			},
-			Output:    []*onnxpb.ValueInfoProto{info("y", "batch", 3), info("z", "batch", 4)},
-			ValueInfo: []*onnxpb.ValueInfoProto{info("r", "batch", 4), info("inside", 1), info("h", "batch", 4), info("x", "batch", 2)},
+			Output: []*onnxpb.ValueInfoProto{info("y", "batch", 3), info("z", "batch", 4)},
+			ValueInfo: []*onnxpb.ValueInfoProto{info("r", "batch", 4), info("inside", 1), info("h", "batch", 4),
+				info("x", "batch", 2)},
 		},
 	}
 }
@@ -180,7 +188,8 @@ func TestEdits(t *testing.T) {
 			g := m.Graph
 			g.Initializer[0].Dims, g.Initializer[0].RawData = []int64{2, 2}, make([]byte, 16)
 			g.Initializer[1].Dims, g.Initializer[1].FloatData = []int64{2, 3}, make([]float32, 6)
-			for info, axis := range map[*onnxpb.ValueInfoProto]int{g.Input[0]: 1, g.Input[2]: 0, g.ValueInfo[0]: 1, g.ValueInfo[2]: 1, g.Output[1]: 1} {
+			for info, axis := range map[*onnxpb.ValueInfoProto]int{g.Input[0]: 1, g.Input[2]: 0, g.ValueInfo[0]: 1,
+				g.ValueInfo[2]: 1, g.Output[1]: 1} {
 				info.Type.TensorType.Shape.Dim[axis].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 2}
 			}
 		}},
@@ -224,11 +233,13 @@ func TestEdits(t *testing.T) {
 		}, func(m *onnxpb.ModelProto) {
 			g := m.Graph
 			g.Node[2].Input = append(g.Node[2].Input, "", "b")
-			g.Initializer = append(g.Initializer, &onnxpb.TensorProto{Name: new("b"), DataType: new(int32(1)), Dims: []int64{1}, RawData: []byte{0, 0, 0x80, 0x3f}})
+			g.Initializer = append(g.Initializer, &onnxpb.TensorProto{Name: new("b"), DataType: new(int32(1)), Dims: []int64{1},
+				RawData: []byte{0, 0, 0x80, 0x3f}})
 			dim := []*onnxpb.TensorShapeProto_Dimension{{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 1}}}
-			g.Input = append(g.Input, &onnxpb.ValueInfoProto{Name: new("b"), Type: &onnxpb.TypeProto{TensorType: &onnxpb.TypeProto_Tensor{
-				ElemType: new(int32(1)), Shape: &onnxpb.TensorShapeProto{Dim: dim},
-			}}}) // IR version 3 lists initializers among the inputs
+			g.Input = append(g.Input, &onnxpb.ValueInfoProto{Name: new("b"),
+				Type: &onnxpb.TypeProto{TensorType: &onnxpb.TypeProto_Tensor{
+					ElemType: new(int32(1)), Shape: &onnxpb.TensorShapeProto{Dim: dim},
+				}}}) // IR version 3 lists initializers among the inputs
 		}},
 		{"initializer shared and removed", func(g *graph.Graph, v map[string]*graph.Value) {
 			g.Nodes[2].Inputs[1] = v["w1"]
@@ -239,13 +250,14 @@ func TestEdits(t *testing.T) {
 			g.Initializer = g.Initializer[:1]
 			g.Input = slices.Delete(g.Input, 2, 3)
 		}},
-		{"tensor under another name", func(g *graph.Graph, v map[string]*graph.Value) { v["w2"].Name = "weights" }, func(m *onnxpb.ModelProto) {
-			g := m.Graph
-			g.Node[2].Input[1] = "weights"
-			g.Initializer[1].Name = new("weights")
-			renamed := &onnxpb.ValueInfoProto{Name: new("weights"), Type: g.Input[2].Type}
-			g.Input = append(slices.Delete(g.Input, 2, 3), renamed)
-		}},
+		{"tensor under another name", func(g *graph.Graph, v map[string]*graph.Value) { v["w2"].Name = "weights" },
+			func(m *onnxpb.ModelProto) {
+				g := m.Graph
+				g.Node[2].Input[1] = "weights"
+				g.Initializer[1].Name = new("weights")
+				renamed := &onnxpb.ValueInfoProto{Name: new("weights"), Type: g.Input[2].Type}
+				g.Input = append(slices.Delete(g.Input, 2, 3), renamed)
+			}},
 		{"input and output removed", func(g *graph.Graph, v map[string]*graph.Value) {
 			g.Nodes = g.Nodes[:3]
 			g.Inputs, g.Outputs = g.Inputs[:1], g.Outputs[:1]
@@ -253,17 +265,20 @@ func TestEdits(t *testing.T) {
 			g := m.Graph
 			g.Node, g.Input, g.Output = g.Node[:3], g.Input[:3], g.Output[:1]
 		}},
-		{"shape forgotten", func(g *graph.Graph, v map[string]*graph.Value) { v["h"].Shape, v["y"].Shape = nil, nil }, func(m *onnxpb.ModelProto) {
-			g := m.Graph
-			g.ValueInfo = slices.Delete(g.ValueInfo, 2, 3)
-			g.Output[0].Type.TensorType.Shape = nil
-		}},
-		{"batch bound", func(g *graph.Graph, v map[string]*graph.Value) { v["x"].Shape[0] = graph.D(8) }, func(m *onnxpb.ModelProto) {
-			for _, info := range []*onnxpb.ValueInfoProto{m.Graph.Input[1], m.Graph.ValueInfo[3]} {
-				info.Type.TensorType.Shape.Dim[0].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 8}
-			}
-		}},
-		{"graph's name", func(g *graph.Graph, v map[string]*graph.Value) { g.Name = "student" }, func(m *onnxpb.ModelProto) { m.Graph.Name = new("student") }},
+		{"shape forgotten", func(g *graph.Graph, v map[string]*graph.Value) { v["h"].Shape, v["y"].Shape = nil, nil },
+			func(m *onnxpb.ModelProto) {
+				g := m.Graph
+				g.ValueInfo = slices.Delete(g.ValueInfo, 2, 3)
+				g.Output[0].Type.TensorType.Shape = nil
+			}},
+		{"batch bound", func(g *graph.Graph, v map[string]*graph.Value) { v["x"].Shape[0] = graph.D(8) },
+			func(m *onnxpb.ModelProto) {
+				for _, info := range []*onnxpb.ValueInfoProto{m.Graph.Input[1], m.Graph.ValueInfo[3]} {
+					info.Type.TensorType.Shape.Dim[0].Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: 8}
+				}
+			}},
+		{"graph's name", func(g *graph.Graph, v map[string]*graph.Value) { g.Name = "student" },
+			func(m *onnxpb.ModelProto) { m.Graph.Name = new("student") }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -313,12 +328,14 @@ func TestMetadata(t *testing.T) {
 	for _, p := range decode(t, got).MetadataProps {
 		entries = append(entries, [2]string{p.GetKey(), p.GetValue()})
 	}
-	if want := [][2]string{{"k", "new"}, {"author", "someone"}, {"a", "2"}, {"z", "1"}}; !reflect.DeepEqual(entries, want) {
+	want := [][2]string{{"k", "new"}, {"author", "someone"}, {"a", "2"}, {"z", "1"}}
+	if !reflect.DeepEqual(entries, want) {
 		t.Errorf("metadata %v, want %v", entries, want)
 	}
 }
 
-// TestOrder exports a model whose nodes are out of order: as it was where nothing is rewired, in order where something is.
+// TestOrder exports a model whose nodes are out of order: as it was where nothing is rewired, in order where something
+// is.
 func TestOrder(t *testing.T) {
 	m := full()
 	m.Graph.Node[0], m.Graph.Node[1] = m.Graph.Node[1], m.Graph.Node[0]
@@ -354,17 +371,22 @@ func TestRefuses(t *testing.T) {
 		edit func(g *graph.Graph)
 		want []string
 	}{
-		{"broken graph", func(g *graph.Graph) { g.Nodes[0], g.Nodes[1] = g.Nodes[1], g.Nodes[0] }, []string{`node "elu" (Elu)`, "before it is produced"}},
+		{"broken graph", func(g *graph.Graph) { g.Nodes[0], g.Nodes[1] = g.Nodes[1], g.Nodes[0] },
+			[]string{`node "elu" (Elu)`, "before it is produced"}},
 		{"tensor without elements", func(g *graph.Graph) {
 			g.Initializers[0].Const = &graph.Tensor{DType: graph.Float32, Dims: []int{2, 4}}
 		}, []string{`initializer "w1": it has no elements`}},
 		{"elements of another type", func(g *graph.Graph) {
 			g.Initializers[0].Const = &graph.Tensor{DType: graph.Float32, Dims: []int{2, 4}, Data: make([]float64, 8)}
 			g.Nodes[1].Attrs["t"] = &graph.Tensor{DType: graph.Int64, Data: []float32{1}}
-		}, []string{`initializer "w1": elements of data type FLOAT`, `node "elu" (Elu): attribute "t": elements of data type INT64`}},
-		{"foreign opaque attribute", func(g *graph.Graph) { g.Nodes[1].Attrs["body"] = graph.Opaque{Origin: 3} }, []string{`node "elu" (Elu): attribute "body"`}},
-		{"lost captures", func(g *graph.Graph) { g.Nodes[3].Captures = nil }, []string{`node "if" (If): it captures []`, `["r"]`}},
-		{"hidden capture", func(g *graph.Graph) { g.Nodes[1].Outputs[0].Name = "n" }, []string{`node "if" (If): attribute "then_branch"`, "hides"}},
+		}, []string{`initializer "w1": elements of data type FLOAT`,
+			`node "elu" (Elu): attribute "t": elements of data type INT64`}},
+		{"foreign opaque attribute", func(g *graph.Graph) { g.Nodes[1].Attrs["body"] = graph.Opaque{Origin: 3} },
+			[]string{`node "elu" (Elu): attribute "body"`}},
+		{"lost captures", func(g *graph.Graph) { g.Nodes[3].Captures = nil }, []string{`node "if" (If): it captures []`,
+			`["r"]`}},
+		{"hidden capture", func(g *graph.Graph) { g.Nodes[1].Outputs[0].Name = "n" },
+			[]string{`node "if" (If): attribute "then_branch"`, "hides"}},
 	}
 	data, err := onnxpb.Marshal(full())
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/ildc/ildc/internal/onnxpb"
 )
 
-// Tensors of smallest bytes and more go to a data file, each at a multiple of page bytes, so that readers can map it into memory.
+// Tensors of smallest bytes and more go to a data file, each at a multiple of page bytes, so that readers can map it
+// into memory.
 const (
 	smallest = 1 << 10
 	page     = 4 << 10

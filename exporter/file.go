@@ -11,8 +11,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// File writes a graph as a model, replacing a file that is there. Where it fails, nothing is left and nothing has changed.
-// With external data there are two files: both are written whole, then the data file takes its name, then the model.
+// File writes a graph as a model, replacing a file that is there. Where it fails, nothing is left and nothing has
+// changed. With external data there are two files: both are written whole, then the data file takes its name, then the
+// model.
 func File(path string, g *graph.Graph, o Options) (err error) {
 	defer func() {
 		if err != nil {
@@ -56,7 +57,8 @@ func File(path string, g *graph.Graph, o Options) (err error) {
 	return model.publish()
 }
 
-// Write writes a file of any kind, replacing one that is there, in one move: a crash, or an error of write, leaves the old one.
+// Write writes a file of any kind, replacing one that is there, in one move: a crash, or an error of write, leaves the
+// old one.
 func Write(path string, write func(io.Writer) error) error {
 	d, err := newDraft(path)
 	if err != nil {

@@ -69,7 +69,8 @@ func TestFile(t *testing.T) {
 func TestFileFails(t *testing.T) {
 	whole := importFile(t, "../testdata/onnx/residual_bn/model.onnx")
 	broken, _ := whole.Clone()
-	broken.Initializers[0].Const = &graph.Tensor{DType: broken.Initializers[0].DType, Dims: broken.Initializers[0].Const.Dims}
+	broken.Initializers[0].Const = &graph.Tensor{DType: broken.Initializers[0].DType,
+		Dims: broken.Initializers[0].Const.Dims}
 	tests := []struct {
 		name string
 		g    *graph.Graph

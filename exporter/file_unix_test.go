@@ -15,7 +15,8 @@ import (
 	"github.com/ildc/ildc/exporter"
 )
 
-// TestDiskFull exports in a process that may write 4 kB per file, which fails as a full disk does: in the middle of writing.
+// TestDiskFull exports in a process that may write 4 kB per file, which fails as a full disk does: in the middle of
+// writing.
 func TestDiskFull(t *testing.T) {
 	const folder = "ILDC_TEST_DISK_FULL"
 	if dir := os.Getenv(folder); dir != "" {

@@ -9,8 +9,8 @@ import (
 	"github.com/ildc/ildc/internal/onnxpb"
 )
 
-// nodes encodes the nodes in the graph's order. Where all are there, reading and giving what they did when they were imported, it is the
-// file's order, which the importer had to sort where it was not topological.
+// nodes encodes the nodes in the graph's order. Where all are there, reading and giving what they did when they were
+// imported, it is the file's order, which the importer had to sort where it was not topological.
 func (e *encoder) nodes(g *graph.Graph, origin *onnxpb.GraphProto) []*onnxpb.NodeProto {
 	list := make([]*onnxpb.NodeProto, len(g.Nodes))
 	of := map[*onnxpb.NodeProto]*onnxpb.NodeProto{} // by origin, of nodes that are wired as they were
@@ -114,7 +114,8 @@ func (e *encoder) attribute(name string, value any, origin *onnxpb.AttributeProt
 	return a, a.SetValue(value)
 }
 
-// captures makes the node's subgraphs read the values that the node captures, and says whether those have other names than before.
+// captures makes the node's subgraphs read the values that the node captures, and says whether those have other names
+// than before.
 func (e *encoder) captures(m *onnxpb.NodeProto, n *graph.Node, what string) bool {
 	have, want := m.Captures(), graph.Names(n.Captures)
 	if slices.Equal(have, want) {

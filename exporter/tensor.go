@@ -37,7 +37,8 @@ func (e *encoder) initializers(m *onnxpb.GraphProto, g *graph.Graph, origin *onn
 	}
 }
 
-// tensor encodes a tensor: as it was imported where it was, else in the manner of the one that it replaces, which may be nil.
+// tensor encodes a tensor: as it was imported where it was, else in the manner of the one that it replaces, which may
+// be nil.
 func (e *encoder) tensor(name string, t *graph.Tensor, replaced *onnxpb.TensorProto) (*onnxpb.TensorProto, error) {
 	if origin, ok := t.Origin.(*onnxpb.TensorProto); ok && sameType(origin, t) {
 		m := origin
@@ -69,5 +70,7 @@ func (e *encoder) tensor(name string, t *graph.Tensor, replaced *onnxpb.TensorPr
 }
 
 func sameType(m *onnxpb.TensorProto, t *graph.Tensor) bool {
-	return m.GetDataType() == int32(t.DType) && slices.EqualFunc(m.GetDims(), t.Dims, func(a int64, b int) bool { return a == int64(b) })
+	return m.GetDataType() == int32(t.DType) && slices.EqualFunc(m.GetDims(), t.Dims, func(a int64, b int) bool {
+		return a == int64(b)
+	})
 }

@@ -31,7 +31,8 @@ func unmodelled() *onnxpb.ModelProto {
 
 	sequence := &onnxpb.TypeProto{}
 	add(sequence, 4, "\x0a\x00")
-	m.Graph.Input = append(m.Graph.Input, &onnxpb.ValueInfoProto{Name: new("sequence"), Type: sequence}, &onnxpb.ValueInfoProto{Name: new("untyped")})
+	m.Graph.Input = append(m.Graph.Input, &onnxpb.ValueInfoProto{Name: new("sequence"), Type: sequence},
+		&onnxpb.ValueInfoProto{Name: new("untyped")})
 
 	negative := &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: -1}}
 	add(negative, 3, "DATA_BATCH")
@@ -40,16 +41,20 @@ func unmodelled() *onnxpb.ModelProto {
 
 	int64s, int4 := new(int32(graph.Int64)), new(int32(22))
 	m.Graph.SparseInitializer = []*onnxpb.SparseTensorProto{{
-		Values:  &onnxpb.TensorProto{Name: new("sparse"), DataType: new(int32(graph.Float32)), Dims: []int64{1}, FloatData: []float32{3}},
+		Values: &onnxpb.TensorProto{Name: new("sparse"), DataType: new(int32(graph.Float32)), Dims: []int64{1},
+			FloatData: []float32{3}},
 		Indices: &onnxpb.TensorProto{DataType: int64s, Dims: []int64{1}, Int64Data: []int64{5}},
 		Dims:    []int64{1000, 1000},
 	}}
-	m.Graph.Initializer = append(m.Graph.Initializer, &onnxpb.TensorProto{Name: new("int4"), DataType: int4, Dims: []int64{4}, RawData: []byte{0x21, 0x43}})
+	m.Graph.Initializer = append(m.Graph.Initializer, &onnxpb.TensorProto{Name: new("int4"), DataType: int4,
+		Dims: []int64{4}, RawData: []byte{0x21, 0x43}})
 
-	reference := &onnxpb.AttributeProto{Name: new("reference"), RefAttrName: new("alpha"), Type: new(onnxpb.AttributeProto_FLOAT)}
+	reference := &onnxpb.AttributeProto{Name: new("reference"), RefAttrName: new("alpha"),
+		Type: new(onnxpb.AttributeProto_FLOAT)}
 	types := &onnxpb.AttributeProto{Name: new("type"), Type: new(onnxpb.AttributeProto_TYPE_PROTO)}
 	add(types, 14, "\x0a\x00")
-	tensors := &onnxpb.AttributeProto{Name: new("tensors"), Type: new(onnxpb.AttributeProto_TENSORS), Tensors: []*onnxpb.TensorProto{{DataType: int4, Dims: []int64{2}, RawData: []byte{0x21}}}}
+	tensors := &onnxpb.AttributeProto{Name: new("tensors"), Type: new(onnxpb.AttributeProto_TENSORS),
+		Tensors: []*onnxpb.TensorProto{{DataType: int4, Dims: []int64{2}, RawData: []byte{0x21}}}}
 	untyped := &onnxpb.AttributeProto{Name: new("untyped"), I: new(int64(0))}
 	m.Graph.Node[1].Attribute = append(m.Graph.Node[1].Attribute, reference, types, tensors, untyped)
 	return m
@@ -111,7 +116,8 @@ func TestUnmodelledKept(t *testing.T) {
 		t.Errorf("message\n%v\nwant\n%v", read, m)
 	}
 	// IR version 3 lists initializers, and these names are new.
-	if added := inputs[len(m.Graph.Input):]; len(added) != 2 || added[0].GetName() != "nibbles" || added[1].GetName() != "sparse2" {
+	if added := inputs[len(m.Graph.Input):]; len(added) != 2 || added[0].GetName() != "nibbles" ||
+		added[1].GetName() != "sparse2" {
 		t.Errorf("inputs added: %v, want nibbles and sparse2", added)
 	}
 }

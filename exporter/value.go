@@ -26,8 +26,8 @@ func newDeclarations(g *graph.Graph, origin *onnxpb.GraphProto) *declarations {
 	return d
 }
 
-// inputs lists the graph's inputs in their order. Initializers that the file listed among them keep their places; up to IR version 3
-// each initializer is listed.
+// inputs lists the graph's inputs in their order. Initializers that the file listed among them keep their places; up to
+// IR version 3 each initializer is listed.
 func (d *declarations) inputs(ir int64) []*onnxpb.ValueInfoProto {
 	var list []*onnxpb.ValueInfoProto
 	rest := d.g.Inputs
@@ -71,7 +71,8 @@ func (d *declarations) list(vs []*graph.Value, origin []*onnxpb.ValueInfoProto) 
 	return list
 }
 
-// valueInfo keeps what was declared of other values: of those that are still there, and of names that were never values of the graph.
+// valueInfo keeps what was declared of other values: of those that are still there, and of names that were never values
+// of the graph.
 func (d *declarations) valueInfo() []*onnxpb.ValueInfoProto {
 	was := map[string]bool{}
 	for _, n := range d.origin.GetNode() {
@@ -111,7 +112,8 @@ func byName(infos []*onnxpb.ValueInfoProto) map[string]*onnxpb.ValueInfoProto {
 func (d *declarations) unchanged(v *graph.Value) bool {
 	if v.Const != nil {
 		t := d.weights[v.Name]
-		return t != nil && t.GetDataType() == int32(v.DType) && slices.EqualFunc(t.GetDims(), v.Shape, func(n int64, e graph.Dim) bool { return e.Is(int(n)) })
+		return t != nil && t.GetDataType() == int32(v.DType) &&
+			slices.EqualFunc(t.GetDims(), v.Shape, func(n int64, e graph.Dim) bool { return e.Is(int(n)) })
 	}
 	info, ok := v.Origin.(*onnxpb.ValueInfoProto)
 	if !ok {

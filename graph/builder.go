@@ -42,8 +42,9 @@ func (b *Builder) Fail(format string, args ...any) {
 	}
 }
 
-// Guard is deferred by a function that appends and returns an error: it gives the first error as the function's. Code that goes on
-// after an error works with placeholders of unknown rank; if that makes it panic, the first error is what there is to say.
+// Guard is deferred by a function that appends and returns an error: it gives the first error as the function's. Code
+// that goes on after an error works with placeholders of unknown rank; if that makes it panic, the first error is what
+// there is to say.
 func (b *Builder) Guard(err *error) {
 	if b.err == nil {
 		return
@@ -134,7 +135,8 @@ func (b *Builder) Ops(op string, outputs int, attrs Attrs, in ...*Value) []*Valu
 	return n.Outputs
 }
 
-// Adopt appends a copied node, giving it outputs that are named after those of the original (nil where one is not asked for).
+// Adopt appends a copied node, giving it outputs that are named after those of the original (nil where one is not asked
+// for).
 func (b *Builder) Adopt(n *Node, original []*Value) {
 	n.Outputs = make([]*Value, len(original))
 	for i, v := range original {

@@ -7,7 +7,8 @@ import (
 
 // Check reports every broken invariant:
 //   - values have names, each given once; initializers hold tensors of their dtype and shape, others hold none
-//   - producers and outputs agree; every value that is read is an input, an initializer, or the output of an earlier node
+//   - producers and outputs agree; every value that is read is an input, an initializer, or the output of an earlier
+//     node
 //   - every output of the graph is there
 //   - attributes are of the types that [Attrs] lists
 func (g *Graph) Check() error {
@@ -47,7 +48,8 @@ func (g *Graph) Check() error {
 		}
 		for i, v := range n.Reads() {
 			if !defined[v] {
-				bad("node %q (%s): reads %q (%d) before it is produced; the graph has a cycle or is out of order", n.Name, n.OpName(), v.Name, i)
+				bad("node %q (%s): reads %q (%d) before it is produced; the graph has a cycle or is out of order", n.Name,
+					n.OpName(), v.Name, i)
 			}
 		}
 		for _, v := range n.Outputs {

@@ -19,10 +19,14 @@ type Graph struct {
 
 // Value is one tensor-valued edge: a graph input, an initializer, or a node's output.
 type Value struct {
-	Name     string
-	DType    DType
-	Shape    Shape   // nil where the rank is unknown
-	Elems    Shape   // the elements of a small tensor of integers, whatever their type, where shape inference found them; nil where not
+	Name  string
+	DType DType
+	Shape Shape // nil where the rank is unknown
+
+	// Elems are the elements of a small tensor of integers, whatever their type, where shape inference found them; nil
+	// where not.
+	Elems Shape
+
 	Const    *Tensor // the elements of an initializer; nil otherwise
 	Producer *Node   // nil for inputs and initializers
 	Origin   any     // the declaration it was imported from
@@ -173,7 +177,8 @@ func (g *Graph) Clone() (*Graph, map[*Value]*Value) {
 		}
 		c, ok := to[v]
 		if !ok {
-			c = &Value{Name: v.Name, DType: v.DType, Shape: v.Shape.Clone(), Elems: v.Elems.Clone(), Const: v.Const, Origin: v.Origin}
+			c = &Value{Name: v.Name, DType: v.DType, Shape: v.Shape.Clone(), Elems: v.Elems.Clone(), Const: v.Const,
+				Origin: v.Origin}
 			to[v] = c
 		}
 		return c

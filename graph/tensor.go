@@ -76,7 +76,9 @@ func wrap[T Element](dtype DType, dims []int, data []T) *Tensor {
 }
 
 // Ints is a rank-1 int64 tensor, the form of shapes and axes.
-func Ints(v ...int64) *Tensor { return FromInt64([]int{len(v)}, append([]int64{}, v...)) } // not nil, which would say: no integers
+func Ints(v ...int64) *Tensor {
+	return FromInt64([]int{len(v)}, append([]int64{}, v...)) // not nil, which would say: no integers
+}
 
 // Scalar is a rank-0 tensor holding v converted to a numeric or bool dtype.
 func Scalar(dtype DType, v float64) *Tensor { return FromValues(dtype, nil, []float64{v}) }
@@ -327,8 +329,9 @@ func toHalf(dtype DType, v float64) uint16 {
 		case a < 0x1p-14:
 			return sign | uint16(math.RoundToEven(a*0x1p24))
 		}
-		frac, exp := math.Frexp(a)                                             // a = frac·2^exp, frac in [0.5, 1)
-		return sign + uint16(exp+13)<<10 + uint16(math.RoundToEven(frac*2048)) // a carry out of the fraction raises the exponent
+		frac, exp := math.Frexp(a) // a = frac·2^exp, frac in [0.5, 1)
+		// a carry out of the fraction raises the exponent
+		return sign + uint16(exp+13)<<10 + uint16(math.RoundToEven(frac*2048))
 	}
 	return uint16(v)
 }

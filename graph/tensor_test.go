@@ -25,7 +25,8 @@ func TestHalfValues(t *testing.T) {
 		v     float64
 		bits  uint16
 	}{
-		{Float16, 1, 0x3c00}, {Float16, -2, 0xc000}, {Float16, 65504, 0x7bff}, {Float16, 65520, 0x7c00}, {Float16, 0x1p-24, 0x0001},
+		{Float16, 1, 0x3c00}, {Float16, -2, 0xc000}, {Float16, 65504, 0x7bff}, {Float16, 65520, 0x7c00},
+		{Float16, 0x1p-24, 0x0001},
 		{Float16, 0x1p-14, 0x0400}, {Float16, 1 + 0x1p-11, 0x3c00}, {Float16, 1 + 3*0x1p-11, 0x3c02}, // ties to even
 		{Float16, math.Inf(-1), 0xfc00}, {Float16, 2 - 0x1p-12, 0x4000}, // carries into the exponent
 		{BFloat16, 1, 0x3f80}, {BFloat16, -3.140625, 0xc049}, {BFloat16, 1 + 0x1p-8, 0x3f80}, {BFloat16, math.Inf(1), 0x7f80},

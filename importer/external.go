@@ -12,7 +12,8 @@ import (
 	"github.com/ildc/ildc/internal/onnxpb"
 )
 
-// external reads elements from a file in the model's folder: as raw data, location naming the file, offset and length in bytes.
+// external reads elements from a file in the model's folder: as raw data, location naming the file, offset and length
+// in bytes.
 func (r *reader) external(p *onnxpb.TensorProto) (any, error) {
 	want, err := p.RawLen()
 	if err != nil {
@@ -39,7 +40,8 @@ func (r *reader) external(p *onnxpb.TensorProto) (any, error) {
 	case !filepath.IsLocal(filepath.FromSlash(location)):
 		return nil, fmt.Errorf("external data: location %q is not inside the model's folder: %w", location, ErrMalformed)
 	case r.options.Dir == "":
-		return nil, fmt.Errorf("external data in %q: the model's folder is not known, import the file: %w", location, ErrDeclined)
+		return nil, fmt.Errorf("external data in %q: the model's folder is not known, import the file: %w", location,
+			ErrDeclined)
 	case length > r.left:
 		return nil, tooLarge(r.options)
 	}
@@ -77,7 +79,8 @@ func section(dir, location string, offset, length int64) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%q is not a file: %w", location, ErrDeclined)
 	case offset > info.Size()-length:
-		return nil, fmt.Errorf("%q has %d bytes, want %d from byte %d on: %w", location, info.Size(), length, offset, ErrMalformed)
+		return nil, fmt.Errorf("%q has %d bytes, want %d from byte %d on: %w", location, info.Size(), length, offset,
+			ErrMalformed)
 	}
 	f, err := root.Open(name)
 	if err != nil {

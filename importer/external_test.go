@@ -52,19 +52,25 @@ func TestExternalData(t *testing.T) {
 		{"checksum", []string{"location", "w.bin", "offset", "4", "checksum", "x"}, nil, ""},
 		{"subfolder", []string{"location", "sub/w.bin", "offset", "4"}, nil, ""},
 		{"link inside", []string{"location", "inside.bin", "offset", "4"}, nil, ""},
-		{"absent", []string{"location", "absent.bin"}, importer.ErrDeclined, `initializer "w": the external data file "absent.bin" is not in`},
+		{"absent", []string{"location", "absent.bin"}, importer.ErrDeclined,
+			`initializer "w": the external data file "absent.bin" is not in`},
 		{"no location", nil, importer.ErrMalformed, `location ""`},
 		{"parent", []string{"location", "../secret.bin"}, importer.ErrMalformed, "not inside the model's folder"},
-		{"parent inside", []string{"location", "sub/../../secret.bin"}, importer.ErrMalformed, "not inside the model's folder"},
-		{"absolute", []string{"location", filepath.Join(base, "secret.bin")}, importer.ErrMalformed, "not inside the model's folder"},
+		{"parent inside", []string{"location", "sub/../../secret.bin"}, importer.ErrMalformed,
+			"not inside the model's folder"},
+		{"absolute", []string{"location", filepath.Join(base, "secret.bin")}, importer.ErrMalformed,
+			"not inside the model's folder"},
 		{"link outside", []string{"location", "outside.bin", "offset", "4"}, importer.ErrDeclined, "escapes"},
 		{"folder link outside", []string{"location", "up/secret.bin", "offset", "4"}, importer.ErrDeclined, "escapes"},
 		{"a folder", []string{"location", "sub"}, importer.ErrDeclined, "not a file"},
-		{"offset past the end", []string{"location", "w.bin", "offset", "5"}, importer.ErrMalformed, `"w.bin" has 12 bytes, want 8 from byte 5 on`},
-		{"huge offset", []string{"location", "w.bin", "offset", "9223372036854775807"}, importer.ErrMalformed, "has 12 bytes"},
+		{"offset past the end", []string{"location", "w.bin", "offset", "5"}, importer.ErrMalformed,
+			`"w.bin" has 12 bytes, want 8 from byte 5 on`},
+		{"huge offset", []string{"location", "w.bin", "offset", "9223372036854775807"}, importer.ErrMalformed,
+			"has 12 bytes"},
 		{"negative offset", []string{"location", "w.bin", "offset", "-4"}, importer.ErrMalformed, `offset "-4"`},
 		{"no number", []string{"location", "w.bin", "offset", "four"}, importer.ErrMalformed, `offset "four"`},
-		{"wrong length", []string{"location", "w.bin", "length", "12"}, importer.ErrMalformed, "length 12 for dims [2], want 8"},
+		{"wrong length", []string{"location", "w.bin", "length", "12"}, importer.ErrMalformed,
+			"length 12 for dims [2], want 8"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -88,11 +94,13 @@ func TestExternalData(t *testing.T) {
 // TestExternalDataUnread looks at what is refused before a file is looked at.
 func TestExternalDataUnread(t *testing.T) {
 	m := external("location", "w.bin")
-	if _, err := importer.Import(encode(t, m), importer.Options{}); !errors.Is(err, importer.ErrDeclined) || !strings.Contains(err.Error(), "folder is not known") {
+	if _, err := importer.Import(encode(t, m), importer.Options{}); !errors.Is(err, importer.ErrDeclined) ||
+		!strings.Contains(err.Error(), "folder is not known") {
 		t.Errorf("no folder: error %v, want one that is %v", err, importer.ErrDeclined)
 	}
 	m.Graph.Initializer[0].Dims = []int64{1 << 40}
-	if _, err := importer.Import(encode(t, m), importer.Options{Dir: t.TempDir()}); !errors.Is(err, importer.ErrDeclined) || !strings.Contains(err.Error(), "MaxBytes") {
+	_, err := importer.Import(encode(t, m), importer.Options{Dir: t.TempDir()})
+	if !errors.Is(err, importer.ErrDeclined) || !strings.Contains(err.Error(), "MaxBytes") {
 		t.Errorf("larger than the limit: error %v, want one that is %v", err, importer.ErrDeclined)
 	}
 	m.Graph.Initializer[0].DataType = new(int32(22))
@@ -117,7 +125,8 @@ func TestSharedExternalData(t *testing.T) {
 	if _, err := importer.Import(data, importer.Options{Dir: dir, MaxBytes: int64(len(data)) + 808}); err != nil {
 		t.Error(err)
 	}
-	if _, err := importer.Import(data, importer.Options{Dir: dir, MaxBytes: int64(len(data)) + 807}); !errors.Is(err, importer.ErrDeclined) {
+	_, err := importer.Import(data, importer.Options{Dir: dir, MaxBytes: int64(len(data)) + 807})
+	if !errors.Is(err, importer.ErrDeclined) {
 		t.Errorf("error %v, want one that is %v", err, importer.ErrDeclined)
 	}
 }

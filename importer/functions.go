@@ -7,10 +7,12 @@ import (
 	"github.com/ildc/ildc/internal/onnxpb"
 )
 
-// functions reads the ops that the model defines itself. Only those that nodes call are of interest, but all are kept, since they call each other.
+// functions reads the ops that the model defines itself. Only those that nodes call are of interest, but all are kept,
+// since they call each other.
 func (r *reader) functions(g *graph.Graph, m *onnxpb.ModelProto) {
 	for i, p := range m.GetFunctions() {
-		f := &graph.Function{Domain: domain(p.GetDomain()), Name: p.GetName(), Inputs: p.GetInput(), Outputs: p.GetOutput(), Opsets: map[string]int64{}}
+		f := &graph.Function{Domain: domain(p.GetDomain()), Name: p.GetName(), Inputs: p.GetInput(), Outputs: p.GetOutput(),
+			Opsets: map[string]int64{}}
 		what := fmt.Sprintf("function %d (%s.%s)", i, f.Domain, f.Name)
 		if f.Name == "" || g.FunctionOf(&graph.Node{Op: f.Name, Domain: f.Domain}) != nil {
 			r.refuse(ErrMalformed, "%s: a name that is empty or given twice", what)

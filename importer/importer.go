@@ -13,8 +13,10 @@ import (
 
 // Errors that callers tell apart. One error may be both, since it reports every problem of a model.
 var (
-	ErrMalformed = onnxpb.ErrMalformed    // the model contradicts the format
-	ErrDeclined  = errors.New("declined") // the model may be valid, and cannot be taken: external data is absent, a limit is passed
+	ErrMalformed = onnxpb.ErrMalformed // the model contradicts the format
+
+	// ErrDeclined: the model may be valid, and cannot be taken. External data is absent, a limit is passed.
+	ErrDeclined = errors.New("declined")
 )
 
 // Options say where external data lies, and how much is read.
@@ -89,7 +91,8 @@ func readAll(r io.Reader, o Options) ([]byte, error) {
 }
 
 func tooLarge(o Options) error {
-	return fmt.Errorf("the model and its external data take more than %d bytes: raise Options.MaxBytes: %w", o.maxBytes(), ErrDeclined)
+	return fmt.Errorf("the model and its external data take more than %d bytes: raise Options.MaxBytes: %w", o.maxBytes(),
+		ErrDeclined)
 }
 
 // declined marks what a limit refused.
@@ -111,7 +114,8 @@ func imported(data []byte, o Options) (*graph.Graph, error) {
 	if m.Graph == nil {
 		return nil, fmt.Errorf("there is no graph in it, it is not an ONNX model: %w", ErrMalformed)
 	}
-	r := &reader{options: o, left: o.maxBytes() - int64(len(data)), values: map[string]*graph.Value{}, missing: map[string][]string{}}
+	r := &reader{options: o, left: o.maxBytes() - int64(len(data)), values: map[string]*graph.Value{},
+		missing: map[string][]string{}}
 	g := r.model(&m)
 	if err := r.problems(); err != nil {
 		return nil, err

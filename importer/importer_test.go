@@ -48,9 +48,11 @@ func encode(t testing.TB, m *onnxpb.ModelProto) []byte {
 func info(name string, dims ...int64) *onnxpb.ValueInfoProto {
 	shape := &onnxpb.TensorShapeProto{}
 	for _, d := range dims {
-		shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: d}})
+		shape.Dim = append(shape.Dim, &onnxpb.TensorShapeProto_Dimension{
+			Value: &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: d}})
 	}
-	return &onnxpb.ValueInfoProto{Name: &name, Type: &onnxpb.TypeProto{TensorType: &onnxpb.TypeProto_Tensor{ElemType: new(int32(graph.Float32)), Shape: shape}}}
+	return &onnxpb.ValueInfoProto{Name: &name, Type: &onnxpb.TypeProto{
+		TensorType: &onnxpb.TypeProto_Tensor{ElemType: new(int32(graph.Float32)), Shape: shape}}}
 }
 
 func node(op, name string, in, out []string) *onnxpb.NodeProto {
@@ -63,11 +65,13 @@ func model() *onnxpb.ModelProto {
 		IrVersion:   new(int64(8)),
 		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: new(int64(17))}},
 		Graph: &onnxpb.GraphProto{
-			Name:        new("g"),
-			Input:       []*onnxpb.ValueInfoProto{info("x", 2)},
-			Initializer: []*onnxpb.TensorProto{{Name: new("w"), DataType: new(int32(graph.Float32)), Dims: []int64{2}, FloatData: []float32{1, 2}}},
-			Node:        []*onnxpb.NodeProto{node("Add", "add", []string{"x", "w"}, []string{"s"}), node("Relu", "relu", []string{"s"}, []string{"y"})},
-			Output:      []*onnxpb.ValueInfoProto{info("y", 2)},
+			Name:  new("g"),
+			Input: []*onnxpb.ValueInfoProto{info("x", 2)},
+			Initializer: []*onnxpb.TensorProto{{Name: new("w"), DataType: new(int32(graph.Float32)), Dims: []int64{2},
+				FloatData: []float32{1, 2}}},
+			Node: []*onnxpb.NodeProto{node("Add", "add", []string{"x", "w"}, []string{"s"}),
+				node("Relu", "relu", []string{"s"}, []string{"y"})},
+			Output: []*onnxpb.ValueInfoProto{info("y", 2)},
 		},
 	}
 }
@@ -90,7 +94,8 @@ func TestFeatures(t *testing.T) {
 	t.Run("initializers listed as inputs", func(t *testing.T) {
 		g := mustImport(t, fixture(t, "opset6_mlp"), importer.Options{})
 		if len(g.Inputs) != 1 || g.Inputs[0].Name != "input" || len(g.Initializers) < 4 || g.Opsets[""] != 6 {
-			t.Errorf("%d inputs, %d initializers, opsets %v, want the input alone, the weights, opset 6", len(g.Inputs), len(g.Initializers), g.Opsets)
+			t.Errorf("%d inputs, %d initializers, opsets %v, want the input alone, the weights, opset 6", len(g.Inputs),
+				len(g.Initializers), g.Opsets)
 		}
 		if got, want := g.Inputs[0].Shape, (graph.Shape{graph.Sym("batch"), graph.D(16)}); !got.Equal(want) {
 			t.Errorf("input %v, want %v", got, want)
@@ -98,7 +103,9 @@ func TestFeatures(t *testing.T) {
 	})
 	t.Run("constants", func(t *testing.T) {
 		g := mustImport(t, fixture(t, "constant_weights"), importer.Options{})
-		if i := slices.IndexFunc(g.Nodes, func(n *graph.Node) bool { return n.Op == "Constant" && n.Tensor("value").Len() > 1 }); i < 0 || len(g.Initializers) != 0 {
+		if i := slices.IndexFunc(g.Nodes, func(n *graph.Node) bool {
+			return n.Op == "Constant" && n.Tensor("value").Len() > 1
+		}); i < 0 || len(g.Initializers) != 0 {
 			t.Errorf("%d initializers and no Constant with a tensor", len(g.Initializers))
 		}
 	})
@@ -164,38 +171,53 @@ func TestRefuses(t *testing.T) {
 		want []string
 	}{
 		{"no graph", func(m *onnxpb.ModelProto) { m.Graph = nil }, importer.ErrMalformed, []string{"not an ONNX model"}},
-		{"no opset", func(m *onnxpb.ModelProto) { m.OpsetImport = nil }, importer.ErrMalformed, []string{`node "add" (Add)`, "opset"}},
+		{"no opset", func(m *onnxpb.ModelProto) { m.OpsetImport = nil }, importer.ErrMalformed,
+			[]string{`node "add" (Add)`, "opset"}},
 		{"two opsets", func(m *onnxpb.ModelProto) {
 			m.OpsetImport = append(m.OpsetImport, &onnxpb.OperatorSetIdProto{Domain: new("ai.onnx"), Version: new(int64(9))})
 		}, importer.ErrMalformed, []string{"17 and 9"}},
-		{"undefined input", func(m *onnxpb.ModelProto) { m.Graph.Node[0].Input[1] = "nowhere" }, importer.ErrMalformed, []string{`node "add" (Add) reads "nowhere"`}},
-		{"undefined output", func(m *onnxpb.ModelProto) { m.Graph.Output[0].Name = new("nowhere") }, importer.ErrMalformed, []string{`output "nowhere"`}},
-		{"name given twice", func(m *onnxpb.ModelProto) { m.Graph.Node[1].Output[0] = "s" }, importer.ErrMalformed, []string{`node "relu" (Relu): output "s": the name is given twice`}},
-		{"initializer twice", func(m *onnxpb.ModelProto) { m.Graph.Initializer = append(m.Graph.Initializer, m.Graph.Initializer[0]) }, importer.ErrMalformed, []string{`initializer "w": the name is given twice`}},
-		{"input without a name", func(m *onnxpb.ModelProto) { m.Graph.Input[0].Name = nil }, importer.ErrMalformed, []string{"input has no name"}},
-		{"no op", func(m *onnxpb.ModelProto) { m.Graph.Node[1].OpType = nil }, importer.ErrMalformed, []string{`node "relu" () has no op`}},
+		{"undefined input", func(m *onnxpb.ModelProto) { m.Graph.Node[0].Input[1] = "nowhere" }, importer.ErrMalformed,
+			[]string{`node "add" (Add) reads "nowhere"`}},
+		{"undefined output", func(m *onnxpb.ModelProto) { m.Graph.Output[0].Name = new("nowhere") }, importer.ErrMalformed,
+			[]string{`output "nowhere"`}},
+		{"name given twice", func(m *onnxpb.ModelProto) { m.Graph.Node[1].Output[0] = "s" }, importer.ErrMalformed,
+			[]string{`node "relu" (Relu): output "s": the name is given twice`}},
+		{"initializer twice", func(m *onnxpb.ModelProto) {
+			m.Graph.Initializer = append(m.Graph.Initializer, m.Graph.Initializer[0])
+		}, importer.ErrMalformed, []string{`initializer "w": the name is given twice`}},
+		{"input without a name", func(m *onnxpb.ModelProto) { m.Graph.Input[0].Name = nil }, importer.ErrMalformed,
+			[]string{"input has no name"}},
+		{"no op", func(m *onnxpb.ModelProto) { m.Graph.Node[1].OpType = nil }, importer.ErrMalformed,
+			[]string{`node "relu" () has no op`}},
 		{"attribute twice", func(m *onnxpb.ModelProto) {
 			a := &onnxpb.AttributeProto{Name: new("axis"), I: new(int64(1))}
 			m.Graph.Node[1].Attribute = []*onnxpb.AttributeProto{a, a}
 		}, importer.ErrMalformed, []string{`node "relu" (Relu): attribute "axis"`}},
-		{"wrong length", func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].Dims = []int64{3} }, importer.ErrMalformed, []string{`initializer "w": 2 elements for dims [3], want 3`}},
-		{"negative dim", func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].Dims = []int64{-2} }, importer.ErrMalformed, []string{`initializer "w"`, "negative"}},
-		{"no data type", func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].DataType = nil }, importer.ErrMalformed, []string{`initializer "w"`, "no data type"}},
+		{"wrong length", func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].Dims = []int64{3} }, importer.ErrMalformed,
+			[]string{`initializer "w": 2 elements for dims [3], want 3`}},
+		{"negative dim", func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].Dims = []int64{-2} }, importer.ErrMalformed,
+			[]string{`initializer "w"`, "negative"}},
+		{"no data type", func(m *onnxpb.ModelProto) { m.Graph.Initializer[0].DataType = nil }, importer.ErrMalformed,
+			[]string{`initializer "w"`, "no data type"}},
 		{"attribute's tensor", func(m *onnxpb.ModelProto) {
-			m.Graph.Node[1].Attribute = []*onnxpb.AttributeProto{{Name: new("value"), T: &onnxpb.TensorProto{DataType: float, Dims: []int64{1}}}}
+			m.Graph.Node[1].Attribute = []*onnxpb.AttributeProto{{Name: new("value"),
+				T: &onnxpb.TensorProto{DataType: float, Dims: []int64{1}}}}
 		}, importer.ErrMalformed, []string{`node "relu" (Relu): attribute "value": 0 bytes of raw data`}},
-		{"shape beyond counting", func(m *onnxpb.ModelProto) { m.Graph.Input[0] = info("x", 1<<40, 1<<40) }, importer.ErrMalformed, []string{`value "x"`, "more elements"}},
+		{"shape beyond counting", func(m *onnxpb.ModelProto) { m.Graph.Input[0] = info("x", 1<<40, 1<<40) },
+			importer.ErrMalformed, []string{`value "x"`, "more elements"}},
 		{"subgraph reads nothing", func(m *onnxpb.ModelProto) {
 			body := &onnxpb.GraphProto{Node: []*onnxpb.NodeProto{node("Abs", "abs", []string{"nowhere"}, []string{"z"})}}
 			m.Graph.Node[1].Attribute = []*onnxpb.AttributeProto{{Name: new("body"), G: body}}
 		}, importer.ErrMalformed, []string{`node "relu" (Relu) has a subgraph that reads "nowhere"`}},
-		{"cycle", func(m *onnxpb.ModelProto) { m.Graph.Node[0].Input[1] = "y" }, importer.ErrMalformed, []string{`"add" (Add), "relu" (Relu)`, "cycle"}},
+		{"cycle", func(m *onnxpb.ModelProto) { m.Graph.Node[0].Input[1] = "y" }, importer.ErrMalformed,
+			[]string{`"add" (Add), "relu" (Relu)`, "cycle"}},
 		{"cycle of one without a name", func(m *onnxpb.ModelProto) {
 			m.Graph.Node[1].Input[0], m.Graph.Node[1].Name = "y", nil
 		}, importer.ErrMalformed, []string{`the nodes "y" (Relu) form a cycle`}},
 		{"external data in a subgraph", func(m *onnxpb.ModelProto) {
 			w := &onnxpb.TensorProto{Name: new("k"), DataLocation: new(onnxpb.TensorProto_EXTERNAL)}
-			m.Graph.Node[1].Attribute = []*onnxpb.AttributeProto{{Name: new("body"), G: &onnxpb.GraphProto{Initializer: []*onnxpb.TensorProto{w}}}}
+			m.Graph.Node[1].Attribute = []*onnxpb.AttributeProto{{Name: new("body"),
+				G: &onnxpb.GraphProto{Initializer: []*onnxpb.TensorProto{w}}}}
 		}, importer.ErrDeclined, []string{`attribute "body": tensor "k"`}},
 		{"all at once", func(m *onnxpb.ModelProto) {
 			m.Graph.Node[0].Input[1] = "nowhere"
@@ -229,7 +251,8 @@ func TestManyProblems(t *testing.T) {
 		m.Graph.Node = append(m.Graph.Node, node("Relu", "", []string{"nowhere"}, []string{""}))
 	}
 	_, err := importer.Import(encode(t, m), importer.Options{})
-	if err == nil || !strings.Contains(err.Error(), "and 950 problems more") || !strings.Contains(err.Error(), "node 2 (Relu)") {
+	if err == nil || !strings.Contains(err.Error(), "and 950 problems more") ||
+		!strings.Contains(err.Error(), "node 2 (Relu)") {
 		t.Errorf("error %v, want the first and how many there are", err)
 	}
 }
@@ -262,7 +285,8 @@ func TestRandomBytes(t *testing.T) {
 			}
 		}
 		_, err := importer.Import(data, importer.Options{})
-		if i%2 == 0 && !errors.Is(err, importer.ErrMalformed) || err != nil && !errors.Is(err, importer.ErrMalformed) && !errors.Is(err, importer.ErrDeclined) {
+		if i%2 == 0 && !errors.Is(err, importer.ErrMalformed) ||
+			err != nil && !errors.Is(err, importer.ErrMalformed) && !errors.Is(err, importer.ErrDeclined) {
 			t.Errorf("input %d: error %v", i, err)
 		}
 	}
@@ -295,10 +319,13 @@ func TestValues(t *testing.T) {
 	dims[4].Value = nil
 	unranked := info("unranked")
 	unranked.Type.TensorType.Shape = nil
-	m.Graph.Input = []*onnxpb.ValueInfoProto{x, unranked, {Name: new("sequence"), Type: &onnxpb.TypeProto{}}, {Name: new("untyped")}, info("scalar")}
+	m.Graph.Input = []*onnxpb.ValueInfoProto{x, unranked, {Name: new("sequence"), Type: &onnxpb.TypeProto{}},
+		{Name: new("untyped")}, info("scalar")}
 	m.Graph.ValueInfo = []*onnxpb.ValueInfoProto{info("s", 5)}
-	m.Graph.SparseInitializer = []*onnxpb.SparseTensorProto{{Values: &onnxpb.TensorProto{Name: new("sparse")}, Dims: []int64{1 << 28, 1 << 28}}}
-	m.Graph.Initializer = append(m.Graph.Initializer, &onnxpb.TensorProto{Name: new("int4"), DataType: new(int32(22)), Dims: []int64{4}, RawData: []byte{1, 2}})
+	m.Graph.SparseInitializer = []*onnxpb.SparseTensorProto{{Values: &onnxpb.TensorProto{Name: new("sparse")},
+		Dims: []int64{1 << 28, 1 << 28}}}
+	m.Graph.Initializer = append(m.Graph.Initializer, &onnxpb.TensorProto{Name: new("int4"), DataType: new(int32(22)),
+		Dims: []int64{4}, RawData: []byte{1, 2}})
 	g := mustImport(t, encode(t, m), importer.Options{})
 	values := g.ByName()
 	tests := []struct {
@@ -319,7 +346,8 @@ func TestValues(t *testing.T) {
 	}
 	for _, test := range tests {
 		v := values[test.name]
-		if v == nil || v.DType != test.dtype || (v.Shape == nil) != (test.shape == nil) || !slices.Equal(v.Shape, test.shape) {
+		if v == nil || v.DType != test.dtype || (v.Shape == nil) != (test.shape == nil) ||
+			!slices.Equal(v.Shape, test.shape) {
 			t.Errorf("%s: %+v, want %v%v", test.name, v, test.dtype, test.shape)
 		}
 	}
@@ -332,7 +360,8 @@ func TestValues(t *testing.T) {
 
 func TestDomains(t *testing.T) {
 	m := model()
-	m.OpsetImport = []*onnxpb.OperatorSetIdProto{{Domain: new("ai.onnx"), Version: new(int64(17))}, {Domain: new("com.example"), Version: new(int64(3))}}
+	m.OpsetImport = []*onnxpb.OperatorSetIdProto{{Domain: new("ai.onnx"), Version: new(int64(17))},
+		{Domain: new("com.example"), Version: new(int64(3))}}
 	m.Graph.Node[0].Domain = new("ai.onnx")
 	m.Graph.Node[1].Domain = new("com.example")
 	g := mustImport(t, encode(t, m), importer.Options{})
@@ -353,7 +382,8 @@ func TestLimits(t *testing.T) {
 		if err := read(importer.Options{MaxBytes: int64(len(data))}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := read(importer.Options{MaxBytes: int64(len(data)) - 1}); !errors.Is(err, importer.ErrDeclined) || !strings.Contains(err.Error(), "MaxBytes") {
+		if err := read(importer.Options{MaxBytes: int64(len(data)) - 1}); !errors.Is(err, importer.ErrDeclined) ||
+			!strings.Contains(err.Error(), "MaxBytes") {
 			t.Errorf("%s: error %v, want one that is %v", name, err, importer.ErrDeclined)
 		}
 	}
@@ -379,15 +409,19 @@ func TestTensor(t *testing.T) {
 
 // Functions are read with the attributes that they pass on; one that reads what nothing gives is refused.
 func TestFunctions(t *testing.T) {
-	m := &onnxpb.ModelProto{IrVersion: new(int64(8)), OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: new(int64(18))}, {Domain: new("own"), Version: new(int64(1))}},
+	m := &onnxpb.ModelProto{IrVersion: new(int64(8)), OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: new(int64(18))},
+		{Domain: new("own"), Version: new(int64(1))}},
 		Graph: &onnxpb.GraphProto{
 			Input: []*onnxpb.ValueInfoProto{{Name: new("x")}}, Output: []*onnxpb.ValueInfoProto{{Name: new("y")}},
 			Node: []*onnxpb.NodeProto{{OpType: new("leaky"), Domain: new("own"), Input: []string{"x"}, Output: []string{"y"}}},
 		},
-		Functions: []*onnxpb.FunctionProto{{Name: new("leaky"), Domain: new("own"), Input: []string{"a"}, Output: []string{"b"},
-			AttributeProto: []*onnxpb.AttributeProto{{Name: new("slope"), Type: new(onnxpb.AttributeProto_FLOAT), F: new(float32(0.5))}},
+		Functions: []*onnxpb.FunctionProto{{Name: new("leaky"), Domain: new("own"), Input: []string{"a"},
+			Output: []string{"b"},
+			AttributeProto: []*onnxpb.AttributeProto{{Name: new("slope"), Type: new(onnxpb.AttributeProto_FLOAT),
+				F: new(float32(0.5))}},
 			Node: []*onnxpb.NodeProto{{OpType: new("LeakyRelu"), Input: []string{"a"}, Output: []string{"b"},
-				Attribute: []*onnxpb.AttributeProto{{Name: new("alpha"), RefAttrName: new("slope"), Type: new(onnxpb.AttributeProto_FLOAT)}}}}}},
+				Attribute: []*onnxpb.AttributeProto{{Name: new("alpha"), RefAttrName: new("slope"),
+					Type: new(onnxpb.AttributeProto_FLOAT)}}}}}},
 	}
 	data, err := onnxpb.Marshal(m)
 	if err != nil {
@@ -395,14 +429,16 @@ func TestFunctions(t *testing.T) {
 	}
 	g := mustImport(t, data, importer.Options{})
 	f := g.FunctionOf(g.Nodes[0])
-	if f == nil || f.Opsets[""] != 18 || f.Defaults["slope"] != float32(0.5) || f.Nodes[0].Attrs["alpha"] != (graph.Ref{Name: "slope"}) {
+	if f == nil || f.Opsets[""] != 18 || f.Defaults["slope"] != float32(0.5) ||
+		f.Nodes[0].Attrs["alpha"] != (graph.Ref{Name: "slope"}) {
 		t.Fatalf("%+v", f)
 	}
 	m.Functions[0].Node[0].Input[0] = "c"
 	if data, err = onnxpb.Marshal(m); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := importer.Import(data, importer.Options{}); !errors.Is(err, importer.ErrMalformed) || !strings.Contains(err.Error(), `reads "c"`) {
+	if _, err := importer.Import(data, importer.Options{}); !errors.Is(err, importer.ErrMalformed) ||
+		!strings.Contains(err.Error(), `reads "c"`) {
 		t.Errorf("error %v", err)
 	}
 }

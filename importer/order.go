@@ -7,8 +7,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// sorted brings nodes into an order in which each follows those that it reads from; nodes that are in order stay where they are.
-// It fails with the names of a cycle.
+// sorted brings nodes into an order in which each follows those that it reads from; nodes that are in order stay where
+// they are. It fails with the names of a cycle.
 func sorted(nodes []*graph.Node) ([]*graph.Node, error) {
 	const (
 		waiting = 1 + iota // on the path
@@ -56,7 +56,8 @@ func sorted(nodes []*graph.Node) ([]*graph.Node, error) {
 	return order, nil
 }
 
-// cycleError names the nodes of a cycle, of a long one the first. Each reads from the next, and the last from the first.
+// cycleError names the nodes of a cycle, of a long one the first. Each reads from the next, and the last from the
+// first.
 func cycleError(cycle []*graph.Node) error {
 	const most = 10
 	var names []string
@@ -71,5 +72,6 @@ func cycleError(cycle []*graph.Node) error {
 		}
 		names = append(names, fmt.Sprintf("%q (%s)", name, n.OpName()))
 	}
-	return fmt.Errorf("the nodes %s form a cycle: each reads from the next, and the last from the first", strings.Join(names, ", "))
+	return fmt.Errorf("the nodes %s form a cycle: each reads from the next, and the last from the first",
+		strings.Join(names, ", "))
 }

@@ -34,7 +34,8 @@ func (r *reader) refuse(kind error, format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), kind))
 }
 
-// refuseTensor records what is wrong with a tensor. Of a missing file there is one problem, whatever the number of tensors in it.
+// refuseTensor records what is wrong with a tensor. Of a missing file there is one problem, whatever the number of
+// tensors in it.
 func (r *reader) refuseTensor(what string, err error) {
 	var file *missingFile
 	if errors.As(err, &file) {
@@ -90,7 +91,8 @@ func (r *reader) opsets(g *graph.Graph, m *onnxpb.ModelProto) {
 	for _, o := range m.GetOpsetImport() {
 		d, version := domain(o.GetDomain()), o.GetVersion()
 		if old, twice := g.Opsets[d]; twice && old != version {
-			r.refuse(ErrMalformed, "domain %q is imported with opsets %d and %d: keep the one that its ops are of", d, old, version)
+			r.refuse(ErrMalformed, "domain %q is imported with opsets %d and %d: keep the one that its ops are of", d, old,
+				version)
 		}
 		g.Opsets[d] = version
 	}
@@ -157,7 +159,8 @@ func (r *reader) nodes(g *graph.Graph, m *onnxpb.GraphProto) {
 	}
 	for i, p := range m.GetNode() {
 		what := described(p, i)
-		n := &graph.Node{Name: p.GetName(), Op: p.GetOpType(), Domain: domain(p.GetDomain()), Attrs: r.attributes(p, what), Origin: p}
+		n := &graph.Node{Name: p.GetName(), Op: p.GetOpType(), Domain: domain(p.GetDomain()), Attrs: r.attributes(p, what),
+			Origin: p}
 		if n.Op == "" {
 			r.refuse(ErrMalformed, "%s has no op", what)
 		}
@@ -215,7 +218,8 @@ func (r *reader) attributes(p *onnxpb.NodeProto, what string) graph.Attrs {
 		}
 		for t := range a.NestedTensors() {
 			if t.External() {
-				r.refuse(ErrDeclined, "%s: attribute %q: tensor %q of a subgraph lies in external data: store the model without", what, name, t.GetName())
+				r.refuse(ErrDeclined, "%s: attribute %q: tensor %q of a subgraph lies in external data: store the model without",
+					what, name, t.GetName())
 			}
 		}
 		switch v := a.Value().(type) {

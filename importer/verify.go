@@ -8,8 +8,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Verify reads a model that was exported from g back, and compares: ops, attributes, names, who reads what, every weight
-// bit for bit, and the types of inputs and outputs. It is nil where they agree, and joins the differences where not.
+// Verify reads a model that was exported from g back, and compares: ops, attributes, names, who reads what, every
+// weight bit for bit, and the types of inputs and outputs. It is nil where they agree, and joins the differences where
+// not.
 func Verify(data []byte, o Options, g *graph.Graph) error {
 	got, err := Import(data, o)
 	if err != nil {
@@ -70,7 +71,8 @@ func (d *differ) values(what string, got, want []*graph.Value) {
 	for i, v := range want {
 		// Types that were not declared may have been inferred.
 		w := got[i]
-		if w.Name != v.Name || w.DType != v.DType && v.DType != graph.Undefined || v.Shape != nil && !slices.Equal(w.Shape, v.Shape) {
+		if w.Name != v.Name || w.DType != v.DType && v.DType != graph.Undefined ||
+			v.Shape != nil && !slices.Equal(w.Shape, v.Shape) {
 			d.differs("%s %d: %q %v%v, want %q %v%v", what, i, w.Name, w.DType, w.Shape, v.Name, v.DType, v.Shape)
 		}
 	}
@@ -85,7 +87,8 @@ func (d *differ) nodes(got, want *graph.Node) {
 	for _, list := range []struct {
 		what      string
 		got, want []*graph.Value
-	}{{"reads", got.Inputs, want.Inputs}, {"captures", got.Captures, want.Captures}, {"gives", got.Outputs, want.Outputs}} {
+	}{{"reads", got.Inputs, want.Inputs}, {"captures", got.Captures, want.Captures},
+		{"gives", got.Outputs, want.Outputs}} {
 		if g, w := graph.Names(list.got), graph.Names(list.want); !slices.Equal(g, w) {
 			d.differs("%s: %s %q, want %q", what, list.what, g, w)
 		}

@@ -35,7 +35,8 @@ type Source struct {
 	Kept    []int    // for each of the student's channels the teacher's
 }
 
-// ParseNames reads "teacher_value:student_value". Names may have colons themselves: the split is where both values exist.
+// ParseNames reads "teacher_value:student_value". Names may have colons themselves: the split is where both values
+// exist.
 func ParseNames(text string, teacher, student *graph.Graph) (Names, error) {
 	ts, ss := teacher.ByName(), student.ByName()
 	var found []Names
@@ -52,7 +53,8 @@ func ParseNames(text string, teacher, student *graph.Graph) (Names, error) {
 	case !strings.Contains(text, ":"):
 		return Names{}, fmt.Errorf("layermatch: %q: want teacher_value:student_value", text)
 	}
-	return Names{}, fmt.Errorf("layermatch: %q: want teacher_value:student_value with a value of the teacher and one of the student", text)
+	const want = "want teacher_value:student_value with a value of the teacher and one of the student"
+	return Names{}, fmt.Errorf("layermatch: %q: "+want, text)
 }
 
 // Alignment is what was found.
@@ -67,8 +69,9 @@ type Alignment struct {
 	Attention []AttentionPair `json:"attention,omitempty"` // in the student's order
 }
 
-// Align pairs the teacher's values with the student's: the monotone assignment whose scores add up to the most. Both graphs have
-// their shapes inferred; MACs count where shapes are static. Neither is changed. The error names all overrides that can't be.
+// Align pairs the teacher's values with the student's: the monotone assignment whose scores add up to the most. Both
+// graphs have their shapes inferred; MACs count where shapes are static. Neither is changed. The error names all
+// overrides that can't be.
 func Align(teacher, student *graph.Graph, o Options) (*Alignment, error) {
 	t, s := analyse(teacher), analyse(student)
 	var errs []error
@@ -98,14 +101,17 @@ func Align(teacher, student *graph.Graph, o Options) (*Alignment, error) {
 		given[i].Terms.CKA = similarity.between(given[i].Teacher.Name, given[i].Student.Name)
 	}
 	pairs := append(newScores(t, s, given, similarity, o).assign(), given...)
-	slices.SortStableFunc(pairs, func(p, q Pair) int { return cmp.Compare(s.place(p.Student.Name), s.place(q.Student.Name)) })
+	slices.SortStableFunc(pairs, func(p, q Pair) int {
+		return cmp.Compare(s.place(p.Student.Name), s.place(q.Student.Name))
+	})
 	for i := range pairs {
 		pairs[i].trace(t, o.Lineage)
 		pairs[i].Bridge = pairs[i].bridge()
 	}
 	choose(pairs, t.stages, o.Select)
-	return &Alignment{Pairs: pairs, Teacher: t.candidates(), Student: s.candidates(), TeacherStages: t.stages, StudentStages: s.stages,
-		Similarity: similarity, Attention: pairAttention(t, s, o.Lineage)}, nil
+	return &Alignment{Pairs: pairs, Teacher: t.candidates(), Student: s.candidates(), TeacherStages: t.stages,
+		StudentStages: s.stages,
+		Similarity:    similarity, Attention: pairAttention(t, s, o.Lineage)}, nil
 }
 
 func (n *network) candidates() []Candidate {
@@ -160,7 +166,8 @@ func givenPair(t, s *network, names Names) (Pair, error) {
 		}
 		stage, within := side.to.Stage, side.to.Within
 		if !side.n.describe(side.to, v) {
-			return Pair{}, fmt.Errorf("layermatch: value %q %v carries no channels of features: it can't be paired", v.Name, v.Shape)
+			return Pair{}, fmt.Errorf("layermatch: value %q %v carries no channels of features: it can't be paired", v.Name,
+				v.Shape)
 		}
 		side.to.Stage, side.to.Within = stage, within
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/ildc/ildc/layermatch"
 )
 
-// TestTwins aligns networks with narrower ones of the same structure, whose nodes are renamed and in another order, with the
-// batch normalisation of one side folded: each candidate must find the value that it came from.
+// TestTwins aligns networks with narrower ones of the same structure, whose nodes are renamed and in another order,
+// with the batch normalisation of one side folded: each candidate must find the value that it came from.
 func TestTwins(t *testing.T) {
 	for _, net := range nets {
 		for _, fold := range []string{"none", "teacher", "student"} {
@@ -53,8 +53,8 @@ func TestTwins(t *testing.T) {
 	}
 }
 
-// TestFewerBlocks aligns residual networks with others that have fewer blocks in each stage. Which inner block corresponds to which is a
-// matter of taste; the ends of stages are not.
+// TestFewerBlocks aligns residual networks with others that have fewer blocks in each stage. Which inner block
+// corresponds to which is a matter of taste; the ends of stages are not.
 func TestFewerBlocks(t *testing.T) {
 	for _, blocks := range [][]int{{1, 1, 1}, {2, 1, 2}, {3, 1, 1}, {1, 4, 1}} {
 		t.Run(fmt.Sprint(blocks), func(t *testing.T) {
@@ -69,7 +69,8 @@ func TestFewerBlocks(t *testing.T) {
 			}
 			for i, p := range chosen {
 				if ts, ss := a.TeacherStages[i], a.StudentStages[i]; p.Teacher.Name != ts.Last || p.Student.Name != ss.Last {
-					t.Errorf("stage %d: %s and %s are chosen, the stages end with %s and %s", i, p.Teacher.Name, p.Student.Name, ts.Last, ss.Last)
+					t.Errorf("stage %d: %s and %s are chosen, the stages end with %s and %s", i, p.Teacher.Name, p.Student.Name,
+						ts.Last, ss.Last)
 				}
 			}
 			order := map[string]int{}
@@ -101,8 +102,10 @@ func TestLayouts(t *testing.T) {
 		t.Fatalf("%d pairs, want 3", len(a.Pairs))
 	}
 	for i, p := range a.Pairs {
-		if p.Teacher.Channel != 3 || p.Student.Channel != 1 || !slices.Equal(p.Teacher.Spatial(), p.Student.Spatial()) || p.Bridge != "transpose" {
-			t.Errorf("pair %d: channels on axes %d and %d, %v and %v, bridge %q", i, p.Teacher.Channel, p.Student.Channel, p.Teacher.Spatial(), p.Student.Spatial(), p.Bridge)
+		if p.Teacher.Channel != 3 || p.Student.Channel != 1 || !slices.Equal(p.Teacher.Spatial(), p.Student.Spatial()) ||
+			p.Bridge != "transpose" {
+			t.Errorf("pair %d: channels on axes %d and %d, %v and %v, bridge %q", i, p.Teacher.Channel, p.Student.Channel,
+				p.Teacher.Spatial(), p.Student.Spatial(), p.Bridge)
 		}
 	}
 	if len(a.Chosen()) != 0 {
@@ -121,7 +124,8 @@ func TestUnknown(t *testing.T) {
 	y := &graph.Value{Name: "y", DType: graph.Float32}
 	z := &graph.Value{Name: "z", DType: graph.Float32, Shape: graph.Dims(1, 8)}
 	conv := &graph.Node{Name: "conv", Op: "Conv", Inputs: []*graph.Value{x, nil}, Outputs: []*graph.Value{y}}
-	odd := &graph.Node{Name: "odd", Op: "Odd", Domain: "com.example", Inputs: []*graph.Value{y, x}, Outputs: []*graph.Value{nil, z}}
+	odd := &graph.Node{Name: "odd", Op: "Odd", Domain: "com.example", Inputs: []*graph.Value{y, x},
+		Outputs: []*graph.Value{nil, z}}
 	y.Producer, z.Producer = conv, odd
 	g.Inputs, g.Outputs, g.Nodes = []*graph.Value{x}, []*graph.Value{z}, []*graph.Node{conv, odd}
 	if err := g.Check(); err != nil {
@@ -166,12 +170,15 @@ func TestStages(t *testing.T) {
 		make func(m *maker)
 		want string // of each stage: resolution, first…last, number
 	}{
-		{"plain", plain, "32×32 Relu…Relu_1 2, 16×16 MaxPool…Relu_3 3, 8×8 MaxPool_1…Relu_4 2, 1 GlobalAveragePool…GlobalAveragePool 1"},
+		{"plain", plain, "32×32 Relu…Relu_1 2, 16×16 MaxPool…Relu_3 3, 8×8 MaxPool_1…Relu_4 2, " +
+			"1 GlobalAveragePool…GlobalAveragePool 1"},
 		// The block that leaves the first stage has an inner value of its resolution, which is not the stage's last.
-		{"bottlenecks", bottlenecks, "32×32 Relu…Relu 1, 16×16 MaxPool…Relu_6 11, 8×8 BatchNormalization_11…Relu_12 9, 4×4 BatchNormalization_18…Relu_18 8, 1 GlobalAveragePool…GlobalAveragePool 1"},
+		{"bottlenecks", bottlenecks, "32×32 Relu…Relu 1, 16×16 MaxPool…Relu_6 11, 8×8 BatchNormalization_11…Relu_12 9, " +
+			"4×4 BatchNormalization_18…Relu_18 8, 1 GlobalAveragePool…GlobalAveragePool 1"},
 		// Gates stand aside.
 		{"inverted", inverted, "16×16 Relu…Add 7, 8×8 Relu_5…Relu_10 9, 1 GlobalAveragePool_3…GlobalAveragePool_3 1"},
-		{"encoderDecoder", encoderDecoder, "32×32 Relu…Relu 1, 16×16 MaxPool…Relu_1 2, 8×8 MaxPool_1…Relu_2 2, 16×16 ConvTranspose…Relu_3 3, 32×32 ConvTranspose_1…Relu_4 3"},
+		{"encoderDecoder", encoderDecoder, "32×32 Relu…Relu 1, 16×16 MaxPool…Relu_1 2, 8×8 MaxPool_1…Relu_2 2, " +
+			"16×16 ConvTranspose…Relu_3 3, 32×32 ConvTranspose_1…Relu_4 3"},
 		{"perceptron", perceptron(3), "1 Relu…Relu_2 3"},
 		{"channelsLast", channelsLast, "8×12 Relu…Relu 1, 4×6 Relu_1…Relu_1 1, 2×3 Relu_2…Relu_2 1"},
 	}
@@ -205,7 +212,8 @@ func TestOverrides(t *testing.T) {
 		want    string // pairs
 		chosen  string
 	}{
-		{"none", layermatch.Options{}, "Relu:Relu Relu_1:Relu_1 Relu_2:Relu_2 Relu_3:Relu_3", "Relu:Relu Relu_1:Relu_1 Relu_2:Relu_2 Relu_3:Relu_3"},
+		{"none", layermatch.Options{}, "Relu:Relu Relu_1:Relu_1 Relu_2:Relu_2 Relu_3:Relu_3",
+			"Relu:Relu Relu_1:Relu_1 Relu_2:Relu_2 Relu_3:Relu_3"},
 		{"asked for, and nothing crosses it", layermatch.Options{Pairs: []layermatch.Names{names("Relu_2:Relu_1")}},
 			"Relu:Relu Relu_2:Relu_1 Relu_3:Relu_3", "Relu_2:Relu_1"},
 		{"asked for, no candidates", layermatch.Options{Pairs: []layermatch.Names{names("Add_1:Add_1")}},
@@ -231,22 +239,26 @@ func TestOverrides(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	mlp, cnn := build(t, perceptron(2), nil), build(t, plain, nil)
 	_, err := layermatch.Align(mlp, cnn, layermatch.Options{
-		Pairs:   []layermatch.Names{{Teacher: "nope", Student: "Relu"}, {Teacher: "Relu", Student: "Relu"}, {Teacher: "w", Student: "Relu"}},
+		Pairs: []layermatch.Names{{Teacher: "nope", Student: "Relu"}, {Teacher: "Relu", Student: "Relu"},
+			{Teacher: "w", Student: "Relu"}},
 		Exclude: []layermatch.Names{{Teacher: "Relu", Student: "neither"}},
 	})
-	for _, want := range []string{`the teacher has no value "nope"`, `"Relu" [batch,64], "Relu" [batch,16,32,32]`, `value "w" [64,64] carries no`, `the student has no value "neither"`} {
+	for _, want := range []string{`the teacher has no value "nope"`, `"Relu" [batch,64], "Relu" [batch,16,32,32]`,
+		`value "w" [64,64] carries no`, `the student has no value "neither"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v: want %s in it", err, want)
 		}
 	}
-	for text, want := range map[string]string{"Relu": "want teacher_value:student_value", "Relu:nope": "with a value of the teacher"} {
+	for text, want := range map[string]string{"Relu": "want teacher_value:student_value",
+		"Relu:nope": "with a value of the teacher"} {
 		if _, err := layermatch.ParseNames(text, mlp, cnn); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v: want %s in it", text, err, want)
 		}
 	}
 	g := graph.New("colons")
 	g.Inputs = []*graph.Value{{Name: "a"}, {Name: "a:b"}, {Name: "b:c"}, {Name: "c"}, {Name: "dense:0"}}
-	if got, err := layermatch.ParseNames("dense:0:c", g, g); err != nil || got != (layermatch.Names{Teacher: "dense:0", Student: "c"}) {
+	if got, err := layermatch.ParseNames("dense:0:c", g, g); err != nil ||
+		got != (layermatch.Names{Teacher: "dense:0", Student: "c"}) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	if _, err := layermatch.ParseNames("a:b:c", g, g); err == nil {
@@ -285,8 +297,10 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `
-teacher  shape       depth  student  shape       depth  score  spatial  depth  kind  channels  bridge  lineage          chosen
-Relu_1   [batch,64]  0.67   Relu     [batch,64]  0.50   0.97   1.00     0.92   1.00  1.00      none    disagrees: Relu  hidden 1 of 1
+teacher  shape       depth  student  shape       depth  score  spatial  depth  kind  channels  ` +
+		`bridge  lineage          chosen
+Relu_1   [batch,64]  0.67   Relu     [batch,64]  0.50   0.97   1.00     0.92   1.00  1.00      ` +
+		`none    disagrees: Relu  hidden 1 of 1
 `
 	if got := "\n" + s.String(); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
@@ -295,7 +309,9 @@ Relu_1   [batch,64]  0.67   Relu     [batch,64]  0.50   0.97   1.00     0.92   1
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"teacher":{"name":"Relu_1","pre_activation":"Add_1","shape":["batch",64],"channel":1,"kind":"linear","op":"MatMul"`; !strings.HasPrefix(string(text), want) {
+	want = `{"teacher":{"name":"Relu_1","pre_activation":"Add_1","shape":["batch",64],"channel":1,"kind":"linear",` +
+		`"op":"MatMul"`
+	if !strings.HasPrefix(string(text), want) {
 		t.Errorf("got %s\nwant %s…", text, want)
 	}
 }

@@ -50,7 +50,8 @@ func (m *scores) keepClear(i, j int) {
 	}
 }
 
-// assign finds the order-preserving pairs with the greatest sum of gains, by dynamic programming over prefixes of both orders:
+// assign finds the order-preserving pairs with the greatest sum of gains, by dynamic programming over prefixes of both
+// orders:
 //
 //	best(i,j) = max(best(i−1,j), best(i,j−1), best(i−1,j−1) + gain(i,j))
 func (m *scores) assign() []Pair {

@@ -18,7 +18,8 @@ type AttentionPair struct {
 	Student Attention `json:"student"`
 }
 
-// attending is a layer of attention heads: what its Softmax reads, and the product of that with values that depend on the input, too.
+// attending is a layer of attention heads: what its Softmax reads, and the product of that with values that depend on
+// the input, too.
 type attending struct {
 	scores  *graph.Value
 	product *graph.Node
@@ -28,7 +29,8 @@ func (a attending) names() Attention {
 	return Attention{Scores: a.scores.Name, Values: a.product.Inputs[1].Name}
 }
 
-// findAttention finds the layers of attention heads, in order, and takes their maps out of the stages: heads, queries and keys are no channels and positions.
+// findAttention finds the layers of attention heads, in order, and takes their maps out of the stages: heads, queries
+// and keys are no channels and positions.
 func (n *network) findAttention() {
 	for _, node := range n.order {
 		if node.Op != "Softmax" || len(node.Inputs[0].Shape) != 4 || !slices.Contains([]int64{-1, 3}, node.Int("axis", -1)) {
@@ -52,12 +54,15 @@ func (n *network) setAside(v *graph.Value) {
 	}
 }
 
-// unmasked is what a value of scores was made of by an op that scales or masks it; nil for the product of queries and keys.
+// unmasked is what a value of scores was made of by an op that scales or masks it; nil for the product of queries and
+// keys.
 func (n *network) unmasked(v *graph.Value) *graph.Value {
 	if v.Producer == nil || v.Producer.Op == "MatMul" {
 		return nil
 	}
-	i := slices.IndexFunc(v.Producer.Inputs, func(in *graph.Value) bool { return in != nil && n.fed[in] && in.Shape.Equal(v.Shape) })
+	i := slices.IndexFunc(v.Producer.Inputs, func(in *graph.Value) bool {
+		return in != nil && n.fed[in] && in.Shape.Equal(v.Shape)
+	})
 	if i < 0 {
 		return nil
 	}
@@ -83,8 +88,9 @@ func (n *network) attendedTo(probabilities *graph.Value, steps int) *graph.Node 
 	return nil
 }
 
-// pairAttention pairs the student's attention layers with the teacher's: by lineage where it is known, else at even distances, each with the last of the
-// teacher's layers that it stands for (Jiao et al. 2020, TinyBERT, section 3.2, the uniform strategy).
+// pairAttention pairs the student's attention layers with the teacher's: by lineage where it is known, else at even
+// distances, each with the last of the teacher's layers that it stands for (Jiao et al. 2020, TinyBERT, section 3.2,
+// the uniform strategy).
 func pairAttention(t, s *network, lineage map[string]Source) []AttentionPair {
 	teachers, students := t.attention, s.attention
 	if len(teachers) < len(students) {
@@ -94,7 +100,8 @@ func pairAttention(t, s *network, lineage map[string]Source) []AttentionPair {
 	for i, own := range students {
 		k := (i+1)*len(teachers)/len(students) - 1
 		if source, ok := lineage[own.scores.Name]; ok {
-			if known := slices.IndexFunc(teachers, func(a attending) bool { return a.scores.Name == source.Teacher }); known >= 0 {
+			known := slices.IndexFunc(teachers, func(a attending) bool { return a.scores.Name == source.Teacher })
+			if known >= 0 {
 				k = known
 			}
 		}

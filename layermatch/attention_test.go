@@ -23,7 +23,8 @@ func attending(t *testing.T, layers int) *graph.Graph {
 	}
 	for i := range layers {
 		q, k, v := heads(), heads(), b.Rename(heads(), fmt.Sprint("v", i))
-		scores := b.Rename(b.Op("MatMul", nil, q, b.Op("Transpose", graph.Attrs{"perm": []int64{0, 1, 3, 2}}, k)), fmt.Sprint("s", i))
+		scores := b.Rename(b.Op("MatMul", nil, q, b.Op("Transpose", graph.Attrs{"perm": []int64{0, 1, 3, 2}}, k)),
+			fmt.Sprint("s", i))
 		y := b.Op("MatMul", nil, b.Op("Dropout", nil, b.Op("Softmax", nil, scores)), v)
 		y = b.Op("Reshape", nil, b.Op("Transpose", graph.Attrs{"perm": []int64{0, 2, 1, 3}}, y), b.Ints(0, 0, 8))
 		x = b.Op("Add", nil, x, b.Op("MatMul", nil, y, weight()))
@@ -44,7 +45,8 @@ func TestAttention(t *testing.T) {
 	}{
 		{"as many layers", 4, nil, "s0:s0 v0:v0, s1:s1 v1:v1, s2:s2 v2:v2, s3:s3 v3:v3, "},
 		{"at even distances", 2, nil, "s1:s0 v1:v0, s3:s1 v3:v1, "},
-		{"by lineage", 2, map[string]layermatch.Source{"s0": {Teacher: "s0"}, "s1": {Teacher: "s3"}}, "s0:s0 v0:v0, s3:s1 v3:v1, "},
+		{"by lineage", 2, map[string]layermatch.Source{"s0": {Teacher: "s0"}, "s1": {Teacher: "s3"}},
+			"s0:s0 v0:v0, s3:s1 v3:v1, "},
 		{"more layers than the teacher", 5, nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

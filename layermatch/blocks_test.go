@@ -8,8 +8,9 @@ import (
 	"github.com/ildc/ildc/layermatch"
 )
 
-// TestAcrossRemovedBlocks leaves every set of the blocks of a ResNet-20 out that keep the shape of what they read, and the Relu behind each where there is one
-// already: the last map of each stage of the teacher is still taught to the last of the student's, whatever brought it about, and lineage says so.
+// TestAcrossRemovedBlocks leaves every set of the blocks of a ResNet-20 out that keep the shape of what they read, and
+// the Relu behind each where there is one already: the last map of each stage of the teacher is still taught to the
+// last of the student's, whatever brought it about, and lineage says so.
 func TestAcrossRemovedBlocks(t *testing.T) {
 	teacher := specialise(t, importShared(t, "teachers/resnet20_cifar10.onnx"))
 	blocks := []struct{ in, sum, out string }{ // what a block reads, its sum, and the Relu of that

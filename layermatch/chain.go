@@ -8,8 +8,8 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// chain is an op with the activations, normalisations, additions of constants and changes of layout that directly follow it. Its last
-// value stands for it.
+// chain is an op with the activations, normalisations, additions of constants and changes of layout that directly
+// follow it. Its last value stands for it.
 type chain struct {
 	Candidate
 	value *graph.Value // at the end of what changes features
@@ -19,8 +19,8 @@ type chain struct {
 	aside bool         // of all stages
 }
 
-// findChains groups values into chains and keeps, in total order, those that carry features: computed by at least one compute
-// node, read by at least one more, with a channel axis.
+// findChains groups values into chains and keeps, in total order, those that carry features: computed by at least one
+// compute node, read by at least one more, with a channel axis.
 func (n *network) findChains() {
 	n.chainOf = map[*graph.Value]*chain{}
 	var all []*chain
@@ -41,7 +41,8 @@ func (n *network) findChains() {
 		}
 	}
 	for _, c := range all {
-		if n.describe(&c.Candidate, c.value) && c.Depth > 0 && n.left[c.value] > 0 && !slices.Contains(n.graph.Outputs, c.value) {
+		if n.describe(&c.Candidate, c.value) && c.Depth > 0 && n.left[c.value] > 0 &&
+			!slices.Contains(n.graph.Outputs, c.value) {
 			n.chains = append(n.chains, c)
 		}
 	}

@@ -37,11 +37,13 @@ func ParseSelection(text string) (Selection, error) {
 	return Selection(n), nil
 }
 
-// choose marks the pairs to distil from: those that were asked for, and by default of each of the teacher's other stages the last: of the last
-// stage with positions the very last map, of others the end of their last block, where they have blocks, since the block that leaves a stage
-// begins at its resolution. A network of one stage, such as a multilayer perceptron, or whose maps have one resolution, such as a transformer, gives some at even distances.
-// Where there are many stages, some are taken at even distances. Pairs of equal resolution on every path are preferred. What a pool alone has made is left: it says what its operand says.
-// A number takes so many of the ends of stages, at even distances, or of all pairs where there are fewer ends.
+// choose marks the pairs to distil from: those that were asked for, and by default of each of the teacher's other
+// stages the last: of the last stage with positions the very last map, of others the end of their last block, where
+// they have blocks, since the block that leaves a stage begins at its resolution. A network of one stage, such as a
+// multilayer perceptron, or whose maps have one resolution, such as a transformer, gives some at even distances. Where
+// there are many stages, some are taken at even distances. Pairs of equal resolution on every path are preferred. What
+// a pool alone has made is left: it says what its operand says. A number takes so many of the ends of stages, at even
+// distances, or of all pairs where there are fewer ends.
 func choose(pairs []Pair, stages []Stage, selection Selection) {
 	staged := make([][]*Pair, len(stages))
 	var eligible []*Pair
@@ -64,7 +66,8 @@ func choose(pairs []Pair, stages []Stage, selection Selection) {
 			}
 		}
 	}
-	lastMaps, longest, even := -1, -1, true // the last stage of maps with positions, the one of most pairs, and whether all have one resolution
+	// the last stage of maps with positions, the one of most pairs, and whether all have one resolution
+	lastMaps, longest, even := -1, -1, true
 	for k, in := range staged {
 		if len(in) > 0 && len(stages[k].Spatial) > 0 {
 			even = even && (lastMaps < 0 || slices.Equal(stages[k].Spatial, stages[lastMaps].Spatial))
@@ -122,11 +125,13 @@ func choose(pairs []Pair, stages []Stage, selection Selection) {
 
 // merged keeps the ends of blocks: of a transformer every one counts, though masks lead past them.
 func merged(pairs []*Pair) []*Pair {
-	return slices.DeleteFunc(slices.Clone(pairs), func(p *Pair) bool { return p.Teacher.Kind != Merge || p.Student.Kind != Merge || p.Terms.Spatial != 1 })
+	return slices.DeleteFunc(slices.Clone(pairs), func(p *Pair) bool {
+		return p.Teacher.Kind != Merge || p.Student.Kind != Merge || p.Terms.Spatial != 1
+	})
 }
 
-// preferred keeps the pairs that have most of what is wanted of a pair: equal resolution, to be on every path, and, with merges, to be
-// the end of a block.
+// preferred keeps the pairs that have most of what is wanted of a pair: equal resolution, to be on every path, and,
+// with merges, to be the end of a block.
 func preferred(pairs []*Pair, merges bool) []*Pair {
 	merit := func(p *Pair) int {
 		m := 0

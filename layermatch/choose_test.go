@@ -18,7 +18,8 @@ func TestSelection(t *testing.T) {
 	}
 	auto, all, one := chosen("auto"), chosen("all"), chosen("1")
 	if len(one) != 1 || len(all) <= len(auto) || len(auto) < 2 {
-		t.Fatalf("%s: %d pairs are chosen by default, %d of all, %d where 1 is asked for", net.name, len(auto), len(all), len(one))
+		t.Fatalf("%s: %d pairs are chosen by default, %d of all, %d where 1 is asked for", net.name, len(auto), len(all),
+			len(one))
 	}
 	if last := auto[len(auto)-1]; one[0].Teacher.Name != last.Teacher.Name {
 		t.Errorf("one pair is %s, the last by default is %s", one[0].Teacher.Name, last.Teacher.Name)

@@ -12,8 +12,8 @@ import (
 // Activations gives the values of these names when a graph runs on a calibration batch; axis 0 is the batch.
 type Activations func(g *graph.Graph, names []string) (map[string]*graph.Tensor, error)
 
-// Similarity is how alike the candidates of two models represent a calibration batch: linear CKA, see [cka], of those that activations were
-// given of. It is a heat map with the teacher's values as rows.
+// Similarity is how alike the candidates of two models represent a calibration batch: linear CKA, see [cka], of those
+// that activations were given of. It is a heat map with the teacher's values as rows.
 type Similarity struct {
 	Teacher []string    `json:"teacher"` // in total order
 	Student []string    `json:"student"`
@@ -104,9 +104,10 @@ func newGram(t *graph.Tensor) gram {
 	return k
 }
 
-// cka is linear centred kernel alignment, HSIC(K,L)/√(HSIC(K,K)·HSIC(L,L)) with K = X·Xᵀ (Kornblith et al. 2019, "Similarity of Neural Network Representations
-// Revisited", equation 4), with the unbiased estimate of HSIC (Song et al. 2012, equation 5), by which unrelated features of a few samples are not alike, as
-// they are by the biased one. In the form of Székely and Rizzo 2014, equation 2.1, that is the product of two matrices.
+// cka is linear centred kernel alignment, HSIC(K,L)/√(HSIC(K,K)·HSIC(L,L)) with K = X·Xᵀ (Kornblith et al. 2019,
+// "Similarity of Neural Network Representations Revisited", equation 4), with the unbiased estimate of HSIC (Song et
+// al. 2012, equation 5), by which unrelated features of a few samples are not alike, as they are by the biased one. In
+// the form of Székely and Rizzo 2014, equation 2.1, that is the product of two matrices.
 func cka(x, y gram) float64 { return dot(x, y) }
 
 func dot(a, b []float64) float64 {
@@ -131,7 +132,8 @@ func (n *network) grams(run Activations) (map[string]gram, error) {
 	for _, name := range names {
 		if t := values[name]; t != nil && len(t.Dims) > 0 && t.Len() > 0 {
 			if t.Dims[0] < leastSamples {
-				return nil, fmt.Errorf("layermatch: activations: %d samples of value %q: want %d or more", t.Dims[0], name, leastSamples)
+				return nil, fmt.Errorf("layermatch: activations: %d samples of value %q: want %d or more", t.Dims[0], name,
+					leastSamples)
 			}
 			all[name] = newGram(t)
 		}

@@ -41,7 +41,8 @@ func TestCKA(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			g := build(t, perceptron(1), nil)
 			student := build(t, perceptron(1), nil)
-			a := align(t, g, student, layermatch.Options{Activations: func(of *graph.Graph, names []string) (map[string]*graph.Tensor, error) {
+			a := align(t, g, student, layermatch.Options{Activations: func(of *graph.Graph,
+				names []string) (map[string]*graph.Tensor, error) {
 				m := test.x
 				if of == student {
 					m = test.y
@@ -56,7 +57,8 @@ func TestCKA(t *testing.T) {
 	}
 }
 
-// TestCKAIsUnbiased: features of few samples that have nothing to do with each other are not alike, though there are many of them.
+// TestCKAIsUnbiased: features of few samples that have nothing to do with each other are not alike, though there are
+// many of them.
 func TestCKAIsUnbiased(t *testing.T) {
 	g, student := build(t, perceptron(1), nil), build(t, perceptron(1), nil)
 	mean := 0.0
@@ -80,8 +82,8 @@ func TestCKAIsUnbiased(t *testing.T) {
 	}
 }
 
-// TestCKADecides gives a student with one hidden layer fewer the activations of some of the teacher's layers: of layers that shape and
-// depth tell apart by little, similarity decides.
+// TestCKADecides gives a student with one hidden layer fewer the activations of some of the teacher's layers: of layers
+// that shape and depth tell apart by little, similarity decides.
 func TestCKADecides(t *testing.T) {
 	teacher, student := build(t, perceptron(8), nil), build(t, perceptron(7), nil)
 	for left := 1; left < 7; left++ {
@@ -106,7 +108,8 @@ func TestCKADecides(t *testing.T) {
 				want++
 			}
 			if p.Teacher.Name != a.Teacher[want].Name {
-				t.Errorf("without layer %d: layer %d of the student is paired with %s, want %s", left, i, p.Teacher.Name, a.Teacher[want].Name)
+				t.Errorf("without layer %d: layer %d of the student is paired with %s, want %s", left, i, p.Teacher.Name,
+					a.Teacher[want].Name)
 			}
 		}
 	}
@@ -122,13 +125,15 @@ func TestCKARefuses(t *testing.T) {
 			return map[string]*graph.Tensor{names[0]: graph.NewTensor(graph.Float64, 3, 4)}, nil
 		},
 	} {
-		if _, err := layermatch.Align(g, g, layermatch.Options{Activations: run}); err == nil || name == "an error" && !errors.Is(err, broken) {
+		if _, err := layermatch.Align(g, g, layermatch.Options{Activations: run}); err == nil ||
+			name == "an error" && !errors.Is(err, broken) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
 }
 
-// definedCKA is HSIC(K,L)/√(HSIC(K,K)·HSIC(L,L)) with the unbiased estimate as Song et al. 2012 write it, K and L being without their diagonals:
+// definedCKA is HSIC(K,L)/√(HSIC(K,K)·HSIC(L,L)) with the unbiased estimate as Song et al. 2012 write it, K and L being
+// without their diagonals:
 //
 //	HSIC(K,L) = 1/(n(n−3)) · (tr(K·L) + 1ᵀK1·1ᵀL1/((n−1)(n−2)) − 2/(n−2)·1ᵀK·L1)
 func definedCKA(x, y [][]float64) float64 {

@@ -143,7 +143,8 @@ func newTwins(t *testing.T, path string) twins {
 	return c
 }
 
-// byPosition counts the pairs that are recovered by pairing candidates at the same place in the file, rescaled to the number of candidates.
+// byPosition counts the pairs that are recovered by pairing candidates at the same place in the file, rescaled to the
+// number of candidates.
 func (c twins) byPosition(a *layermatch.Alignment) int {
 	inFile := func(g *graph.Graph, candidates []layermatch.Candidate) []string {
 		at := map[string]int{}

@@ -16,8 +16,8 @@ type maker struct {
 	width func(teacher int) int // what a layer of the teacher's width is to have
 }
 
-// build makes the network with each of the teacher's widths kept, or, with a source of randomness, cut to something between a quarter
-// and the whole, each for itself.
+// build makes the network with each of the teacher's widths kept, or, with a source of randomness, cut to something
+// between a quarter and the whole, each for itself.
 func build(t *testing.T, net func(m *maker), random *rand.Rand) *graph.Graph {
 	t.Helper()
 	g := graph.New("net")
@@ -158,7 +158,8 @@ func dense(m *maker) {
 		for range 3 {
 			x = m.Op("Concat", graph.Attrs{"axis": int64(1)}, x, m.conv(m.relu(m.norm(x)), m.width(16), 3, 1))
 		}
-		x = m.Op("AveragePool", graph.Attrs{"kernel_shape": []int64{2, 2}, "strides": []int64{2, 2}}, m.conv(m.relu(m.norm(x)), m.width(32), 1, 1))
+		x = m.Op("AveragePool", graph.Attrs{"kernel_shape": []int64{2, 2}, "strides": []int64{2, 2}},
+			m.conv(m.relu(m.norm(x)), m.width(32), 1, 1))
 	}
 	m.classify(m.relu(m.norm(x)), 10)
 }
@@ -237,8 +238,8 @@ var nets = []struct {
 	{"channelsLast", channelsLast},
 }
 
-// disguise copies a graph with its nodes in another topological order, operands of sums swapped, and everything renamed. The map leads
-// from the new names of values to the old ones.
+// disguise copies a graph with its nodes in another topological order, operands of sums swapped, and everything
+// renamed. The map leads from the new names of values to the old ones.
 func disguise(g *graph.Graph, random *rand.Rand) (*graph.Graph, map[string]string) {
 	g, _ = g.Clone()
 	old := map[string]string{}

@@ -8,14 +8,15 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// network is what the matcher knows of a graph. Nothing in it depends on names or on the order of nodes in the file, but for
-// what is read in parallel and told apart by nothing else.
+// network is what the matcher knows of a graph. Nothing in it depends on names or on the order of nodes in the file,
+// but for what is read in parallel and told apart by nothing else.
 type network struct {
 	graph   *graph.Graph
-	fed     map[*graph.Value]bool          // depends on an input of the graph
-	passed  map[*graph.Value]path          // on the way to a value, its own node included
-	longest path                           // in the graph
-	left    map[*graph.Value]int           // most compute nodes from a value to an output; absent where no output depends on it
+	fed     map[*graph.Value]bool // depends on an input of the graph
+	passed  map[*graph.Value]path // on the way to a value, its own node included
+	longest path                  // in the graph
+	// most compute nodes from a value to an output; absent where no output depends on it
+	left    map[*graph.Value]int
 	order   []*graph.Node                  // in topological order, by structure
 	readers map[*graph.Value][]*graph.Node // those in order that have the value for an operand
 	through map[*graph.Value]bool          // every path from an input to an output leads through the value
@@ -53,8 +54,8 @@ func isFeature(t graph.DType) bool {
 	return t.IsFloat() || t == graph.Float16 || t == graph.BFloat16 || t == graph.Undefined
 }
 
-// operands lists the values that a node computes from and that carry features, each once. Where there are none, as where token
-// numbers pick rows of a table, it lists the other ones that depend on an input.
+// operands lists the values that a node computes from and that carry features, each once. Where there are none, as
+// where token numbers pick rows of a table, it lists the other ones that depend on an input.
 func (n *network) operands(node *graph.Node) []*graph.Value {
 	var features, others []*graph.Value
 	for _, v := range node.Reads() {
@@ -134,8 +135,8 @@ func (n *network) measure() {
 	}
 }
 
-// sort orders the nodes that outputs depend on: depth first from the outputs, of the operands of a node the deepest first, then
-// by position. So the order follows from structure, whatever topological order the file has.
+// sort orders the nodes that outputs depend on: depth first from the outputs, of the operands of a node the deepest
+// first, then by position. So the order follows from structure, whatever topological order the file has.
 func (n *network) sort() {
 	n.readers = map[*graph.Value][]*graph.Node{}
 	seen := map[*graph.Node]bool{}
@@ -147,7 +148,9 @@ func (n *network) sort() {
 		}
 		seen[node] = true
 		operands := n.operands(node)
-		slices.SortStableFunc(operands, func(a, b *graph.Value) int { return cmp.Compare(n.passed[b].nodes, n.passed[a].nodes) })
+		slices.SortStableFunc(operands, func(a, b *graph.Value) int {
+			return cmp.Compare(n.passed[b].nodes, n.passed[a].nodes)
+		})
 		for _, w := range operands {
 			visit(w)
 			n.readers[w] = append(n.readers[w], node)
@@ -161,8 +164,8 @@ func (n *network) sort() {
 	}
 }
 
-// findThrough walks the order and notes where only one value is still to be read: all later ones depend on it alone. The order
-// visits a node only when something needs it, so that nothing that lies after such a value comes before it.
+// findThrough walks the order and notes where only one value is still to be read: all later ones depend on it alone.
+// The order visits a node only when something needs it, so that nothing that lies after such a value comes before it.
 func (n *network) findThrough() {
 	n.through = map[*graph.Value]bool{}
 	unread := map[*graph.Value]int{}
@@ -191,7 +194,8 @@ func (n *network) findThrough() {
 }
 
 // findChannels finds the channel axis of each value: the one along which the outputs of a weight lie, which follows
-// from what the ops couple, whatever the layout. Where weights give several, convolutional maps have it second, others last.
+// from what the ops couple, whatever the layout. Where weights give several, convolutional maps have it second, others
+// last.
 func (n *network) findChannels() {
 	n.channel = map[*graph.Value]int{}
 	coupling := op.NewCoupling()

@@ -14,7 +14,8 @@ type Pair struct {
 	Terms   Terms     `json:"terms"`
 	Bridge  string    `json:"bridge"` // how the shapes are brought together, "none" where they are equal
 
-	// Lineage is "" where it is not known, "agrees", or "disagrees: " with the teacher's value that the student's came from.
+	// Lineage is "" where it is not known, "agrees", or "disagrees: " with the teacher's value that the student's came
+	// from.
 	Lineage string `json:"lineage,omitempty"`
 	Kept    []int  `json:"kept,omitempty"` // for each student channel the teacher's, where lineage agrees
 
@@ -73,8 +74,8 @@ func (p *Pair) sameLayout() bool {
 	return len(p.Teacher.Shape) == len(p.Student.Shape) && p.Teacher.Channel == p.Student.Channel
 }
 
-// First names the first values of the stages that a pair lies in, which have its resolution; ok is false where there are none beside the
-// pair's own, or with their axes in other places.
+// First names the first values of the stages that a pair lies in, which have its resolution; ok is false where there
+// are none beside the pair's own, or with their axes in other places.
 func (a *Alignment) First(p Pair) (first Names, ok bool) {
 	t, okT := firstOf(a.Teacher, a.TeacherStages, p.Teacher)
 	s, okS := firstOf(a.Student, a.StudentStages, p.Student)

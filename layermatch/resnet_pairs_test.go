@@ -7,10 +7,11 @@ import (
 	"github.com/ildc/ildc/layermatch"
 )
 
-// handPairs says which values of vnn21_cifar10_resnet_4b (teacher) and vnn21_cifar10_resnet_2b (student) correspond, written
-// down by hand from the two graphs, before the matcher had run on them (the name of linear1's Relu, 53, was first misread as
-// that of its Gemm, 52). Both nets have a 3×3 stem at 16×16, a strided block
-// with a projection and a plain block at 8×8, and two Gemms; the teacher has two more blocks at 4×4, which correspond to nothing.
+// handPairs says which values of vnn21_cifar10_resnet_4b (teacher) and vnn21_cifar10_resnet_2b (student) correspond,
+// written down by hand from the two graphs, before the matcher had run on them (the name of linear1's Relu, 53, was
+// first misread as that of its Gemm, 52). Both nets have a 3×3 stem at 16×16, a strided block
+// with a projection and a plain block at 8×8, and two Gemms; the teacher has two more blocks at 4×4, which correspond
+// to nothing.
 var handPairs = []struct{ teacher, student, what string }{
 	{"28", "18", "stem, after Relu"},
 	{"30", "20", "layer1.0, after the first conv and Relu"},
@@ -28,8 +29,8 @@ var handPreActivations = []struct{ teacher, student string }{
 	{"27", "17"}, {"29", "19"}, {"33", "23"}, {"35", "25"}, {"38", "28"}, {"52", "31"},
 }
 
-// handChosen are the pairs a person would distil from: the last value of each resolution that both nets have, and the hidden layer
-// before the logits.
+// handChosen are the pairs a person would distil from: the last value of each resolution that both nets have, and the
+// hidden layer before the logits.
 var handChosen = []struct{ teacher, student string }{{"28", "18"}, {"39", "29"}, {"53", "32"}}
 
 func TestResnetPairs(t *testing.T) {
@@ -65,7 +66,8 @@ func TestResnetPairs(t *testing.T) {
 		}
 	}
 	if len(paired) != len(handPairs) || len(before) != len(handPreActivations) || len(chosen) != len(handChosen) {
-		t.Errorf("%d pairs, %d pre-activations, %d chosen; by hand %d, %d, %d", len(paired), len(before), len(chosen), len(handPairs), len(handPreActivations), len(handChosen))
+		t.Errorf("%d pairs, %d pre-activations, %d chosen; by hand %d, %d, %d", len(paired), len(before), len(chosen),
+			len(handPairs), len(handPreActivations), len(handChosen))
 	}
 	var s strings.Builder
 	if err := a.Table(&s, true); err != nil {

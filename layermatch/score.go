@@ -7,14 +7,16 @@ import (
 
 // Terms explain a score. Each lies in [0,1]; 1 is best.
 type Terms struct {
-	Spatial  float64 `json:"spatial"`       // 1 for equal resolution, 1/r for the integer ratio r
-	Depth    float64 `json:"depth"`         // 1 less half the distance in the network and half that in the stage
-	Kind     float64 `json:"kind"`          // shares of what two candidates have in common: kind, op, activation, being on every path
+	Spatial float64 `json:"spatial"` // 1 for equal resolution, 1/r for the integer ratio r
+	Depth   float64 `json:"depth"`   // 1 less half the distance in the network and half that in the stage
+	// Kind adds shares of what two candidates have in common: kind, op, activation, being on every path.
+	Kind     float64 `json:"kind"`
 	Channels float64 `json:"channels"`      // 1 for equal numbers, less a quarter for each factor of 2
 	CKA      float64 `json:"cka,omitempty"` // linear CKA of the activations, where they were given; not part of the score
 }
 
-// The weights of the terms in the score. Resolution and depth say most. Widths say least: they are what a student is free in.
+// The weights of the terms in the score. Resolution and depth say most. Widths say least: they are what a student is
+// free in.
 const (
 	spatialWeight  = 0.3
 	depthWeight    = 0.4
@@ -61,8 +63,8 @@ func compare(t, s Candidate) (terms Terms, ok bool) {
 	return terms, true
 }
 
-// spatialRatio is how many times larger t's extents are than s's, the largest of all axes; 0 where they are not integer multiples, all in
-// one direction. Symbolic extents (0) match each other only.
+// spatialRatio is how many times larger t's extents are than s's, the largest of all axes; 0 where they are not integer
+// multiples, all in one direction. Symbolic extents (0) match each other only.
 func spatialRatio(t, s []int) float64 {
 	if len(t) != len(s) {
 		return 0

@@ -6,8 +6,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Stage is a contiguous run of equal resolution in the total order of candidates. Values of another resolution within a block, such as
-// the gates of squeeze-and-excitation and the maps of attention, stand aside of all stages.
+// Stage is a contiguous run of equal resolution in the total order of candidates. Values of another resolution within a
+// block, such as the gates of squeeze-and-excitation and the maps of attention, stand aside of all stages.
 type Stage struct {
 	Spatial       []int  `json:"spatial"` // extents of positions; none for vectors
 	First         string `json:"first"`
@@ -16,13 +16,14 @@ type Stage struct {
 	Length        int    `json:"length"`                   // number of candidates
 }
 
-// blockDepth is the depth, as a fraction of the whole, below which what lies between two values of one resolution is a block of its stage,
-// and from which on it is a network in the network, with stages of its own.
+// blockDepth is the depth, as a fraction of the whole, below which what lies between two values of one resolution is a
+// block of its stage, and from which on it is a network in the network, with stages of its own.
 const blockDepth = 0.5
 
-// arrange brings branches that run in parallel into one order. Between two values a and b that every path leads through, depth
-// mixes branches that change the resolution early with ones that change it late: those that still have a's resolution go first,
-// those that have b's already go last. Where a and b have the same resolution and a block lies between them, others in it stand aside.
+// arrange brings branches that run in parallel into one order. Between two values a and b that every path leads
+// through, depth mixes branches that change the resolution early with ones that change it late: those that still have
+// a's resolution go first, those that have b's already go last. Where a and b have the same resolution and a block lies
+// between them, others in it stand aside.
 func (n *network) arrange() {
 	var arranged []*chain
 	var a *chain
@@ -60,9 +61,9 @@ func (n *network) arrange() {
 
 func (c *chain) sameResolution(d *chain) bool { return slices.Equal(c.Spatial(), d.Spatial()) }
 
-// findStages cuts the candidates into stages. The last of a stage is the end of its last block, or else the last value that every path
-// leads through: inner values of the block that leaves the stage may have the stage's resolution still. No block leaves the last
-// stage of maps with positions.
+// findStages cuts the candidates into stages. The last of a stage is the end of its last block, or else the last value
+// that every path leads through: inner values of the block that leaves the stage may have the stage's resolution still.
+// No block leaves the last stage of maps with positions.
 func (n *network) findStages() {
 	n.setVectorsAside()
 	var runs [][]*chain
@@ -102,7 +103,8 @@ func (n *network) findStages() {
 				last = c
 			}
 		}
-		n.stages = append(n.stages, Stage{Spatial: run[0].Spatial(), First: run[0].Name, Last: last.Name, PreActivation: last.PreActivation, Length: len(run)})
+		n.stages = append(n.stages, Stage{Spatial: run[0].Spatial(), First: run[0].Name, Last: last.Name,
+			PreActivation: last.PreActivation, Length: len(run)})
 	}
 }
 

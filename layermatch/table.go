@@ -6,8 +6,9 @@ import (
 	"text/tabwriter"
 )
 
-// Table writes pairs as aligned text, one a line: both values, their shapes and depths, the score and its terms, how shapes are
-// bridged, what lineage says, and why a pair was chosen. With all, pairs that were not chosen are there, too.
+// Table writes pairs as aligned text, one a line: both values, their shapes and depths, the score and its terms, how
+// shapes are bridged, what lineage says, and why a pair was chosen. With all, pairs that were not chosen are there,
+// too.
 func (a *Alignment) Table(w io.Writer, all bool) error {
 	pairs := a.Chosen()
 	if all {
@@ -30,7 +31,8 @@ func (a *Alignment) Table(w io.Writer, all bool) error {
 	fmt.Fprintln(tw, "chosen")
 	for _, p := range pairs {
 		t := p.Terms
-		fmt.Fprintf(tw, "%s\t%v\t%.2f\t%s\t%v\t%.2f\t", p.Teacher.Name, p.Teacher.Shape, p.Teacher.Depth, p.Student.Name, p.Student.Shape, p.Student.Depth)
+		fmt.Fprintf(tw, "%s\t%v\t%.2f\t%s\t%v\t%.2f\t", p.Teacher.Name, p.Teacher.Shape, p.Teacher.Depth, p.Student.Name,
+			p.Student.Shape, p.Student.Depth)
 		fmt.Fprintf(tw, "%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t", p.Score, t.Spatial, t.Depth, t.Kind, t.Channels)
 		column(similarity, "%.2f", t.CKA)
 		fmt.Fprintf(tw, "%s\t", p.Bridge)

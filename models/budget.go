@@ -19,7 +19,8 @@ var ErrWhole = errors.New("no channel of the teacher can be removed")
 // Measure is what a budget limits.
 type Measure string
 
-// The measures: multiply-adds of one run (one multiply-add = 1 MAC), elements of the weights, bytes of the model, time of one run.
+// The measures: multiply-adds of one run (one multiply-add = 1 MAC), elements of the weights, bytes of the model, time
+// of one run.
 const (
 	MACs    Measure = "macs"
 	Params  Measure = "params"
@@ -30,15 +31,17 @@ const (
 // Budget is a list of limits, all of which a student must meet.
 type Budget []Limit
 
-// Limit is the most that a student may have of a measure: an absolute number (nanoseconds of latency), or, with Ratio, that part of the teacher's.
+// Limit is the most that a student may have of a measure: an absolute number (nanoseconds of latency), or, with Ratio,
+// that part of the teacher's.
 type Limit struct {
 	Measure Measure
 	Value   float64
 	Ratio   bool
 }
 
-// ParseBudget reads limits such as "macs=0.5x", "params=100k", "bytes=1MB" and "latency=2ms", separated by commas. The units k, M and G are powers of
-// 1000; bytes may also be given in kB, MB, GB, KiB, MiB and GiB; latency is in us, ms or s.
+// ParseBudget reads limits such as "macs=0.5x", "params=100k", "bytes=1MB" and "latency=2ms", separated by commas. The
+// units k, M and G are powers of 1000; bytes may also be given in kB, MB, GB, KiB, MiB and GiB; latency is in us, ms or
+// s.
 func ParseBudget(text string) (Budget, error) {
 	var b Budget
 	given := map[Measure]bool{}
@@ -154,7 +157,8 @@ func (b Budget) counted() Budget {
 	return slices.DeleteFunc(slices.Clone(b), func(l Limit) bool { return l.Measure == Latency })
 }
 
-// met says whether a student of this cost meets every limit. A part of nothing, where the teacher's measure can't be counted, is never met.
+// met says whether a student of this cost meets every limit. A part of nothing, where the teacher's measure can't be
+// counted, is never met.
 func (b Budget) met(teacher, student Cost) bool {
 	for _, l := range b {
 		most := l.Value

@@ -7,8 +7,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// compensate changes, in place, the student's layers so that they make up for the channels that they no longer read. Each removed channel
-// is predicted from the kept ones, by least squares on the calibration batch, see [regress]:
+// compensate changes, in place, the student's layers so that they make up for the channels that they no longer read.
+// Each removed channel is predicted from the kept ones, by least squares on the calibration batch, see [regress]:
 //
 //	x[r] ≈ mean(x[r]) + Σ_k B[r,k]·(x[k] − mean(x[k]))
 //
@@ -16,8 +16,9 @@ import (
 //
 //	W[o,k] += Σ_r W[o,r]·B[r,k],   bias[o] += Σ_r W[o,r]·(mean(x[r]) − Σ_k B[r,k]·mean(x[k]))
 //
-// It is how He, Zhang, Sun 2017, Channel pruning, section 3.1, restore a layer's output, in closed form. It takes padding for the mean,
-// too. A normalisation behind a layer without bias has its running mean lowered by as much. A weight that several nodes read stays.
+// It is how He, Zhang, Sun 2017, Channel pruning, section 3.1, restore a layer's output, in closed form. It takes
+// padding for the mean, too. A normalisation behind a layer without bias has its running mean lowered by as much. A
+// weight that several nodes read stays.
 func compensate(gs *pass.Groups, sliced *pass.Sliced, readers []reader, activations map[string]*graph.Tensor) error {
 	own := sliced.Graph.ByName()
 	reads := gs.Graph.Consumers()

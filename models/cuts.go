@@ -24,7 +24,8 @@ func findCuts(g *graph.Graph) []Cut {
 	return cuts
 }
 
-// skipped gives what a node adds something to that is made of it alone, by linear ops among others; nil where it does not.
+// skipped gives what a node adds something to that is made of it alone, by linear ops among others; nil where it does
+// not.
 func skipped(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*graph.Node) *graph.Value {
 	if n.OpName() != "Add" || slices.Contains(g.Outputs, n.Outputs[0]) {
 		return nil
@@ -37,8 +38,9 @@ func skipped(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*graph.
 	return nil
 }
 
-// mergeable gives the layer in front of one that can take its work over: the input of both has one shape, what lies between is read by nothing
-// else, and the second is linear in windows or positions of its input, with weights and an offset of its own.
+// mergeable gives the layer in front of one that can take its work over: the input of both has one shape, what lies
+// between is read by nothing else, and the second is linear in windows or positions of its input, with weights and an
+// offset of its own.
 func mergeable(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*graph.Node) *graph.Node {
 	if _, ok := newFit(g, n, consumers); !ok {
 		return nil
@@ -69,9 +71,10 @@ func mergeable(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*grap
 	return nil
 }
 
-// branches says whether a value is made of another one, by linear ops among others, and for one reader alone. What it is made of besides, such as a mask, may be
-// read elsewhere.
-func branches(g *graph.Graph, reader *graph.Node, from, root *graph.Value, consumers map[*graph.Value][]*graph.Node) bool {
+// branches says whether a value is made of another one, by linear ops among others, and for one reader alone. What it
+// is made of besides, such as a mask, may be read elsewhere.
+func branches(g *graph.Graph, reader *graph.Node, from, root *graph.Value,
+	consumers map[*graph.Value][]*graph.Node) bool {
 	depends := map[*graph.Value]bool{root: true}
 	for _, n := range g.Nodes {
 		if slices.ContainsFunc(n.Reads(), func(v *graph.Value) bool { return depends[v] }) {
@@ -102,7 +105,9 @@ func branches(g *graph.Graph, reader *graph.Node, from, root *graph.Value, consu
 			if v == nil {
 				continue
 			}
-			if slices.Contains(g.Outputs, v) || slices.ContainsFunc(consumers[v], func(c *graph.Node) bool { return !inside[c] && c != reader }) {
+			if slices.Contains(g.Outputs, v) || slices.ContainsFunc(consumers[v], func(c *graph.Node) bool {
+				return !inside[c] && c != reader
+			}) {
 				return false
 			}
 		}

@@ -18,20 +18,26 @@ type Shrink string
 const (
 	Width Shrink = "width" // channels; the default but for budgets with a latency
 	Depth Shrink = "depth" // blocks and layers
-	Both  Shrink = "both"  // as many blocks and layers as leave the student nearest to the teacher, and channels; the default for a latency
+
+	// Both leaves out as many blocks and layers as leave the student nearest to the teacher, and channels; the default
+	// for a latency.
+	Both Shrink = "both"
 )
 
 // Shrinks lists the ways to shrink.
 func Shrinks() []Shrink { return []Shrink{Width, Depth, Both} }
 
-// Cut is a part of a network that a student can do without: a block that adds to a value a correction of its shape, out = in + f(in), or a
-// layer that gives what it reads another value of the same shape, whose work the next layer takes over.
+// Cut is a part of a network that a student can do without: a block that adds to a value a correction of its shape,
+// out = in + f(in), or a layer that gives what it reads another value of the same shape, whose work the next layer
+// takes over.
 type Cut struct {
 	Node string `json:"node"`           // that adds, or the layer
 	Into string `json:"into,omitempty"` // the layer that takes a layer's work over
 
-	MACs        int64   `json:"macs"`        // that go with it
-	Disturbance float64 `json:"disturbance"` // how much farther from the teacher it is without the part, alone, see [Options.Divergence]
+	MACs int64 `json:"macs"` // that go with it
+
+	// Disturbance is how much farther from the teacher the student is without the part, alone, see [Options.Divergence].
+	Disturbance float64 `json:"disturbance"`
 
 	in, out string // values: in comes in the place of out
 	gives   string // the value that Into gives
@@ -40,8 +46,9 @@ type Cut struct {
 // mostDepths is how many numbers of cuts are tried with fewer channels, at the most.
 const mostDepths = 8
 
-// shallower makes a student without the parts that disturb the least for what they cost, and, for Both, with fewer channels, too, if that leaves it nearer to
-// the teacher. Each part is tried by itself, as Kim et al. 2024, Shortened LLaMA, section 2.2, try blocks.
+// shallower makes a student without the parts that disturb the least for what they cost, and, for Both, with fewer
+// channels, too, if that leaves it nearer to the teacher. Each part is tried by itself, as Kim et al. 2024, Shortened
+// LLaMA, section 2.2, try blocks.
 func shallower(teacher *graph.Graph, budget Budget, o Options) (*Student, error) {
 	cuts, err := rankedCuts(teacher, o)
 	if err != nil {
@@ -71,8 +78,8 @@ func fewestCuts(teacher *graph.Graph, cuts []Cut, budget Budget, o Options) (s *
 	return nil, fmt.Errorf("%w; %d blocks and layers can be left out", err, len(cuts))
 }
 
-// narrowest makes students with fewer cuts than n, at even distances from none on, and as many channels as the budget leaves. It gives the one that is
-// nearest to the teacher, before training, of them and deep, which may be nil.
+// narrowest makes students with fewer cuts than n, at even distances from none on, and as many channels as the budget
+// leaves. It gives the one that is nearest to the teacher, before training, of them and deep, which may be nil.
 func narrowest(teacher *graph.Graph, cuts []Cut, n int, deep *Student, budget Budget, o Options) (*Student, error) {
 	best, least := deep, math.Inf(1)
 	if deep != nil {
@@ -169,8 +176,8 @@ func rankedCuts(teacher *graph.Graph, o Options) ([]Cut, error) {
 	return cuts, nil
 }
 
-// without copies a teacher, leaves parts out, and lets the layers that take work over do so. It says which value stands in the place of
-// each that is gone.
+// without copies a teacher, leaves parts out, and lets the layers that take work over do so. It says which value stands
+// in the place of each that is gone.
 func without(teacher *graph.Graph, cuts []Cut, o Options) (_ *graph.Graph, stands map[string]string, err error) {
 	g, _ := teacher.Clone()
 	stands = map[string]string{}

@@ -26,7 +26,8 @@ func deep(gains ...float64) *graph.Graph {
 		for i := range data {
 			data[i] = gain * random.NormFloat64() * math.Sqrt(2/float64(in*9))
 		}
-		v := b.Op("Conv", graph.Attrs{"pads": []int64{1, 1, 1, 1}}, x, b.Const(name, graph.FromValues(graph.Float32, []int{out, in, 3, 3}, data)))
+		v := b.Op("Conv", graph.Attrs{"pads": []int64{1, 1, 1, 1}}, x,
+			b.Const(name, graph.FromValues(graph.Float32, []int{out, in, 3, 3}, data)))
 		v.Producer.Name = name
 		return v
 	}
@@ -46,7 +47,8 @@ func deep(gains ...float64) *graph.Graph {
 	return g
 }
 
-// apart is a divergence that adds up the squares of gains of the blocks that a student of deep lacks, on top of one that it always has.
+// apart is a divergence that adds up the squares of gains of the blocks that a student of deep lacks, on top of one
+// that it always has.
 func apart(gains ...float64) func(*graph.Graph) (float64, error) {
 	return func(student *graph.Graph) (float64, error) {
 		sum := 3.0
@@ -122,7 +124,8 @@ func TestDepth(t *testing.T) {
 	if _, err := models.Generate(g, budget(t, "macs=0.01x"), o); !errors.Is(err, models.ErrInfeasible) {
 		t.Errorf("a budget below the stem's gives %v", err)
 	}
-	if _, err := models.Generate(teacher(), budget(t, "macs=0.1x"), models.Options{Binding: batchOfOne, Shrink: models.Depth}); err == nil {
+	if _, err := models.Generate(teacher(), budget(t, "macs=0.1x"),
+		models.Options{Binding: batchOfOne, Shrink: models.Depth}); err == nil {
 		t.Error("depth without data is taken")
 	}
 }
@@ -130,7 +133,8 @@ func TestDepth(t *testing.T) {
 // TestStandsIn: what is read in the place of a block's output counts as that in the lineage, over several blocks, too.
 func TestStandsIn(t *testing.T) {
 	g := deep(1, 0.01, 0.01, 1)
-	s := generate(t, g, "macs=0.6x", models.Options{Shrink: models.Depth, Activations: onData(t, g), Divergence: apart(1, 0.01, 0.01, 1)})
+	s := generate(t, g, "macs=0.6x", models.Options{Shrink: models.Depth, Activations: onData(t, g),
+		Divergence: apart(1, 0.01, 0.01, 1)})
 	output := func(g *graph.Graph, name string) string {
 		for _, n := range g.Nodes {
 			if n.Name == name {

@@ -21,7 +21,8 @@ const (
 	Random    Init = "random"    // see [Options.Seed]
 )
 
-// Options steer the making of a student. Binding is needed where the teacher has symbolic extents; the zero value of everything else is good.
+// Options steer the making of a student. Binding is needed where the teacher has symbolic extents; the zero value of
+// everything else is good.
 type Options struct {
 	// Binding gives symbolic extents their sizes, for counting cost.
 	Binding pass.Binding
@@ -32,8 +33,8 @@ type Options struct {
 	// Floor is the least part of a group's channels that stays; default 1/16.
 	Floor float64
 
-	// Multiple is what the number of channels is a multiple of, unless all are kept; default 8 from 256 channels on, 4 from 32,
-	// 2 from 16, else 1.
+	// Multiple is what the number of channels is a multiple of, unless all are kept; default 8 from 256 channels on, 4
+	// from 32, 2 from 16, else 1.
 	Multiple int
 
 	Init Init
@@ -42,22 +43,24 @@ type Options struct {
 	// FileBytes is the size of the teacher's file; 0 counts the elements of its constants alone.
 	FileBytes int64
 
-	// Activations gives the teacher's values of these names on a calibration batch, as far as it has them. Importance then tells what the channels do on data, and
-	// the layers that read a removed channel make up for it by what the kept ones tell of it. nil: importance is by weights
-	// alone, and the student's weights are the teacher's.
+	// Activations gives the teacher's values of these names on a calibration batch, as far as it has them. Importance then
+	// tells what the channels do on data, and the layers that read a removed channel make up for it by what the kept ones
+	// tell of it. nil: importance is by weights alone, and the student's weights are the teacher's.
 	Activations func(values []string) (map[string]*graph.Tensor, error)
 
-	// Importance says what tells how much a channel matters. Gradients gives those of the teacher's loss in the values, on the samples that Activations
-	// takes; only Taylor needs them.
+	// Importance says what tells how much a channel matters. Gradients gives those of the teacher's loss in the values, on
+	// the samples that Activations takes; only Taylor needs them.
 	Importance Importance
 	Gradients  func(values []string) (map[string]*graph.Tensor, error)
 
-	// Shrink says what the student has less of; by default blocks, layers and channels where a latency is limited and there are Activations and Divergence, since
-	// many narrow layers take about as long as wide ones, else channels. Divergence tells how far a student is from the teacher before it is trained; Depth and Both need it.
+	// Shrink says what the student has less of; by default blocks, layers and channels where a latency is limited and
+	// there are Activations and Divergence, since many narrow layers take about as long as wide ones, else channels.
+	// Divergence tells how far a student is from the teacher before it is trained; Depth and Both need it.
 	Shrink     Shrink
 	Divergence func(student *graph.Graph) (float64, error)
 
-	// Latency measures models, for a latency budget. Found is what an earlier search ended at, which then is not done again.
+	// Latency measures models, for a latency budget. Found is what an earlier search ended at, which then is not done
+	// again.
 	Latency Latencies
 	Found   *Found
 }
@@ -233,7 +236,8 @@ func (o Options) check(teacher *graph.Graph) error {
 }
 
 // values asks for what the readers read, or for gradients in it; nil where there is no calibration.
-func (o Options) values(readers []reader, of func([]string) (map[string]*graph.Tensor, error)) (map[string]*graph.Tensor, error) {
+func (o Options) values(readers []reader,
+	of func([]string) (map[string]*graph.Tensor, error)) (map[string]*graph.Tensor, error) {
 	if of == nil {
 		return nil, nil
 	}
@@ -250,7 +254,9 @@ func (o Options) values(readers []reader, of func([]string) (map[string]*graph.T
 }
 
 func isNamed(n *graph.Node, name string) bool {
-	return n.Name == name || slices.ContainsFunc(n.Outputs, func(v *graph.Value) bool { return v != nil && v.Name == name })
+	return n.Name == name || slices.ContainsFunc(n.Outputs, func(v *graph.Value) bool {
+		return v != nil && v.Name == name
+	})
 }
 
 // exclude drops the groups that reach the outputs of nodes that are to be kept.
@@ -330,7 +336,8 @@ func (s *Student) infeasible(limits Budget, smallest Cost, groups int) error {
 			return fmt.Errorf("models: %w: %s asked, and the teacher has no %s that can be counted", ErrInfeasible, l, l.Measure)
 		}
 	}
-	err := fmt.Errorf("models: %w: %s asked, the smallest reachable is %s", ErrInfeasible, limits, limits.reached(s.Before, smallest))
+	err := fmt.Errorf("models: %w: %s asked, the smallest reachable is %s", ErrInfeasible, limits,
+		limits.reached(s.Before, smallest))
 	if groups > 0 {
 		return err
 	}
@@ -348,15 +355,17 @@ func (s *Student) count(teacher *graph.Graph, o Options) error {
 		return fmt.Errorf("models: student: %w", err)
 	}
 	c := pass.CostOf(a)
-	s.After = Cost{c.MACs, c.Params, s.Before.Bytes - pass.ConstantBytes(teacher) + pass.ConstantBytes(s.Graph), s.After.Latency}
+	s.After = Cost{c.MACs, c.Params, s.Before.Bytes - pass.ConstantBytes(teacher) + pass.ConstantBytes(s.Graph),
+		s.After.Latency}
 	return nil
 }
 
 // Reached tells what the student has of each measure that is limited.
 func (s *Student) Reached() string { return s.Budget.reached(s.Before, s.After) }
 
-// Check tells what a student that was measured has of each measure that is limited, and whether it meets the budget: bytes is the size
-// of its file, the teacher's is [Options.FileBytes]; latencies are the teacher's and the student's, measured in turns, 0 where they are not limited.
+// Check tells what a student that was measured has of each measure that is limited, and whether it meets the budget:
+// bytes is the size of its file, the teacher's is [Options.FileBytes]; latencies are the teacher's and the student's,
+// measured in turns, 0 where they are not limited.
 func (s *Student) Check(macs, params, bytes int64, teacher, student time.Duration) (reached string, met bool) {
 	whole, c := s.Before, Cost{macs, params, bytes, student}
 	whole.Latency = teacher

@@ -32,12 +32,14 @@ func teacher() *graph.Graph {
 	}
 	conv := func(x *graph.Value, out, kernel int) *graph.Value {
 		pad := int64(kernel / 2)
-		return b.Op("Conv", graph.Attrs{"pads": []int64{pad, pad, pad, pad}}, x, weight("w", out, x.Shape[1].Size, kernel, kernel), weight("b", out))
+		return b.Op("Conv", graph.Attrs{"pads": []int64{pad, pad, pad, pad}}, x, weight("w", out, x.Shape[1].Size, kernel,
+			kernel), weight("b", out))
 	}
 	norm := func(x *graph.Value) *graph.Value {
 		c := x.Shape[1].Size
 		ones := slices.Repeat([]float64{1}, c)
-		return b.Op("BatchNormalization", nil, x, b.Const("scale", graph.FromValues(graph.Float32, []int{c}, ones)), weight("shift", c),
+		return b.Op("BatchNormalization", nil, x, b.Const("scale", graph.FromValues(graph.Float32, []int{c}, ones)),
+			weight("shift", c),
 			weight("mean", c), b.Const("var", graph.FromValues(graph.Float32, []int{c}, ones)))
 	}
 	relu := func(x *graph.Value) *graph.Value { return b.Op("Relu", nil, x) }
@@ -107,7 +109,8 @@ func TestBudgetsAreMet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c := pass.CostOf(a); c.MACs != s.After.MACs || c.Params != s.After.Params || pass.ConstantBytes(s.Graph) != s.After.Bytes {
+			if c := pass.CostOf(a); c.MACs != s.After.MACs || c.Params != s.After.Params ||
+				pass.ConstantBytes(s.Graph) != s.After.Bytes {
 				t.Errorf("the student costs %d MACs, %d params; %+v is told", c.MACs, c.Params, s.After)
 			}
 		})
@@ -132,7 +135,8 @@ func TestInfeasible(t *testing.T) {
 	if !errors.Is(err, models.ErrInfeasible) || !strings.Contains(err.Error(), "the smallest reachable is macs=0.0") {
 		t.Fatalf("error %v", err)
 	}
-	_, err = models.Generate(g, budget(t, "macs=0.5x"), models.Options{Binding: batchOfOne, Keep: []string{"Conv", "Conv_1", "Conv_3", "Gemm"}})
+	_, err = models.Generate(g, budget(t, "macs=0.5x"),
+		models.Options{Binding: batchOfOne, Keep: []string{"Conv", "Conv_1", "Conv_3", "Gemm"}})
 	if !errors.Is(err, models.ErrInfeasible) || !strings.Contains(err.Error(), "it was asked to be kept") {
 		t.Errorf("error %v", err)
 	}
@@ -140,7 +144,8 @@ func TestInfeasible(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	_, err := models.Generate(teacher(), budget(t, "macs=0.5x"),
-		models.Options{Binding: batchOfOne, Keep: []string{"nowhere"}, Floor: 2, Multiple: -1, Init: "zeros", Importance: "luck"})
+		models.Options{Binding: batchOfOne, Keep: []string{"nowhere"}, Floor: 2, Multiple: -1, Init: "zeros",
+			Importance: "luck"})
 	for _, want := range []string{`no node "nowhere"`, "floor 2", "multiple -1", `init "zeros"`, `importance "luck"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s in it", err, want)
@@ -174,7 +179,8 @@ func TestKeepFloorMultiple(t *testing.T) {
 	}
 }
 
-// A channel whose weights are small, be it by its own weights or by the scale of the normalisation behind it, goes first.
+// A channel whose weights are small, be it by its own weights or by the scale of the normalisation behind it, goes
+// first.
 func TestImportance(t *testing.T) {
 	g := teacher()
 	values := g.ByName()
@@ -255,7 +261,8 @@ func TestLineage(t *testing.T) {
 func TestSameInputSameBytes(t *testing.T) {
 	for _, init := range []models.Init{models.Inherited, models.Random} {
 		file := func(seed uint64) []byte {
-			data, err := exporter.Marshal(generate(t, teacher(), "macs=0.5x", models.Options{Init: init, Seed: seed}).Graph, exporter.Options{})
+			data, err := exporter.Marshal(generate(t, teacher(), "macs=0.5x", models.Options{Init: init, Seed: seed}).Graph,
+				exporter.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -292,7 +299,8 @@ func TestRandomWeights(t *testing.T) {
 	}
 }
 
-// Channels that are the same for every sample, at every position, can be removed without a trace: their mean goes into the bias.
+// Channels that are the same for every sample, at every position, can be removed without a trace: their mean goes into
+// the bias.
 func TestMeans(t *testing.T) {
 	g := graph.New("constant channels")
 	g.Opsets[""] = op.Opset
@@ -310,7 +318,8 @@ func TestMeans(t *testing.T) {
 	for c := 4; c < 8; c++ { // channels 4 to 7 are their biases
 		first.Const.Float32s()[2*c], first.Const.Float32s()[2*c+1] = 0, 0
 	}
-	y := b.Op("Relu", nil, b.Op("Conv", nil, x, first, b.Const("bias", graph.FromFloat32([]int{8}, []float32{0, 0, 0, 0, 1, 2, 3, 4}))))
+	y := b.Op("Relu", nil, b.Op("Conv", nil, x, first,
+		b.Const("bias", graph.FromFloat32([]int{8}, []float32{0, 0, 0, 0, 1, 2, 3, 4}))))
 	second := weight("second", 1, 6, 8, 3, 3)
 	for i := range second.Const.Float32s() {
 		if i/9%8 >= 4 {
@@ -319,7 +328,8 @@ func TestMeans(t *testing.T) {
 	}
 	y = b.Op("Conv", nil, y, second, weight("bias2", 1, 6)) // no padding
 	y = b.Op("Flatten", nil, b.Op("Relu", nil, y))          // [1,24]
-	b.Output(b.Op("Gemm", graph.Attrs{"alpha": float32(0.5), "beta": float32(2)}, y, weight("third", 1, 24, 3), weight("bias3", 1, 3)))
+	b.Output(b.Op("Gemm", graph.Attrs{"alpha": float32(0.5), "beta": float32(2)}, y, weight("third", 1, 24, 3),
+		weight("bias3", 1, 3)))
 	if err := b.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -329,17 +339,19 @@ func TestMeans(t *testing.T) {
 		for i := range data {
 			data[i] = noise.NormFloat64()
 		}
-		out, err := pass.Eval(g, map[string]*graph.Tensor{"x": graph.FromValues(graph.Float32, []int{1, 2, 4, 4}, data)}, also...)
+		out, err := pass.Eval(g, map[string]*graph.Tensor{"x": graph.FromValues(graph.Float32, []int{1, 2, 4, 4}, data)},
+			also...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return out
 	}
 	asked := 0
-	s := generate(t, g, "params=0.6x", models.Options{Multiple: 4, Keep: []string{"Conv_1"}, Activations: func(values []string) (map[string]*graph.Tensor, error) {
-		asked = len(values)
-		return run(g, values...), nil
-	}})
+	s := generate(t, g, "params=0.6x", models.Options{Multiple: 4, Keep: []string{"Conv_1"},
+		Activations: func(values []string) (map[string]*graph.Tensor, error) {
+			asked = len(values)
+			return run(g, values...), nil
+		}})
 	if kept := fmt.Sprint(s.Lineage["Relu"].Channels()); kept != "[0 1 2 3]" || asked != 1 {
 		t.Fatalf("kept %s, %d values asked for", kept, asked)
 	}
@@ -352,8 +364,12 @@ func TestMeans(t *testing.T) {
 		}
 	}
 
-	failing := models.Options{Multiple: 4, Binding: batchOfOne, Activations: func([]string) (map[string]*graph.Tensor, error) { return nil, errors.New("no data") }}
-	if _, err := models.Generate(g, budget(t, "params=0.6x"), failing); err == nil || !strings.Contains(err.Error(), "no data") {
+	failing := models.Options{Multiple: 4, Binding: batchOfOne, Activations: func([]string) (map[string]*graph.Tensor,
+		error) {
+		return nil, errors.New("no data")
+	}}
+	if _, err := models.Generate(g, budget(t, "params=0.6x"), failing); err == nil ||
+		!strings.Contains(err.Error(), "no data") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -402,10 +418,10 @@ func TestRegression(t *testing.T) {
 		return math.Sqrt(sum / scale)
 	}
 	plain := differs(generate(t, g, "macs=0.5x", models.Options{}))
-	made := differs(generate(t, g, "macs=0.5x", models.Options{Activations: func(values []string) (map[string]*graph.Tensor, error) {
-		return run(g, values...), nil
-	}}))
-	// 288 samples for 4 coefficients: λ is 1.5 % of the variance, and so is about what is lost; means are lost without a bias.
+	activations := func(values []string) (map[string]*graph.Tensor, error) { return run(g, values...), nil }
+	made := differs(generate(t, g, "macs=0.5x", models.Options{Activations: activations}))
+	// 288 samples for 4 coefficients: λ is 1.5 % of the variance, and so is about what is lost; means are lost without a
+	// bias.
 	if made > 0.05 || plain < 0.15 {
 		t.Errorf("the student differs by %.3f, without activations by %.3f", made, plain)
 	}

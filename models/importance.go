@@ -13,7 +13,8 @@ import (
 // Importance says what tells how much a channel matters.
 type Importance string
 
-// The kinds of importance. Activation needs activations, Taylor gradients; BatchNorm falls back to L2 for channels that no batch norm scales.
+// The kinds of importance. Activation needs activations, Taylor gradients; BatchNorm falls back to L2 for channels that
+// no batch norm scales.
 const (
 	Auto       Importance = ""           // Activation where there are activations, else L2
 	Activation Importance = "activation" // what the channel gives to the layers that read it, on data
@@ -27,20 +28,24 @@ func Importances() []Importance { return []Importance{Activation, L2, BatchNorm,
 
 // importance gives for each group the importance of its channels, with a mean of 1 over the group.
 //
-// By activation, with activations x on a calibration batch it is the deviation that the channel gives to what reads it, over the T readers of the group:
+// By activation, with activations x on a calibration batch it is the deviation that the channel gives to what reads it,
+// over the T readers of the group:
 //
 //	I(c) = √( 1/T · Σ_t V_t,c / mean_c V_t,c ),  V_t,c = var(x_c) · ‖W_t,c‖²
 //
-// that is how much of each reader's output is lost with the channel when its mean is made up for. It is the norm of weights times
-// activations of Sun et al. 2023, Wanda, equation 1, about the mean. Without activations, and for a group without readers, it is the
-// norm of the weights that go with the channel, over all T axes of weights of linear ops that the group touches, of layers that produce
-// the channels and of those that read them: V_t,c = ‖W_t,c‖². That is the group norm of Fang et al. 2023, DepGraph, section 3.3, with each weight
-// normalised, so that each counts the same whatever its size and scale. Weights that a batch normalisation follows are taken with that
-// folded in, since its scale is part of them.
+// that is how much of each reader's output is lost with the channel when its mean is made up for. It is the norm of
+// weights times activations of Sun et al. 2023, Wanda, equation 1, about the mean. Without activations, and for a group
+// without readers, it is the norm of the weights that go with the channel, over all T axes of weights of linear ops
+// that the group touches, of layers that produce the channels and of those that read them: V_t,c = ‖W_t,c‖². That is
+// the group norm of Fang et al. 2023, DepGraph, section 3.3, with each weight normalised, so that each counts the same
+// whatever its size and scale. Weights that a batch normalisation follows are taken with that folded in, since its
+// scale is part of them.
 //
-// By batch norm it is |γ| (Liu et al. 2017, Network Slimming): V_t,c = γ_t,c² over the T normalisations of the group. By Taylor expansion, with the gradient g of the
-// loss in x over N samples, it is V_t,c = (1/N · Σ_n |Σ x_n,c·g_n,c|)², the sum within over positions (Molchanov et al. 2017, equation 8).
-func importance(gs *pass.Groups, readers []reader, kind Importance, activations, gradients map[string]*graph.Tensor) ([][]float64, error) {
+// By batch norm it is |γ| (Liu et al. 2017, Network Slimming): V_t,c = γ_t,c² over the T normalisations of the group.
+// By Taylor expansion, with the gradient g of the loss in x over N samples, it is V_t,c = (1/N · Σ_n |Σ x_n,c·g_n,c|)²,
+// the sum within over positions (Molchanov et al. 2017, equation 8).
+func importance(gs *pass.Groups, readers []reader, kind Importance,
+	activations, gradients map[string]*graph.Tensor) ([][]float64, error) {
 	sums := make([][]float64, len(gs.List)) // Σ_t of each group
 	for i, group := range gs.List {
 		sums[i] = make([]float64, group.Channels)

@@ -31,8 +31,8 @@ func TestImportanceByScale(t *testing.T) {
 	}
 }
 
-// TestImportanceByTaylor: a channel that the loss has no gradient in goes first, however large its activations; and one whose gradients and activations
-// are large in turn, so that their products are zero.
+// TestImportanceByTaylor: a channel that the loss has no gradient in goes first, however large its activations; and one
+// whose gradients and activations are large in turn, so that their products are zero.
 func TestImportanceByTaylor(t *testing.T) {
 	g := teacher()
 	const samples = 3
@@ -83,7 +83,8 @@ func TestImportanceByTaylor(t *testing.T) {
 
 func TestImportanceNeedsData(t *testing.T) {
 	for _, kind := range []models.Importance{models.Taylor, models.Activation} {
-		if _, err := models.Generate(teacher(), budget(t, "macs=0.5x"), models.Options{Binding: batchOfOne, Importance: kind}); err == nil {
+		if _, err := models.Generate(teacher(), budget(t, "macs=0.5x"),
+			models.Options{Binding: batchOfOne, Importance: kind}); err == nil {
 			t.Errorf("%s without data is taken", kind)
 		}
 	}

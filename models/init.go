@@ -9,9 +9,9 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// randomise replaces, in place, the float weights of linear ops and normalisations by random ones: weights of rank 2 and more by a
-// normal distribution of variance 2 / inputs (He et al. 2015, Delving deep into rectifiers, equation 10), biases by 0,
-// and the scale, shift, mean and variance of a normalisation by 1, 0, 0 and 1. Every other constant stays.
+// randomise replaces, in place, the float weights of linear ops and normalisations by random ones: weights of rank 2
+// and more by a normal distribution of variance 2 / inputs (He et al. 2015, Delving deep into rectifiers, equation 10),
+// biases by 0, and the scale, shift, mean and variance of a normalisation by 1, 0, 0 and 1. Every other constant stays.
 func randomise(g *graph.Graph, gs *pass.Groups, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 0x696e6974))
 	values := g.ByName()

@@ -71,7 +71,8 @@ func TestLatencyBudget(t *testing.T) {
 			if _, met := s.Check(s.After.MACs, s.After.Params, s.After.Bytes, s.Before.Latency, s.After.Latency); !met {
 				t.Error("the budget is not met")
 			}
-			if reached, met := s.Check(s.After.MACs, s.After.Params, s.After.Bytes, s.Before.Latency, 2*s.Before.Latency); met || !strings.Contains(reached, "2.000x") && limit.Ratio {
+			if reached, met := s.Check(s.After.MACs, s.After.Params, s.After.Bytes, s.Before.Latency,
+				2*s.Before.Latency); met || !strings.Contains(reached, "2.000x") && limit.Ratio {
 				t.Errorf("twice the teacher's latency meets it: %s", reached)
 			}
 		})
@@ -81,10 +82,12 @@ func TestLatencyBudget(t *testing.T) {
 func TestLatencyOutOfReach(t *testing.T) {
 	slow := clock{time.Millisecond, time.Nanosecond, 0, 0} // MACs hardly matter
 	o := models.Options{Binding: batchOfOne, Latency: slow.latencies(t)}
-	if _, err := models.Generate(teacher(), budget(t, "latency=0.5x"), o); !errors.Is(err, models.ErrInfeasible) || !strings.Contains(err.Error(), "the fastest that was measured") {
+	if _, err := models.Generate(teacher(), budget(t, "latency=0.5x"), o); !errors.Is(err, models.ErrInfeasible) ||
+		!strings.Contains(err.Error(), "the fastest that was measured") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := models.Generate(teacher(), budget(t, "latency=0.5x"), models.Options{Binding: batchOfOne}); err == nil || !strings.Contains(err.Error(), "ONNX Runtime") {
+	if _, err := models.Generate(teacher(), budget(t, "latency=0.5x"), models.Options{Binding: batchOfOne}); err == nil ||
+		!strings.Contains(err.Error(), "ONNX Runtime") {
 		t.Errorf("without anything to measure with: %v", err)
 	}
 	broken := errors.New("broken")
@@ -99,30 +102,33 @@ func TestLatencyOfLayers(t *testing.T) {
 	gains := []float64{1, 0.01, 0.5, 0.001}
 	g := deep(gains...)
 	measured := 0
-	o := models.Options{Activations: onData(t, g), Divergence: apart(gains...), Latency: func(all ...*graph.Graph) ([]time.Duration, error) {
-		measured++
-		var times []time.Duration
-		for _, g := range all {
-			a, err := pass.Analyse(g, batchOfOne)
-			if err != nil {
-				return nil, err
-			}
-			layers := 0
-			for _, n := range g.Nodes {
-				if n.Op == "Conv" {
-					layers++
+	o := models.Options{Activations: onData(t, g), Divergence: apart(gains...),
+		Latency: func(all ...*graph.Graph) ([]time.Duration, error) {
+			measured++
+			var times []time.Duration
+			for _, g := range all {
+				a, err := pass.Analyse(g, batchOfOne)
+				if err != nil {
+					return nil, err
 				}
+				layers := 0
+				for _, n := range g.Nodes {
+					if n.Op == "Conv" {
+						layers++
+					}
+				}
+				times = append(times, time.Duration(layers)*100*time.Microsecond+time.Duration(pass.CostOf(a).MACs)/100)
 			}
-			times = append(times, time.Duration(layers)*100*time.Microsecond+time.Duration(pass.CostOf(a).MACs)/100)
-		}
-		return times, nil
-	}}
+			return times, nil
+		}}
 	s := generate(t, g, "latency=0.6x", o)
-	if len(s.Removed) != 2 || s.Removed[0].Node != "block3" || s.Removed[1].Node != "block1" || float64(s.After.Latency) > 0.6*float64(s.Before.Latency) {
+	if len(s.Removed) != 2 || s.Removed[0].Node != "block3" || s.Removed[1].Node != "block1" ||
+		float64(s.After.Latency) > 0.6*float64(s.Before.Latency) {
 		t.Errorf("left out: %+v; reached %s", s.Removed, s.Reached())
 	}
 	o.Found, measured = &s.Found, 0
-	if again := generate(t, g, "latency=0.6x", o); measured > 0 || again.After.MACs != s.After.MACs || len(again.Removed) != 2 {
+	if again := generate(t, g, "latency=0.6x", o); measured > 0 || again.After.MACs != s.After.MACs ||
+		len(again.Removed) != 2 {
 		t.Errorf("with what was found, %d were measured, %d MACs instead of %d", measured, again.After.MACs, s.After.MACs)
 	}
 	o.Found, o.Shrink = nil, models.Width

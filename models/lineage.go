@@ -13,7 +13,8 @@ type Lineage struct {
 	axis, width int // where channels lie in the teacher's value, and how many; −1 where there are none
 }
 
-// Channels gives, for each channel of the student's value, the teacher's; nil where no channels lie along any of its axes.
+// Channels gives, for each channel of the student's value, the teacher's; nil where no channels lie along any of its
+// axes.
 func (l Lineage) Channels() []int {
 	if l.axis < 0 {
 		return nil

@@ -9,8 +9,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// reader is a linear node that reads the channels of a group along one axis of its input x, other than the first, which is the batch, and
-// gives others along its weight's output axis: y[o] = Σ_c Σ_k W[o,c,k]·x[c].
+// reader is a linear node that reads the channels of a group along one axis of its input x, other than the first, which
+// is the batch, and gives others along its weight's output axis: y[o] = Σ_c Σ_k W[o,c,k]·x[c].
 type reader struct {
 	node    *graph.Node
 	group   int
@@ -44,7 +44,8 @@ func findReaders(gs *pass.Groups) []reader {
 
 func newReader(gs *pass.Groups, group int, x pass.GroupAxis, n *graph.Node) (reader, bool) {
 	s := op.Of(n)
-	if s == nil || s.MACs == nil || x.Axis == 0 || len(n.Inputs) < 2 || n.Inputs[0] != x.Value || n.Inputs[1].Const == nil {
+	if s == nil || s.MACs == nil || x.Axis == 0 || len(n.Inputs) < 2 || n.Inputs[0] != x.Value ||
+		n.Inputs[1].Const == nil {
 		return reader{}, false
 	}
 	w, y := n.Inputs[1], n.Outputs[0]
@@ -62,8 +63,8 @@ func newReader(gs *pass.Groups, group int, x pass.GroupAxis, n *graph.Node) (rea
 	return r, s.MACs(n) == int64(y.Shape.Elements())*int64(each)
 }
 
-// findOffset finds the vector that y is offset by: the node's own bias, the running mean of a normalisation behind it, or what is added
-// next. It must be a constant that nothing else reads.
+// findOffset finds the vector that y is offset by: the node's own bias, the running mean of a normalisation behind it,
+// or what is added next. It must be a constant that nothing else reads.
 func (r *reader) findOffset(g *graph.Graph, consumers map[*graph.Value][]*graph.Node) {
 	n, y := r.node, r.node.Outputs[0]
 	outputs := r.weight.Shape[r.out].Size

@@ -11,8 +11,8 @@ const (
 	maxSamples    = 1 << 12 // of a regression
 )
 
-// regress predicts the removed positions of an axis of x from the kept ones: for each removed position the coefficients of the
-// kept ones, about the mean. With C the covariance over K kept positions and n samples,
+// regress predicts the removed positions of an axis of x from the kept ones: for each removed position the coefficients
+// of the kept ones, about the mean. With C the covariance over K kept positions and n samples,
 //
 //	B = C[removed,kept] · (C[kept,kept] + λ·I)⁻¹,  λ = (10⁻³ + K/n) · mean variance of the kept positions
 //
@@ -33,8 +33,8 @@ func regress(x *graph.Tensor, axis int, mean []float64, kept, removed []int) [][
 	return ridge(pick(kept), pick(removed))
 }
 
-// ridge predicts each y from all x, each of which are samples about their mean: it gives the coefficients B[y,x] above, and none where they
-// are not to be had.
+// ridge predicts each y from all x, each of which are samples about their mean: it gives the coefficients B[y,x] above,
+// and none where they are not to be had.
 func ridge(x, y [][]float64) [][]float64 {
 	b := make([][]float64, len(y))
 	n := len(x[0])
@@ -86,8 +86,8 @@ func centred(x *graph.Tensor, axis int, mean []float64) [][]float64 {
 	return samples
 }
 
-// stride is the distance of at most maxSamples of n elements that lie in rows, maps and samples of inner elements each: it has no
-// divisor in common with inner, so that what is taken is not one column of each map.
+// stride is the distance of at most maxSamples of n elements that lie in rows, maps and samples of inner elements each:
+// it has no divisor in common with inner, so that what is taken is not one column of each map.
 func stride(n, inner int) int {
 	step := (n + maxSamples - 1) / maxSamples
 	for gcd(step, inner) > 1 {
@@ -103,7 +103,8 @@ func gcd(a, b int) int {
 	return a
 }
 
-// cholesky replaces the lower triangle of a symmetric matrix by L with L·Lᵀ the matrix; ok is false where that is not positive definite.
+// cholesky replaces the lower triangle of a symmetric matrix by L with L·Lᵀ the matrix; ok is false where that is not
+// positive definite.
 func cholesky(m [][]float64) (ok bool) {
 	for i := range m {
 		for j := range m[i] {

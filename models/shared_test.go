@@ -62,7 +62,8 @@ func TestSharedModels(t *testing.T) {
 					shrunk++
 				}
 			}
-			return fmt.Sprintf("%s of %d MACs, %d of %d groups, %d nodes left alone", s.Reached(), s.Before.MACs, shrunk, len(s.Groups), len(s.Untouched))
+			return fmt.Sprintf("%s of %d MACs, %d of %d groups, %d nodes left alone", s.Reached(), s.Before.MACs, shrunk,
+				len(s.Groups), len(s.Untouched))
 		}()
 		fmt.Fprintf(&table, "%-32s %s\n", name, outcome)
 	}

@@ -16,7 +16,8 @@ const maxFit = 1 << 10
 // errUnfit says that a layer can't take the work of another one over.
 var errUnfit = errors.New("no weights can be fitted")
 
-// fit is how a layer's weights are fitted to another input: its features are windows, as of a convolution, or the last axis.
+// fit is how a layer's weights are fitted to another input: its features are windows, as of a convolution, or the last
+// axis.
 type fit struct {
 	reader
 	window bool
@@ -32,7 +33,8 @@ func newFit(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*graph.N
 	x, w := n.Inputs[0], n.Inputs[1]
 	var ok bool
 	f.weight = w
-	if f.out, f.window, ok = s.Weights(n); !ok || x.Const != nil || w.Const == nil || !w.DType.IsFloat() || len(consumers[w]) != 1 || f.features() > maxFit {
+	if f.out, f.window, ok = s.Weights(n); !ok || x.Const != nil || w.Const == nil || !w.DType.IsFloat() ||
+		len(consumers[w]) != 1 || f.features() > maxFit {
 		return f, false
 	}
 	f.findOffset(g, consumers)
@@ -42,12 +44,13 @@ func newFit(g *graph.Graph, n *graph.Node, consumers map[*graph.Value][]*graph.N
 // features is the number of weights of one output.
 func (f fit) features() int { return f.weight.Shape.Elements() / f.weight.Shape[f.out].Size }
 
-// takeOver fits, in place, the layers of a student that read what a part that is gone has read: y = W·φ(x) + b of the teacher becomes W′·φ(u) + b′,
-// by least squares on the calibration batch, φ being the windows of a convolution:
+// takeOver fits, in place, the layers of a student that read what a part that is gone has read: y = W·φ(x) + b of the
+// teacher becomes W′·φ(u) + b′, by least squares on the calibration batch, φ being the windows of a convolution:
 //
 //	W′ = C[y,φ(u)] · (C[φ(u),φ(u)] + λ·I)⁻¹,  b′ = b + mean(y − b) − W′·mean(φ(u))
 //
-// with λ as in [regress]. It is the reconstruction of He, Zhang, Sun 2017, Channel pruning, equation 1, over a layer that is gone with its activation.
+// with λ as in [regress]. It is the reconstruction of He, Zhang, Sun 2017, Channel pruning, equation 1, over a layer
+// that is gone with its activation.
 func takeOver(student *graph.Graph, cuts []Cut, o Options) error {
 	a, err := pass.Analyse(student, o.Binding)
 	if err != nil {
@@ -79,7 +82,8 @@ func takeOver(student *graph.Graph, cuts []Cut, o Options) error {
 	for _, f := range fits {
 		u, y := on[f.node.Inputs[0].Name], on[f.node.Outputs[0].Name]
 		if u == nil || y == nil {
-			return fmt.Errorf("models: %w: activations: none of %q and %q", errUnfit, f.node.Inputs[0].Name, f.node.Outputs[0].Name)
+			return fmt.Errorf("models: %w: activations: none of %q and %q", errUnfit, f.node.Inputs[0].Name,
+				f.node.Outputs[0].Name)
 		}
 		weight, offset, err := f.solve(u, y)
 		if err != nil {
@@ -110,7 +114,8 @@ func (f fit) solve(u, y *graph.Tensor) (weight, offset *graph.Tensor, err error)
 	}
 	for o, row := range coefficients {
 		if row == nil {
-			return nil, nil, fmt.Errorf("models: %w: layer %q: its input says nothing of its output", errUnfit, pass.NodeName(f.node))
+			return nil, nil, fmt.Errorf("models: %w: layer %q: its input says nothing of its output", errUnfit,
+				pass.NodeName(f.node))
 		}
 		rest := means[o] - own[o]
 		for i, b := range row {
@@ -123,7 +128,8 @@ func (f fit) solve(u, y *graph.Tensor) (weight, offset *graph.Tensor, err error)
 		}
 		shift[o] += rest * f.factor / alpha
 	}
-	return graph.FromValues(f.weight.DType, f.weight.Const.Dims, data), graph.FromValues(f.offset.DType, f.offset.Const.Dims, shift), nil
+	return graph.FromValues(f.weight.DType, f.weight.Const.Dims, data),
+		graph.FromValues(f.offset.DType, f.offset.Const.Dims, shift), nil
 }
 
 // centre takes the means off rows, and gives them.
@@ -140,7 +146,8 @@ func centre(rows [][]float64) []float64 {
 	return means
 }
 
-// samples gives, at some positions of y, the features of u there and the elements of y: [features][samples] and [outputs][samples].
+// samples gives, at some positions of y, the features of u there and the elements of y: [features][samples] and
+// [outputs][samples].
 func (f fit) samples(u, y *graph.Tensor) (features, outputs [][]float64, err error) {
 	features, outputs = make([][]float64, f.features()), make([][]float64, f.weight.Shape[f.out].Size)
 	us, ys := u.Values(), y.Values()
@@ -189,7 +196,8 @@ func (f fit) samples(u, y *graph.Tensor) (features, outputs [][]float64, err err
 	return features, outputs, nil
 }
 
-// reads is the position of a map that a window reads at one of its offsets, both counted in row-major order; −1 where that is padding.
+// reads is the position of a map that a window reads at one of its offsets, both counted in row-major order; −1 where
+// that is padding.
 func reads(w op.Window, position, offset int) int {
 	at, size := 0, 1
 	for i := len(w.In) - 1; i >= 0; i-- {

@@ -22,29 +22,37 @@ type pairOfLayers struct {
 }
 
 var pairsOfLayers = []pairOfLayers{
-	{"convolution with bias", []int{4, 7, 6}, 0, 1, true, func(b *graph.Builder, x *graph.Value, weight func(string, ...int) *graph.Value) *graph.Value {
-		return b.Op("Conv", graph.Attrs{"pads": []int64{1, 1, 1, 1}}, x, weight("w", 5, 4, 3, 3), weight("b", 5))
-	}},
-	{"strides, dilations and uneven padding before batch norm", []int{4, 9, 8}, 0, 1, true, func(b *graph.Builder, x *graph.Value, weight func(string, ...int) *graph.Value) *graph.Value {
-		y := b.Op("Conv", graph.Attrs{"pads": []int64{2, 0, 1, 1}, "strides": []int64{2, 1}, "dilations": []int64{1, 2}}, x, weight("w", 5, 4, 3, 2))
-		ones := graph.FromValues(graph.Float32, []int{5}, []float64{1, 2, 1, 0.5, 1})
-		b.Op("BatchNormalization", nil, y, weight("scale", 5), weight("shift", 5), weight("mean", 5), b.Const("var", ones))
-		return y
-	}},
-	{"one dimension, its bias added by a node", []int{4, 30}, 0, 1, true, func(b *graph.Builder, x *graph.Value, weight func(string, ...int) *graph.Value) *graph.Value {
-		y := b.Op("Conv", graph.Attrs{"pads": []int64{1, 1}}, x, weight("w", 5, 4, 3))
-		b.Op("Add", nil, weight("b", 1, 5, 1), y)
-		return y
-	}},
-	{"a product that is scaled", []int{12}, 0, 0.5, true, func(b *graph.Builder, x *graph.Value, weight func(string, ...int) *graph.Value) *graph.Value {
-		return b.Op("Gemm", graph.Attrs{"transB": int64(1), "alpha": float32(0.5), "beta": float32(2)}, x, weight("w", 5, 12), weight("b", 5))
-	}},
-	{"a product of sequences", []int{6, 8}, 1, 1, true, func(b *graph.Builder, x *graph.Value, weight func(string, ...int) *graph.Value) *graph.Value {
+	{"convolution with bias", []int{4, 7, 6}, 0, 1, true,
+		func(b *graph.Builder, x *graph.Value, weight func(string, ...int) *graph.Value) *graph.Value {
+			return b.Op("Conv", graph.Attrs{"pads": []int64{1, 1, 1, 1}}, x, weight("w", 5, 4, 3, 3), weight("b", 5))
+		}},
+	{"strides, dilations and uneven padding before batch norm", []int{4, 9, 8}, 0, 1, true,
+		func(b *graph.Builder, x *graph.Value, weight func(string, ...int) *graph.Value) *graph.Value {
+			y := b.Op("Conv", graph.Attrs{"pads": []int64{2, 0, 1, 1}, "strides": []int64{2, 1}, "dilations": []int64{1, 2}}, x,
+				weight("w", 5, 4, 3, 2))
+			ones := graph.FromValues(graph.Float32, []int{5}, []float64{1, 2, 1, 0.5, 1})
+			b.Op("BatchNormalization", nil, y, weight("scale", 5), weight("shift", 5), weight("mean", 5), b.Const("var", ones))
+			return y
+		}},
+	{"one dimension, its bias added by a node", []int{4, 30}, 0, 1, true,
+		func(b *graph.Builder, x *graph.Value, weight func(string, ...int) *graph.Value) *graph.Value {
+			y := b.Op("Conv", graph.Attrs{"pads": []int64{1, 1}}, x, weight("w", 5, 4, 3))
+			b.Op("Add", nil, weight("b", 1, 5, 1), y)
+			return y
+		}},
+	{"a product that is scaled", []int{12}, 0, 0.5, true,
+		func(b *graph.Builder, x *graph.Value, weight func(string, ...int) *graph.Value) *graph.Value {
+			return b.Op("Gemm", graph.Attrs{"transB": int64(1), "alpha": float32(0.5), "beta": float32(2)}, x,
+				weight("w", 5, 12), weight("b", 5))
+		}},
+	{"a product of sequences", []int{6, 8}, 1, 1, true, func(b *graph.Builder, x *graph.Value,
+		weight func(string, ...int) *graph.Value) *graph.Value {
 		y := b.Op("MatMul", nil, x, weight("w", 8, 5))
 		b.Op("Add", nil, y, weight("b", 5))
 		return y
 	}},
-	{"no activation between", []int{12}, 1, 1, false, func(b *graph.Builder, x *graph.Value, weight func(string, ...int) *graph.Value) *graph.Value {
+	{"no activation between", []int{12}, 1, 1, false, func(b *graph.Builder, x *graph.Value,
+		weight func(string, ...int) *graph.Value) *graph.Value {
 		return b.Op("Gemm", nil, x, weight("w", 12, 5), weight("b", 5))
 	}},
 }
@@ -76,7 +84,8 @@ func (p pairOfLayers) build() *graph.Graph {
 		for i := range kernel {
 			kernel[i] = 1
 		}
-		x = b.Op("Conv", nil, x, weight("first", append([]int{channels, channels}, kernel...)...), weight("first bias", channels))
+		x = b.Op("Conv", nil, x, weight("first", append([]int{channels, channels}, kernel...)...),
+			weight("first bias", channels))
 	}
 	if p.relu {
 		x = b.Op("Relu", nil, x)
@@ -132,8 +141,9 @@ func (p pairOfLayers) rows(y *graph.Tensor) [][]float64 {
 	return rows
 }
 
-// TestTakeOver: a layer that takes the work of the one before over has the weights that minimise the squared error with the penalty that is documented. The
-// features of each weight are found by running the student's own graph with that weight alone, so that no geometry is computed here.
+// TestTakeOver: a layer that takes the work of the one before over has the weights that minimise the squared error with
+// the penalty that is documented. The features of each weight are found by running the student's own graph with that
+// weight alone, so that no geometry is computed here.
 func TestTakeOver(t *testing.T) {
 	for _, p := range pairsOfLayers {
 		t.Run(p.name, func(t *testing.T) {
@@ -272,7 +282,10 @@ func TestTakeOverOfMany(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := pairOfLayers{dims: []int{12}, out: 1}
-	s := generate(t, g, "macs=0.25x", models.Options{Shrink: models.Depth, Divergence: func(*graph.Graph) (float64, error) { return 0, nil },
+	s := generate(t, g, "macs=0.25x", models.Options{Shrink: models.Depth, Divergence: func(*graph.Graph) (float64,
+		error) {
+		return 0, nil
+	},
 		Activations: func(names []string) (map[string]*graph.Tensor, error) { return p.on(t, g, names...), nil }})
 	if len(s.Removed) != 3 || s.After.MACs*4 != s.Before.MACs {
 		t.Fatalf("left out: %+v, with %d MACs of %d", s.Removed, s.After.MACs, s.Before.MACs)

@@ -18,8 +18,8 @@ import (
 	"github.com/ildc/ildc/models"
 )
 
-// Each model of testdata/onnx is halved; the student, written and read back, computes what the teacher does with the weights that
-// lead out of removed channels at zero.
+// Each model of testdata/onnx is halved; the student, written and read back, computes what the teacher does with the
+// weights that lead out of removed channels at zero.
 func TestTopologies(t *testing.T) {
 	files, err := filepath.Glob("../testdata/onnx/*/model.onnx")
 	if err != nil || len(files) == 0 {

@@ -53,10 +53,11 @@ func allowedWidths(group *pass.Group, multiple int, floor float64) []int {
 
 // run gives the widest student that fits; ok is false where none does, and the widths are then the smallest.
 //
-// Widths follow one number r, from 0 to 1: each group keeps, rounded to an allowed width, the mean of an equal part r of it and of
-// how many of its channels are among the part r of highest importance in the model. Importance alone would all but remove layers whose
-// weights are unevenly spread; equal parts would ignore it. The largest r that fits is found by bisection, and what is
-// left of the budget goes to single groups, those with the most important next channels first.
+// Widths follow one number r, from 0 to 1: each group keeps, rounded to an allowed width, the mean of an equal part r
+// of it and of how many of its channels are among the part r of highest importance in the model. Importance alone would
+// all but remove layers whose weights are unevenly spread; equal parts would ignore it. The largest r that fits is
+// found by bisection, and what is left of the budget goes to single groups, those with the most important next channels
+// first.
 func (s *widthSearch) run() (widths []int, ok bool) {
 	low, high := 0.0, 1.0
 	if whole := s.at(high); s.fits(whole) {

@@ -6,18 +6,22 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Activations, element by element: x [...] → [...]. Gradients are 0 at the kinks of Relu, LeakyRelu, PRelu, Clip, HardSigmoid, ThresholdedRelu and
-// Shrink. Those that bend at a point are defined here, smooth ones in activation_smooth.go.
+// Activations, element by element: x [...] → [...]. Gradients are 0 at the kinks of Relu, LeakyRelu, PRelu, Clip,
+// HardSigmoid, ThresholdedRelu and Shrink. Those that bend at a point are defined here, smooth ones in
+// activation_smooth.go.
 //
-//	Relu max(0,x); LeakyRelu x or αx; Clip min(max(x,min),max); PRelu x or slope·x, slope broadcast to x; ThresholdedRelu x above α, else 0
+//	Relu max(0,x); LeakyRelu x or αx; Clip min(max(x,min),max); PRelu x or slope·x, slope broadcast to x;
+//	ThresholdedRelu x above α, else 0
 //	Shrink x − bias above lambd, x + bias below −lambd, else 0; HardSigmoid and HardSwish as in hardswish.go
 //
 // History: Clip took its bounds as attributes before opset 11; before 7 PRelu's slope lay along axis 1.
 // https://onnx.ai/onnx/operators/onnx__Relu.html and its neighbours.
 func activations() []*Spec {
-	clip := &Spec{Type: "Clip", Role: Activation, Least: 1, Most: 3, Upgrade: clipUpgrade, Shape: clipShape, Channels: sameChannels, Grad: clipGrad, Eval: clipEval}
-	prelu := &Spec{Type: "PRelu", Role: Activation, Least: 2, Most: 2, Upgrade: preluUpgrade, Shape: preluShape, Channels: broadcastChannels,
-		Grad: preluGrad, Eval: preluEval, Tolerance: 1e-5}
+	clip := &Spec{Type: "Clip", Role: Activation, Least: 1, Most: 3, Upgrade: clipUpgrade, Shape: clipShape,
+		Channels: sameChannels, Grad: clipGrad, Eval: clipEval}
+	prelu := &Spec{Type: "PRelu", Role: Activation, Least: 2, Most: 2, Upgrade: preluUpgrade, Shape: preluShape,
+		Channels: broadcastChannels,
+		Grad:     preluGrad, Eval: preluEval, Tolerance: 1e-5}
 	relu := activation("Relu", plain(func(x float64) float64 { return max(0, x) }), reluGrad)
 	relu.Tolerance = 0
 	return append(smoothActivations(),
@@ -34,7 +38,8 @@ func activations() []*Spec {
 
 // activation is an op that maps elements one by one.
 func activation(op string, f scalarFunc, grad gradFunc) *Spec {
-	return &Spec{Type: op, Role: Activation, Least: 1, Most: 1, Shape: sameAsFirst, Channels: sameChannels, Grad: grad, Scalar: f, Tolerance: 1e-5}
+	return &Spec{Type: op, Role: Activation, Least: 1, Most: 1, Shape: sameAsFirst, Channels: sameChannels, Grad: grad,
+		Scalar: f, Tolerance: 1e-5}
 }
 
 type gradFunc = func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
@@ -107,7 +112,8 @@ func thresholdedRelu(n *graph.Node) func(x float64) float64 {
 // where x > α: dy, else 0
 func thresholdedReluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x := n.Inputs[0]
-	return []*graph.Value{b.Op("ildc.MaskGrad", nil, dy[0], b.Op("Greater", nil, x, b.Scalar(x.DType, n.Float("alpha", 1))))}
+	return []*graph.Value{b.Op("ildc.MaskGrad", nil, dy[0],
+		b.Op("Greater", nil, x, b.Scalar(x.DType, n.Float("alpha", 1))))}
 }
 
 func shrink(n *graph.Node) func(x float64) float64 {
@@ -196,7 +202,8 @@ func preluUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
 func preluShape(n *graph.Node) ([]Type, error) {
 	x := n.Inputs[0]
 	both, err := broadcast(n, n.Inputs...)
-	if err == nil && x.Shape != nil && (len(both) > len(x.Shape) || both.Static() && x.Shape.Static() && !both.Equal(x.Shape)) {
+	if err == nil && x.Shape != nil && (len(both) > len(x.Shape) ||
+		both.Static() && x.Shape.Static() && !both.Equal(x.Shape)) {
 		err = Errorf(n, ErrMalformed, "the slope does not broadcast to the input")
 	}
 	return []Type{{DType: x.DType, Shape: x.Shape.Clone()}}, err

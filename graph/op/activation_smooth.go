@@ -8,7 +8,8 @@ import (
 
 // Smooth activations, element by element: x [...] → [...].
 //
-//	Elu x or α(eˣ−1); Selu γx or γα(eˣ−1); Celu x or α(e^(x/α)−1); Sigmoid σ(x) = 1/(1+e⁻ˣ); Tanh; Softplus log(1+eˣ); Softsign x/(1+|x|)
+//	Elu x or α(eˣ−1); Selu γx or γα(eˣ−1); Celu x or α(e^(x/α)−1); Sigmoid σ(x) = 1/(1+e⁻ˣ); Tanh;
+//	Softplus log(1+eˣ); Softsign x/(1+|x|)
 //	Mish x·tanh(softplus(x)); Swish x·σ(αx); Gelu as in gelu.go
 //
 // History: Gelu is of opset 20, Mish of 18, Swish of 24.
@@ -91,7 +92,8 @@ func seluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
 // where x > 0: dy, else (y/α+1)·dy, as y = α(e^(x/α)−1) has the slope e^(x/α)
 func celuGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x := n.Inputs[0]
-	slope := b.Op("Add", nil, b.Op("Mul", nil, n.Outputs[0], b.Scalar(x.DType, 1/n.Float("alpha", 1))), b.Scalar(x.DType, 1))
+	slope := b.Op("Add", nil, b.Op("Mul", nil, n.Outputs[0], b.Scalar(x.DType, 1/n.Float("alpha", 1))),
+		b.Scalar(x.DType, 1))
 	return rightOf0(b, x, dy[0], b.Op("Mul", nil, dy[0], slope))
 }
 

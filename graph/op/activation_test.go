@@ -41,7 +41,8 @@ func TestActivationEval(t *testing.T) {
 	checkEvals(t, []evalCase{
 		{"Relu", "Relu", nil, one(x), one(vector(0, 0, 0, 1, 4))},
 		{"LeakyRelu", "LeakyRelu", nil, one(x), one(vector(-0.04, -0.01, 0, 1, 4))},
-		{"PRelu", "PRelu", nil, one(f32([]int{2, 2}, -1, 1, -2, -3), f32([]int{2, 1}, 0.5, 2)), one(f32([]int{2, 2}, -0.5, 1, -4, -6))},
+		{"PRelu", "PRelu", nil, one(f32([]int{2, 2}, -1, 1, -2, -3), f32([]int{2, 1}, 0.5, 2)),
+			one(f32([]int{2, 2}, -0.5, 1, -4, -6))},
 		{"Elu", "Elu", graph.Attrs{"alpha": float32(2)}, one(vector(-1, 1)), one(vector(2*(math.Exp(-1)-1), 1))},
 		{"Clip", "Clip", nil, one(x, f32(nil, -1), f32(nil, 2)), one(vector(-1, -1, 0, 1, 2))},
 		{"Clip below", "Clip", nil, one(x, f32(nil, -1)), one(vector(-1, -1, 0, 1, 4))},
@@ -51,7 +52,8 @@ func TestActivationEval(t *testing.T) {
 		{"Tanh", "Tanh", nil, one(vector(0, math.Log(3))), one(vector(0, 0.8))},
 		{"Softplus", "Softplus", nil, one(vector(0, -1000, 1000)), one(vector(math.Ln2, 0, 1000))},
 		{"Gelu", "Gelu", nil, one(vector(0, 1, -1)), one(vector(0, 0.8413447, -0.1586553))}, // Φ(1) = 0.8413447
-		{"Gelu by tanh", "Gelu", graph.Attrs{"approximate": "tanh"}, one(vector(0, 1, -1)), one(vector(0, 0.8411920, -0.1588080))},
+		{"Gelu by tanh", "Gelu", graph.Attrs{"approximate": "tanh"}, one(vector(0, 1, -1)),
+			one(vector(0, 0.8411920, -0.1588080))},
 		{"Selu", "Selu", nil, one(vector(0, 1, -1)), one(vector(0, 1.0507010, -1.1113307))},
 		{"Celu", "Celu", graph.Attrs{"alpha": float32(2)}, one(vector(-2, 1)), one(vector(2*(math.Exp(-1)-1), 1))},
 		{"Softsign", "Softsign", nil, one(x), one(vector(-0.8, -0.5, 0, 0.5, 0.8))},
@@ -78,7 +80,8 @@ func TestActivationUpgrade(t *testing.T) {
 		{"Clip", 6, "Clip", graph.Attrs{"min": float32(0), "max": float32(2)}, one(x), one(vector(0, 0, 0, 1, 2))},
 		{"Clip above", 10, "Clip", graph.Attrs{"max": float32(2)}, one(x), one(vector(-4, -1, 0, 1, 2))},
 		{"Clip today", 11, "Clip", nil, one(x, f32(nil, 0)), one(vector(0, 0, 0, 1, 4))},
-		{"PRelu per channel", 6, "PRelu", nil, one(f32([]int{1, 2, 2}, -1, -2, -3, -4), vector(1, 2)), one(f32([]int{1, 2, 2}, -1, -2, -6, -8))},
+		{"PRelu per channel", 6, "PRelu", nil, one(f32([]int{1, 2, 2}, -1, -2, -3, -4), vector(1, 2)),
+			one(f32([]int{1, 2, 2}, -1, -2, -6, -8))},
 		{"PRelu shared", 6, "PRelu", nil, one(f32([]int{1, 2, 1}, -1, -2), vector(2)), one(f32([]int{1, 2, 1}, -2, -4))},
 	})
 }

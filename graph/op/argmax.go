@@ -6,8 +6,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// ArgMax and ArgMin give the position of the extreme along an axis, the first of several, or the last with select_last_index:
-// data [...] → int64 [...] with the axis 1, or gone with keepdims 0. https://onnx.ai/onnx/operators/onnx__ArgMax.html
+// ArgMax and ArgMin give the position of the extreme along an axis, the first of several, or the last with
+// select_last_index: data [...] → int64 [...] with the axis 1, or gone with keepdims 0.
+// https://onnx.ai/onnx/operators/onnx__ArgMax.html
 func argExtremes() []*Spec {
 	arg := func(op string, beats func(a, b float64) bool) *Spec {
 		return &Spec{Type: op, Least: 1, Most: 1, NoGrad: true, Shape: argShape, Channels: argChannels, Eval: argEval(beats)}

@@ -7,10 +7,11 @@ import (
 )
 
 // Attention (Vaswani et al. 2017, equation 1): softmax(Q·Kᵀ·scale + mask)·V, head by head.
-// Q: [B,h,S,D], K: [B,kv,L,D], V: [B,kv,L,E] → Y: [B,h,S,E], or with the heads within the last axis, [B,S,h·D] and so on; mask: bool or float, broadcast to
-// [B,h,S,L]; past_key, past_value: [B,kv,P,·] go before K and V → present_key, present_value. Several query heads share a head of K and V
-// where kv < h. Query i stands at position i + P, or i + nonpad_kv_seqlen − S; is_causal hides the keys behind it, windows those farther off on a
-// side, nonpad_kv_seqlen [B] the keys from there on. A query that sees no key gives 0. On request the products before and behind the steps
+// Q: [B,h,S,D], K: [B,kv,L,D], V: [B,kv,L,E] → Y: [B,h,S,E], or with the heads within the last axis, [B,S,h·D] and so
+// on; mask: bool or float, broadcast to [B,h,S,L]; past_key, past_value: [B,kv,P,·] go before K and V → present_key,
+// present_value. Several query heads share a head of K and V where kv < h. Query i stands at position i + P, or i +
+// nonpad_kv_seqlen − S; is_causal hides the keys behind it, windows those farther off on a side, nonpad_kv_seqlen [B]
+// the keys from there on. A query that sees no key gives 0. On request the products before and behind the steps
 // (qk_matmul_output_mode). https://onnx.ai/onnx/operators/onnx__Attention.html, opset 23 on.
 func attention(b *graph.Builder, n *graph.Node) []*graph.Value {
 	q, k, v := n.Inputs[0], n.Inputs[1], n.Inputs[2]
@@ -26,7 +27,8 @@ func attention(b *graph.Builder, n *graph.Node) []*graph.Value {
 		}
 		q, k, v = splitHeads(b, q, heads), splitHeads(b, k, shared), splitHeads(b, v, shared)
 	}
-	if len(q.Shape) != 4 || len(k.Shape) != 4 || len(v.Shape) != 4 || !q.Shape[1].Known() || !k.Shape[1].Known() || !q.Shape[3].Known() {
+	if len(q.Shape) != 4 || len(k.Shape) != 4 || len(v.Shape) != 4 || !q.Shape[1].Known() || !k.Shape[1].Known() ||
+		!q.Shape[3].Known() {
 		return nil
 	}
 	past := 0
@@ -37,7 +39,8 @@ func attention(b *graph.Builder, n *graph.Node) []*graph.Value {
 		past = pk.Shape[2].Size
 		k, v = b.Op("Concat", graph.Attrs{"axis": int64(2)}, pk, k), b.Op("Concat", graph.Attrs{"axis": int64(2)}, pv, v)
 	}
-	a := attending{Builder: b, scale: n.Float("scale", 1/math.Sqrt(float64(q.Shape[3].Size))), softcap: n.Float("softcap", 0)}
+	a := attending{Builder: b, scale: n.Float("scale", 1/math.Sqrt(float64(q.Shape[3].Size))),
+		softcap: n.Float("softcap", 0)}
 	if mask := n.Input(3); mask != nil {
 		if mask.Shape == nil {
 			return nil
@@ -107,7 +110,8 @@ func additive(b *graph.Builder, mask *graph.Value, dtype graph.DType) *graph.Val
 // padMask hides the keys that a mask [...,L′] says nothing of.
 func padMask(b *graph.Builder, bias *graph.Value, keys graph.Dim) *graph.Value {
 	rank := len(bias.Shape)
-	if b.Err() != nil || rank == 0 || !keys.Known() || !bias.Shape[rank-1].Known() || bias.Shape[rank-1].Is(1) || bias.Shape[rank-1].Size >= keys.Size {
+	if b.Err() != nil || rank == 0 || !keys.Known() || !bias.Shape[rank-1].Known() || bias.Shape[rank-1].Is(1) ||
+		bias.Shape[rank-1].Size >= keys.Size {
 		return bias
 	}
 	pads := make([]int64, 2*rank)
@@ -122,8 +126,9 @@ type attending struct {
 	bias           *graph.Value // added to the products; nil where there is none
 }
 
-// window hides the keys that lie more than left positions before a query, or more than right behind it; −1 hides none. Queries stand behind past keys,
-// or, where lengths [B] of the keys are given, at their end, and what lies beyond is hidden. ok is false where a length is not known.
+// window hides the keys that lie more than left positions before a query, or more than right behind it; −1 hides none.
+// Queries stand behind past keys, or, where lengths [B] of the keys are given, at their end, and what lies beyond is
+// hidden. ok is false where a length is not known.
 func (a *attending) window(q, k *graph.Value, past int, lengths *graph.Value, left, right int64) (ok bool) {
 	if left < 0 && right < 0 && lengths == nil {
 		return true
@@ -185,7 +190,8 @@ func (a *attending) attend(q, k, v *graph.Value) (y *graph.Value, steps [4]*grap
 	steps[2] = a.Op("Add", nil, products, a.bias)
 	zero := a.Scalar(q.DType, 0)
 	most := a.Op("ReduceMax", nil, a.bias, a.Ints(-1))
-	blind := a.Op("Equal", nil, most, a.Scalar(q.DType, math.Inf(-1))) // queries that see no key: their softmax would not be a number
+	// queries that see no key: their softmax would not be a number
+	blind := a.Op("Equal", nil, most, a.Scalar(q.DType, math.Inf(-1)))
 	seen := a.Op("Add", nil, products, a.Op("Where", nil, blind, zero, a.bias))
 	steps[3] = a.Op("Where", nil, blind, zero, a.Op("Softmax", graph.Attrs{"axis": int64(-1)}, seen))
 	return a.Op("MatMul", nil, steps[3], v), steps

@@ -66,7 +66,8 @@ func batchNormTrainGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*g
 	return b.Ops("ildc.BatchNormGrad", 3, nil, dy[0], n.Inputs[0], n.Inputs[1], n.Outputs[3], n.Outputs[4])
 }
 
-// batchNormTrainLower centres X once; variance and Y come from the centred values, so that large means cost no precision.
+// batchNormTrainLower centres X once; variance and Y come from the centred values, so that large means cost no
+// precision.
 func batchNormTrainLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	x, scale, bias, runningMean, runningVar := n.Inputs[0], n.Inputs[1], n.Inputs[2], n.Inputs[3], n.Inputs[4]
 	epsilon, momentum := n.Float("epsilon", defaultEpsilon), n.Float("momentum", defaultMomentum)
@@ -131,12 +132,13 @@ func batchNormGradEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, erro
 		dx[i] = scale[c] * inv[c] * (dy[i] - dBias[c]/m - (x[i]-mean[c])*inv[c]*dScale[c]/m)
 	}
 	return []*graph.Tensor{
-		graph.FromValues(dtype, dims, dx), graph.FromValues(dtype, dims[1:2], dScale), graph.FromValues(dtype, dims[1:2], dBias),
+		graph.FromValues(dtype, dims, dx), graph.FromValues(dtype, dims[1:2], dScale),
+		graph.FromValues(dtype, dims[1:2], dBias),
 	}[:len(n.Outputs)], nil
 }
 
-// batchNormGradLower writes dX as a·dY + c + e·(X − mean) with a, c, e per channel: two ops of the inference form, whose kernels
-// scale and shift in one pass, and an Add.
+// batchNormGradLower writes dX as a·dY + c + e·(X − mean) with a, c, e per channel: two ops of the inference form,
+// whose kernels scale and shift in one pass, and an Add.
 func batchNormGradLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	dy, x, scale, mean, inv := n.Inputs[0], n.Inputs[1], n.Inputs[2], n.Inputs[3], n.Inputs[4]
 	channels := mean.Shape.Elements()

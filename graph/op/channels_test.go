@@ -9,9 +9,10 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// channelCase applies one op to x, w, … (inputs; weights are constants) and states the classes of positions. Each axis is written as
-// "value.axis:classes", one letter per position: positions with equal letters move together, whatever the axis. An upper-case
-// class has a source and may be removed, a lower-case one may not, for want of a source or since it is fixed. Axes not listed are fixed whole.
+// channelCase applies one op to x, w, … (inputs; weights are constants) and states the classes of positions. Each axis
+// is written as "value.axis:classes", one letter per position: positions with equal letters move together, whatever the
+// axis. An upper-case class has a source and may be removed, a lower-case one may not, for want of a source or since it
+// is fixed. Axes not listed are fixed whole.
 type channelCase struct {
 	name    string
 	op      string
@@ -110,7 +111,8 @@ func checkChannel(t *testing.T, c channelCase) {
 
 func TestConvChannels(t *testing.T) {
 	checkChannels(t, []channelCase{
-		{name: "dense", op: "Conv", inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 5, 5), graph.Dims(3, 2, 3, 3), graph.Dims(3)},
+		{name: "dense", op: "Conv", inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 5, 5), graph.Dims(3, 2, 3, 3),
+			graph.Dims(3)},
 			want: "x.0:n y.0:n x.1:ab w.1:ab w.0:CDE u.0:CDE y.1:CDE"},
 		{name: "one input channel", op: "Conv", inputs: 1, in: []graph.Shape{graph.Dims(1, 1, 5, 5), graph.Dims(2, 1, 3, 3)},
 			want: "x.0:n y.0:n x.1:a w.1:a w.0:CD y.1:CD"},
@@ -125,9 +127,11 @@ func TestConvChannels(t *testing.T) {
 		{name: "depthwise with a multiplier", op: "Conv", attrs: graph.Attrs{"group": int64(2)}, inputs: 1,
 			in:   []graph.Shape{graph.Dims(1, 2, 5), graph.Dims(6, 1, 3)},
 			want: "x.0:n y.0:n x.1:ab w.0:aaabbb y.1:aaabbb", sizes: "group=x.1/1"},
-		{name: "symbolic batch", op: "Conv", inputs: 1, in: []graph.Shape{{graph.Sym("batch"), graph.D(2), graph.D(5)}, graph.Dims(2, 2, 3)},
+		{name: "symbolic batch", op: "Conv", inputs: 1, in: []graph.Shape{{graph.Sym("batch"), graph.D(2), graph.D(5)},
+			graph.Dims(2, 2, 3)},
 			want: "x.1:ab w.1:ab w.0:CD y.1:CD"},
-		{name: "transposed", op: "ConvTranspose", inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 5), graph.Dims(2, 3, 3), graph.Dims(3)},
+		{name: "transposed", op: "ConvTranspose", inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 5), graph.Dims(2, 3, 3),
+			graph.Dims(3)},
 			want: "x.0:n y.0:n x.1:ab w.0:ab w.1:CDE u.0:CDE y.1:CDE"},
 		{name: "transposed grouped stays", op: "ConvTranspose", attrs: graph.Attrs{"group": int64(2)}, inputs: 1,
 			in: []graph.Shape{graph.Dims(1, 4, 5), graph.Dims(4, 3, 3)}, want: "x.0:n y.0:n"},
@@ -150,7 +154,8 @@ func TestLinearChannels(t *testing.T) {
 		{name: "Gemm transposed", op: "Gemm", attrs: graph.Attrs{"transA": int64(1), "transB": int64(1)}, inputs: 1,
 			in:   []graph.Shape{graph.Dims(3, 1), graph.Dims(2, 3), graph.Dims(1, 2)},
 			want: "x.1:n u.0:n y.0:n x.0:abc w.1:abc w.0:DE u.1:DE y.1:DE"},
-		{name: "Gemm with a scalar C", op: "Gemm", inputs: 1, in: []graph.Shape{graph.Dims(1, 3), graph.Dims(3, 2), graph.Dims(1)},
+		{name: "Gemm with a scalar C", op: "Gemm", inputs: 1, in: []graph.Shape{graph.Dims(1, 3), graph.Dims(3, 2),
+			graph.Dims(1)},
 			want: "x.0:n y.0:n x.1:abc w.0:abc w.1:DE y.1:DE"},
 	})
 }
@@ -158,9 +163,12 @@ func TestLinearChannels(t *testing.T) {
 func TestPoolChannels(t *testing.T) {
 	kernel := graph.Attrs{"kernel_shape": []int64{2}}
 	checkChannels(t, []channelCase{
-		{name: "MaxPool", op: "MaxPool", attrs: kernel, inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 4)}, want: "x.0:n y.0:n x.1:ab y.1:ab"},
-		{name: "positions hold on", op: "MaxPool", attrs: kernel, inputs: 1, outputs: 2, in: []graph.Shape{graph.Dims(1, 2, 4)}},
-		{name: "GlobalAveragePool", op: "GlobalAveragePool", inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 4)}, want: "x.0:n y.0:n x.1:ab y.1:ab"},
+		{name: "MaxPool", op: "MaxPool", attrs: kernel, inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 4)},
+			want: "x.0:n y.0:n x.1:ab y.1:ab"},
+		{name: "positions hold on", op: "MaxPool", attrs: kernel, inputs: 1, outputs: 2,
+			in: []graph.Shape{graph.Dims(1, 2, 4)}},
+		{name: "GlobalAveragePool", op: "GlobalAveragePool", inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 4)},
+			want: "x.0:n y.0:n x.1:ab y.1:ab"},
 	})
 }
 
@@ -169,7 +177,8 @@ func TestNormChannels(t *testing.T) {
 	checkChannels(t, []channelCase{
 		{name: "BatchNormalization", op: "BatchNormalization", inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 3), c, c, c, c},
 			want: "x.0:n y.0:n x.1:ab y.1:ab w.0:ab u.0:ab v.0:ab s.0:ab x.2:cde y.2:cde"},
-		{name: "LayerNormalization", op: "LayerNormalization", inputs: 1, in: []graph.Shape{graph.Dims(1, 2, 3), graph.Dims(3), graph.Dims(3)},
+		{name: "LayerNormalization", op: "LayerNormalization", inputs: 1,
+			in:   []graph.Shape{graph.Dims(1, 2, 3), graph.Dims(3), graph.Dims(3)},
 			want: "x.0:n y.0:n x.1:ab y.1:ab x.2:cde y.2:cde w.0:cde u.0:cde"},
 	})
 }

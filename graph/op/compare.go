@@ -6,10 +6,10 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Comparisons, logic, IsNaN, IsInf, Where, and the variadic Max, Min, Sum and Mean, all with multidirectional broadcasting.
-// The gradient of Max and Min goes to the first input that holds the extreme.
-// History: before opset 7 comparisons aligned B by the attributes broadcast and axis; before 8 Max, Min, Sum and Mean took equal shapes only.
-// https://onnx.ai/onnx/operators/onnx__Greater.html and its neighbours.
+// Comparisons, logic, IsNaN, IsInf, Where, and the variadic Max, Min, Sum and Mean, all with multidirectional
+// broadcasting. The gradient of Max and Min goes to the first input that holds the extreme.
+// History: before opset 7 comparisons aligned B by the attributes broadcast and axis; before 8 Max, Min, Sum and Mean
+// took equal shapes only. https://onnx.ai/onnx/operators/onnx__Greater.html and its neighbours.
 func comparisons() []*Spec {
 	compare := func(op string, f func(a, b float64) bool) *Spec {
 		return &Spec{Type: op, Least: 2, Most: 2, NoGrad: true, Upgrade: alignOperand, Channels: broadcastChannels,
@@ -27,7 +27,8 @@ func comparisons() []*Spec {
 			}}
 	}
 	variadic := func(op string, f func(a, b float64) float64, grad gradFunc) *Spec {
-		return &Spec{Type: op, Least: 1, Most: -1, Shape: broadcastShape, Channels: broadcastChannels, Grad: grad, Tolerance: 1e-6,
+		return &Spec{Type: op, Least: 1, Most: -1, Shape: broadcastShape, Channels: broadcastChannels, Grad: grad,
+			Tolerance: 1e-6,
 			Eval: func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 				out := in[:1]
 				for _, t := range in[1:] {
@@ -57,7 +58,8 @@ func comparisons() []*Spec {
 			return n.Int("detect_positive", 1) != 0 && math.IsInf(x, 1) || n.Int("detect_negative", 1) != 0 && math.IsInf(x, -1)
 		}),
 		{Type: "MaskGrad", Domain: Macro, Least: 2, Most: 2, Shape: maskGradShape, Eval: maskGradEval, Lower: maskGradLower},
-		{Type: "Where", AnyType: true, Least: 3, Most: 3, Shape: whereShape, Channels: broadcastChannels, Grad: whereGrad, Eval: whereEval},
+		{Type: "Where", AnyType: true, Least: 3, Most: 3, Shape: whereShape, Channels: broadcastChannels, Grad: whereGrad,
+			Eval: whereEval},
 		variadic("Max", math.Max, extremeGrad), variadic("Min", math.Min, extremeGrad),
 		variadic("Sum", func(a, b float64) float64 { return a + b }, sumGrad), mean,
 	}
@@ -78,14 +80,15 @@ func property(op string, holds func(n *graph.Node, x float64) bool) *Spec {
 		}}
 }
 
-// MaskGrad(dY [...], keep bool [...]) is dY where keep, else 0: what gradients at kinks come down to. dY is finite, so that an engine may
-// multiply.
+// MaskGrad(dY [...], keep bool [...]) is dY where keep, else 0: what gradients at kinks come down to. dY is finite, so
+// that an engine may multiply.
 func maskGradLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	return []*graph.Value{b.Op("Where", nil, n.Inputs[1], n.Inputs[0], b.Scalar(n.Inputs[0].DType, 0))}
 }
 
 func maskGradShape(n *graph.Node) ([]Type, error) {
-	if dy, keep := n.Inputs[0], n.Inputs[1]; keep.DType != graph.Bool || dy.Shape.Static() && keep.Shape.Static() && !dy.Shape.Equal(keep.Shape) {
+	if dy, keep := n.Inputs[0], n.Inputs[1]; keep.DType != graph.Bool ||
+		dy.Shape.Static() && keep.Shape.Static() && !dy.Shape.Equal(keep.Shape) {
 		return nil, Errorf(n, ErrMalformed, "a mask of %v%v", keep.DType, keep.Shape)
 	}
 	return sameAsFirst(n)
@@ -153,7 +156,8 @@ func whereShape(n *graph.Node) ([]Type, error) {
 func whereGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	c, x, y := n.Inputs[0], n.Inputs[1], n.Inputs[2]
 	zero := b.Scalar(dy[0].DType, 0)
-	return []*graph.Value{nil, unbroadcast(b, b.Op("Where", nil, c, dy[0], zero), x), unbroadcast(b, b.Op("Where", nil, c, zero, dy[0]), y)}
+	return []*graph.Value{nil, unbroadcast(b, b.Op("Where", nil, c, dy[0], zero), x),
+		unbroadcast(b, b.Op("Where", nil, c, zero, dy[0]), y)}
 }
 
 func whereEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {

@@ -6,15 +6,15 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// body appends what an op is made of, ops that are no composites themselves, and gives the outputs; nil where it has to know more of
-// the inputs' shapes than is known.
+// body appends what an op is made of, ops that are no composites themselves, and gives the outputs; nil where it has to
+// know more of the inputs' shapes than is known.
 type body = func(b *graph.Builder, n *graph.Node) []*graph.Value
 
 // maxMade bounds the elements of a constant that a body makes, such as a mask.
 const maxMade = 1 << 26
 
-// composite completes the Spec of an op that is defined by others: normalisation puts its body in its place, so that channel coupling,
-// gradients and engines meet the body only. Type, Domain and the numbers of inputs are given.
+// composite completes the Spec of an op that is defined by others: normalisation puts its body in its place, so that
+// channel coupling, gradients and engines meet the body only. Type, Domain and the numbers of inputs are given.
 func composite(s *Spec, f body) *Spec {
 	s.Composite = true
 	s.Upgrade = func(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {

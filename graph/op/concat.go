@@ -6,10 +6,10 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Concat joins values along an axis: [...,dᵢ,...] → [...,Σdᵢ,...]. Split is its inverse, with the parts' extents as an input or equal, the
-// last one smaller where they do not divide.
-// History: Split took its extents as the attribute split before opset 13; the attribute num_outputs, since 18, is the number of outputs.
-// https://onnx.ai/onnx/operators/onnx__Concat.html, https://onnx.ai/onnx/operators/onnx__Split.html
+// Concat joins values along an axis: [...,dᵢ,...] → [...,Σdᵢ,...]. Split is its inverse, with the parts' extents as an
+// input or equal, the last one smaller where they do not divide.
+// History: Split took its extents as the attribute split before opset 13; the attribute num_outputs, since 18, is the
+// number of outputs. https://onnx.ai/onnx/operators/onnx__Concat.html, https://onnx.ai/onnx/operators/onnx__Split.html
 
 func concatAxis(n *graph.Node, rank int) (int, error) {
 	axis, ok := graph.Axis(n.Int("axis", 1), rank)
@@ -131,7 +131,8 @@ func concatEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	return []*graph.Tensor{arrange(all, dims, source)}, nil
 }
 
-// concatRebatch repeats operands that have a batch of 1, such as a class token, beside others that have the batch given.
+// concatRebatch repeats operands that have a batch of 1, such as a class token, beside others that have the batch
+// given.
 func concatRebatch(b *graph.Builder, n *graph.Node, batch int) []*graph.Value {
 	in := slices.Clone(n.Inputs)
 	batched, repeated := false, false
@@ -228,8 +229,8 @@ func splitShape(n *graph.Node) ([]Type, error) {
 	return types, nil
 }
 
-// splitChannels couples each part with its positions of the input, and lets written extents follow. Parts that are equal without
-// being written down stay so by losing the same positions.
+// splitChannels couples each part with its positions of the input, and lets written extents follow. Parts that are
+// equal without being written down stay so by losing the same positions.
 func splitChannels(c *Coupling, n *graph.Node) {
 	x := n.Inputs[0]
 	axis, parts, err := nodeSplit(n)

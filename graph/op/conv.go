@@ -15,11 +15,13 @@ import (
 func convolution() []*Spec {
 	return []*Spec{
 		{
-			Type: "Conv", Weights: convWeights, Least: 2, Most: 3, Upgrade: explicitPads(weightKernel), Shape: convShape, MACs: convMACs,
+			Type: "Conv", Weights: convWeights, Least: 2, Most: 3, Upgrade: explicitPads(weightKernel), Shape: convShape,
+			MACs:     convMACs,
 			Channels: convChannels, Grad: convGrad, Eval: convEval, Tolerance: 2e-5,
 		},
 		{
-			Type: "ConvTranspose", Least: 2, Most: 3, Upgrade: explicitTransposed, Shape: convTransposeShape, MACs: convTransposeMACs,
+			Type: "ConvTranspose", Least: 2, Most: 3, Upgrade: explicitTransposed, Shape: convTransposeShape,
+			MACs:     convTransposeMACs,
 			Channels: convTransposeChannels, Grad: convTransposeGrad, Eval: convTransposeEval, Tolerance: 2e-5,
 		},
 		{
@@ -46,7 +48,8 @@ func weightKernel(n *graph.Node) []int {
 	return nil
 }
 
-// checkConv reports a rank, group or bias that contradicts the op. in and out are the axes of W that X's and Y's channels lie on.
+// checkConv reports a rank, group or bias that contradicts the op. in and out are the axes of W that X's and Y's
+// channels lie on.
 func checkConv(n *graph.Node, in, out int) error {
 	x, w, bias := n.Inputs[0].Shape, n.Inputs[1].Shape, n.Input(2)
 	group := n.Int("group", 1)
@@ -104,9 +107,9 @@ func convMACs(n *graph.Node) int64 {
 	return int64(n.Outputs[0].Shape.Elements()) * int64(n.Inputs[1].Shape[1:].Elements())
 }
 
-// convChannels couples, in a dense convolution, X's channels with W's axis 1 and Y's with W's axis 0. A grouped one keeps equally
-// many channels in each group, the same positions of each. In a depthwise one (one input channel per group) a channel
-// of X moves with its group: there is no choice of its own, so W is no source.
+// convChannels couples, in a dense convolution, X's channels with W's axis 1 and Y's with W's axis 0. A grouped one
+// keeps equally many channels in each group, the same positions of each. In a depthwise one (one input channel per
+// group) a channel of X moves with its group: there is no choice of its own, so W is no source.
 func convChannels(c *Coupling, n *graph.Node) {
 	x, w, y := n.Inputs[0], n.Inputs[1], n.Outputs[0]
 	if x.Shape == nil || !w.Shape.Static() {
@@ -155,7 +158,8 @@ func convGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
 	return grads
 }
 
-// attrs are those of a convolution over this window, and the shape of what a macro op of its gradient gives, unless nil.
+// attrs are those of a convolution over this window, and the shape of what a macro op of its gradient gives, unless
+// nil.
 func (w Window) attrs(n *graph.Node, shape []int) graph.Attrs {
 	attrs := graph.Attrs{
 		"kernel_shape": int64s(w.Kernel), "strides": int64s(w.Strides), "dilations": int64s(w.Dilations),
@@ -209,7 +213,8 @@ func biased(in []*graph.Tensor, dims []int) []float64 {
 	return y
 }
 
-// convTerms visits every product of a convolution x ∗ w: the flat positions in y, w and x. The number of groups follows from the dims.
+// convTerms visits every product of a convolution x ∗ w: the flat positions in y, w and x. The number of groups follows
+// from the dims.
 func convTerms(win Window, x, w []int, visit func(iy, iw, ix int)) {
 	taps := win.taps()
 	out, in := w[0], w[1]

@@ -12,7 +12,8 @@ import (
 //	ConvGradInput(dY [N,O,out…], W [O,C/g,kernel…]) → dX [N,C,in…]
 //	ConvGradWeight(dY [N,O,out…], X [N,C,in…]) → dW [O,C/g,kernel…]
 
-// shapeAttribute is the shape rule of a macro op whose output has the shape that an attribute lists, and the dtype of the first input.
+// shapeAttribute is the shape rule of a macro op whose output has the shape that an attribute lists, and the dtype of
+// the first input.
 func shapeAttribute(n *graph.Node) ([]Type, error) {
 	dims := n.Ints("shape")
 	shape := make(graph.Shape, len(dims))
@@ -88,7 +89,8 @@ func convGradWindow(n *graph.Node, y, x, w []int) (Window, error) {
 	return win, err
 }
 
-// convGradInputLower is, at stride 1, the convolution of dY with the flipped weights, input and output channels swapped; otherwise a ConvTranspose.
+// convGradInputLower is, at stride 1, the convolution of dY with the flipped weights, input and output channels
+// swapped; otherwise a ConvTranspose.
 func convGradInputLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	dy, w, x := n.Inputs[0], n.Inputs[1], sizes(n.Ints("shape"))
 	win, err := convGradWindow(n, dy.Shape.Sizes(), x, w.Shape.Sizes())
@@ -124,7 +126,8 @@ func flipped(b *graph.Builder, w *graph.Value, group int) *graph.Value {
 	for i, k := range d[2:] {
 		perm = append(perm, int64(i+3))
 		if k > 1 {
-			axes, starts, ends, steps = append(axes, int64(i+2)), append(starts, -1), append(ends, int64(-k-1)), append(steps, -1)
+			axes, starts, ends, steps = append(axes, int64(i+2)), append(starts, -1), append(ends, int64(-k-1)),
+				append(steps, -1)
 		}
 	}
 	if len(axes) > 0 {
@@ -190,9 +193,10 @@ func depthwiseShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int) 
 	return reshape(b, concat(b, 1, columns), w...)
 }
 
-// separableShifts computes the weight gradient as one batched matrix product over all kernel offsets at once. The copies of X,
-// one per offset along an axis, are joined on the channels, one axis after the other, so that k+k copies do for k·k offsets; with
-// stride 1 along the first spatial axis, the copies along it are of dY, shifted the other way, so that neither side grows by more than k.
+// separableShifts computes the weight gradient as one batched matrix product over all kernel offsets at once. The
+// copies of X, one per offset along an axis, are joined on the channels, one axis after the other, so that k+k copies
+// do for k·k offsets; with stride 1 along the first spatial axis, the copies along it are of dY, shifted the other way,
+// so that neither side grows by more than k.
 func separableShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int, group int) *graph.Value {
 	rank, batch := len(win.Kernel), dy.Shape[0].Size
 	out, in := w[0]/group, w[1]  // channels per group
@@ -203,7 +207,8 @@ func separableShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int, 
 	// [N,g,channels,spatial…]; shifts are joined on axis 2
 	x = reshape(b, x, slices.Concat([]int{batch, group, in}, extents)...)
 	dy = reshape(b, dy, slices.Concat([]int{batch, group, out}, win.Out)...)
-	rows, columns, space := out, in*graph.Product(win.Kernel), graph.Product(win.Out) // of the product, and what it sums over
+	// of the product, and what it sums over
+	rows, columns, space := out, in*graph.Product(win.Kernel), graph.Product(win.Out)
 	shiftY := rank > 1 && win.Strides[0] == 1 && win.Kernel[0] > 1
 	if shiftY {
 		rows, columns, space = out*win.Kernel[0], columns/win.Kernel[0], space/win.Out[0]*extents[0]
@@ -242,8 +247,9 @@ func separableShifts(b *graph.Builder, dy, x *graph.Value, win Window, w []int, 
 	return reshape(b, b.Op("Transpose", graph.Attrs{"perm": perm}, reshape(b, dw, append(dims, in)...)), w...)
 }
 
-// productOverBatch computes Σ over n and s of y[n,g,r,s]·x[n,g,c,s], [g,r,c], of the extents n, g, r, c, s: as one product per sample and a sum, or,
-// where the products are much larger than what they are made of, by transposing the samples side by side.
+// productOverBatch computes Σ over n and s of y[n,g,r,s]·x[n,g,c,s], [g,r,c], of the extents n, g, r, c, s: as one
+// product per sample and a sum, or, where the products are much larger than what they are made of, by transposing the
+// samples side by side.
 func productOverBatch(b *graph.Builder, y, x *graph.Value, extents []int) *graph.Value {
 	batch, group, rows, columns, space := extents[0], extents[1], extents[2], extents[3], extents[4]
 	if rows*columns <= 2*(rows+columns)*space {

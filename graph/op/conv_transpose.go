@@ -12,8 +12,8 @@ import (
 // out = stride·(in−1) + output_padding + dilation·(kernel−1) + 1 − begin − end.
 // https://onnx.ai/onnx/operators/onnx__ConvTranspose.html, opset 1 on.
 
-// TransposedWindowOf gives the geometry of the convolution that a ConvTranspose is the adjoint of: In is the extents of Y,
-// Out those of X, which are given. auto_pad and output_shape are resolved.
+// TransposedWindowOf gives the geometry of the convolution that a ConvTranspose is the adjoint of: In is the extents of
+// Y, Out those of X, which are given. auto_pad and output_shape are resolved.
 func TransposedWindowOf(n *graph.Node, x, kernel []int) (Window, error) {
 	s, err := slidingOf(n, kernel, len(x))
 	if err != nil {
@@ -74,7 +74,8 @@ func (s sliding) resolveTransposed(n *graph.Node, i, x int) (y, begin, end int, 
 // explicitTransposed upgrades a node whose auto_pad or output_shape can be resolved to one with pads.
 func explicitTransposed(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
 	x, k := n.Input(0), weightKernel(n)
-	if n.String("auto_pad", "NOTSET") == "NOTSET" && !n.Has("output_shape") || x == nil || k == nil || x.Shape.Rank() < 3 || !x.Shape[2:].Static() {
+	if n.String("auto_pad", "NOTSET") == "NOTSET" && !n.Has("output_shape") || x == nil || k == nil ||
+		x.Shape.Rank() < 3 || !x.Shape[2:].Static() {
 		return nil
 	}
 	w, err := TransposedWindowOf(n, x.Shape[2:].Sizes(), k)
@@ -133,7 +134,8 @@ func convTransposeChannels(c *Coupling, n *graph.Node) {
 	c.Source(w, 1)
 }
 
-// The gradient of an adjoint is the convolution itself: dX = Conv(dY, W), and dW is that of the convolution that reads dY and gives X.
+// The gradient of an adjoint is the convolution itself: dX = Conv(dY, W), and dW is that of the convolution that reads
+// dY and gives X.
 func convTransposeGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, w := n.Inputs[0], n.Inputs[1]
 	win, err := TransposedWindowOf(n, x.Shape[2:].Sizes(), weightKernel(n))

@@ -9,8 +9,9 @@ import (
 // Coupling collects which positions of which axes of a graph's values must be removed together.
 //
 // Every position i of every axis a of every value v is an element. Same and Map join elements into classes;
-// a class is removed whole or kept whole. Fix keeps classes for ever, Loosen marks those whose removal changes what is left. Source marks where channels come
-// from: the output axis of a weight. A class with a source and nothing fixed is a channel that may be removed.
+// a class is removed whole or kept whole. Fix keeps classes for ever, Loosen marks those whose removal changes what is
+// left. Source marks where channels come from: the output axis of a weight. A class with a source and nothing fixed is
+// a channel that may be removed.
 type Coupling struct {
 	parent  []int32
 	base    map[axisKey]int32 // first element of an axis
@@ -48,13 +49,15 @@ type SizeRef struct {
 
 // NewCoupling is an empty coupling.
 func NewCoupling() *Coupling {
-	return &Coupling{base: map[axisKey]int32{}, touched: map[axisKey]bool{}, reasons: map[string]int32{}, why: []string{""}, tries: map[string]int{}}
+	return &Coupling{base: map[axisKey]int32{}, touched: map[axisKey]bool{}, reasons: map[string]int32{},
+		why: []string{""}, tries: map[string]int{}}
 }
 
 // maxPositions bounds the axes whose positions are followed: longer ones are no channels, flattened or not.
 const maxPositions = 1 << 22
 
-// elements gives the first element of an axis and its size; ok is false where the size is not known, or beyond maxPositions.
+// elements gives the first element of an axis and its size; ok is false where the size is not known, or beyond
+// maxPositions.
 func (c *Coupling) elements(v *graph.Value, axis int) (first int32, size int, ok bool) {
 	if v == nil || axis < 0 || axis >= len(v.Shape) || !v.Shape[axis].Known() || v.Shape[axis].Size > maxPositions {
 		return 0, 0, false
@@ -115,8 +118,8 @@ func (c *Coupling) Same(a *graph.Value, axisA int, b *graph.Value, axisB int) {
 	c.Map(a, axisA, b, axisB, func(i int) int { return i })
 }
 
-// Map joins position i of the first axis with position to(i) of the second; to gives -1 for a position that has no counterpart.
-// A position of b that none maps to is left alone.
+// Map joins position i of the first axis with position to(i) of the second; to gives -1 for a position that has no
+// counterpart. A position of b that none maps to is left alone.
 func (c *Coupling) Map(a *graph.Value, axisA int, b *graph.Value, axisB int, to func(i int) int) {
 	ea, na, okA := c.elements(a, axisA)
 	eb, nb, okB := c.elements(b, axisB)
@@ -167,8 +170,8 @@ func (c *Coupling) reason(why string) int32 {
 	return c.reasons[why]
 }
 
-// Loosen says of every position of an axis that its removal changes more than zeroing it would: statistics over the axis are those of what is
-// left. The reason completes "its removal changes the rest: …".
+// Loosen says of every position of an axis that its removal changes more than zeroing it would: statistics over the
+// axis are those of what is left. The reason completes "its removal changes the rest: …".
 func (c *Coupling) Loosen(v *graph.Value, axis int, why string) {
 	first, size, ok := c.elements(v, axis)
 	if !ok {

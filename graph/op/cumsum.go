@@ -4,9 +4,10 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// CumSum sums along an axis up to each element, or from it on with reverse, without it with exclusive: x [...], axis [] → [...].
-// Trilu keeps the upper triangle of matrices, on and above the k-th diagonal, or the lower with upper 0: x [...,M,N], k [] → [...,M,N].
-// https://onnx.ai/onnx/operators/onnx__CumSum.html, https://onnx.ai/onnx/operators/onnx__Trilu.html
+// CumSum sums along an axis up to each element, or from it on with reverse, without it with exclusive: x [...], axis []
+// → [...]. Trilu keeps the upper triangle of matrices, on and above the k-th diagonal, or the lower with upper 0: x
+// [...,M,N], k [] → [...,M,N]. https://onnx.ai/onnx/operators/onnx__CumSum.html,
+// https://onnx.ai/onnx/operators/onnx__Trilu.html
 
 // cumSumChannels couples the axes that are not summed along.
 func cumSumChannels(c *Coupling, n *graph.Node) {
@@ -78,7 +79,8 @@ func triluChannels(c *Coupling, n *graph.Node) {
 }
 
 func triluGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-	return []*graph.Value{b.Op("Trilu", graph.Attrs{"upper": n.Int("upper", 1)}, append([]*graph.Value{dy[0]}, n.Inputs[1:]...)...)}
+	return []*graph.Value{b.Op("Trilu", graph.Attrs{"upper": n.Int("upper", 1)},
+		append([]*graph.Value{dy[0]}, n.Inputs[1:]...)...)}
 }
 
 func triluEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {

@@ -4,9 +4,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// DepthToSpace moves blocks of channels to positions (Shi et al. 2016, section 2.2): [N,C·b²,H,W] → [N,C,H·b,W·b]; the channel of a block that
-// position (i,j) takes is (i·b+j)·C + c in mode DCR, c·b² + i·b + j in mode CRD. SpaceToDepth is the inverse.
-// https://onnx.ai/onnx/operators/onnx__DepthToSpace.html
+// DepthToSpace moves blocks of channels to positions (Shi et al. 2016, section 2.2): [N,C·b²,H,W] → [N,C,H·b,W·b]; the
+// channel of a block that position (i,j) takes is (i·b+j)·C + c in mode DCR, c·b² + i·b + j in mode CRD. SpaceToDepth
+// is the inverse. https://onnx.ai/onnx/operators/onnx__DepthToSpace.html
 func blocks() []*Spec {
 	return []*Spec{
 		composite(&Spec{Type: "DepthToSpace", Least: 1, Most: 1}, depthToSpace),

@@ -13,7 +13,8 @@
 // Ties and edges are the same everywhere: MaxPool, Max and ReduceMax give the gradient to the first maximum;
 // Clip, Relu and Abs have gradient 0 at the kink.
 //
-// A file holds a family of ops. To add an op, write its Spec in the file of its family and name it in that family's list:
+// A file holds a family of ops. To add an op, write its Spec in the file of its family and name it in that family's
+// list:
 //
 //	func activations() []*Spec {
 //		return []*Spec{

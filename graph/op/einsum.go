@@ -7,12 +7,12 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Einsum sums products of elements over the labels that the equation's right side does not have: Inputs [...] → […]. It is broken down
-// into products of two operands at a time, from the left, each a MatMul where labels are summed over, else a Mul.
-// https://onnx.ai/onnx/operators/onnx__Einsum.html
+// Einsum sums products of elements over the labels that the equation's right side does not have: Inputs [...] → […]. It
+// is broken down into products of two operands at a time, from the left, each a MatMul where labels are summed over,
+// else a Mul. https://onnx.ai/onnx/operators/onnx__Einsum.html
 
-// term is an operand with a label for each axis. The axes of an ellipsis are labelled from the last on, so that they are aligned as
-// broadcasting does: with the runes below.
+// term is an operand with a label for each axis. The axes of an ellipsis are labelled from the last on, so that they
+// are aligned as broadcasting does: with the runes below.
 type term struct {
 	value  *graph.Value
 	labels []rune
@@ -164,7 +164,8 @@ func (e einsumBuilder) sumAlone(t term, later []rune) term {
 	return term{e.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, t.value, e.Ints(axes...)), left}
 }
 
-// multiply joins two terms and sums over the labels of both that nothing later has; ok is false where extents that it must know are not known.
+// multiply joins two terms and sums over the labels of both that nothing later has; ok is false where extents that it
+// must know are not known.
 func (e einsumBuilder) multiply(t, u term, later []rune) (_ term, ok bool) {
 	var batch, summed, left, right []rune
 	for _, l := range t.labels {
@@ -187,7 +188,8 @@ func (e einsumBuilder) multiply(t, u term, later []rune) (_ term, ok bool) {
 		return term{e.Op("Mul", nil, e.spreadTo(t, order), e.spreadTo(u, order)), order}, true
 	}
 	if batch == nil && len(summed) == 1 && len(right) == 1 { // a matrix on the right serves any rank on the left
-		return term{e.Op("MatMul", nil, e.arranged(t, slices.Concat(left, summed)), e.arranged(u, slices.Concat(summed, right))), slices.Concat(left, right)}, true
+		return term{e.Op("MatMul", nil, e.arranged(t, slices.Concat(left, summed)),
+			e.arranged(u, slices.Concat(summed, right))), slices.Concat(left, right)}, true
 	}
 	x, okX := e.joined(t, batch, left, summed)
 	y, okY := e.joined(u, batch, summed, right)

@@ -10,7 +10,8 @@ import (
 // attributes broadcast and axis). a: [...], b: [...] → [broadcast].
 // https://onnx.ai/onnx/operators/onnx__Add.html and its neighbours.
 func elementwise() []*Spec {
-	arithmetic := func(op string, f func(a, b float64) float64, grad func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value) *Spec {
+	arithmetic := func(op string, f func(a, b float64) float64, grad func(b *graph.Builder, n *graph.Node,
+		dy []*graph.Value) []*graph.Value) *Spec {
 		return &Spec{Type: op, Least: 2, Most: 2, Upgrade: alignOperand, Shape: broadcastShape,
 			Channels: broadcastChannels, Grad: grad, Eval: binary(f), Tolerance: 1e-6}
 	}
@@ -29,8 +30,8 @@ func broadcastShape(n *graph.Node) ([]Type, error) {
 	return []Type{{DType: n.Inputs[0].DType, Shape: shape}}, err
 }
 
-// binary lifts a scalar function to broadcast tensors. Integer operands are computed in float64 and truncated toward zero,
-// which is exact below 2⁵³.
+// binary lifts a scalar function to broadcast tensors. Integer operands are computed in float64 and truncated toward
+// zero, which is exact below 2⁵³.
 func binary(f func(a, b float64) float64) func(*graph.Node, []*graph.Tensor) ([]*graph.Tensor, error) {
 	return func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 		return zip(n, in[0].DType, f, in[0], in[1])
@@ -44,12 +45,13 @@ func zip(n *graph.Node, dtype graph.DType, f func(a, b float64) float64, x, y *g
 	}
 	a, b := x.Values(), y.Values()
 	out := make([]float64, graph.Product(dims))
-	walk(dims, func(i int, at []int) { out[i] = f(a[at[0]], b[at[1]]) }, graph.Strides(x.Dims, dims), graph.Strides(y.Dims, dims))
+	walk(dims, func(i int, at []int) { out[i] = f(a[at[0]], b[at[1]]) }, graph.Strides(x.Dims, dims),
+		graph.Strides(y.Dims, dims))
 	return []*graph.Tensor{graph.FromValues(dtype, dims, out)}, nil
 }
 
-// alignOperand brings arithmetic and comparisons before opset 7 to today's form: with broadcast=1, B was aligned to A from the
-// attribute axis on, by default to A's last axes.
+// alignOperand brings arithmetic and comparisons before opset 7 to today's form: with broadcast=1, B was aligned to A
+// from the attribute axis on, by default to A's last axes.
 func alignOperand(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
 	x, y := n.Input(0), n.Input(1)
 	if x == nil || y == nil {

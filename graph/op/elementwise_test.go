@@ -43,9 +43,11 @@ func TestElementwiseShape(t *testing.T) {
 		{"extents that do not fit", "Add", nil, values(fed("2"), fed("3")), "", op.ErrMalformed},
 		{"an absent operand", "Sum", nil, values(fed("2"), nil), "", op.ErrMalformed},
 		{"arithmetic of shapes", "Mul", nil, values(extents("2,3"), extents("4")), "[2]=[8,12]", nil},
-		{"a comparison of shapes: no extent is negative", "Equal", nil, values(extents("N,-1,3"), extents("-1")), "[3]=[0,1,0]", nil},
+		{"a comparison of shapes: no extent is negative", "Equal", nil, values(extents("N,-1,3"), extents("-1")),
+			"[3]=[0,1,0]", nil},
 		{"a comparison that depends on an extent", "Equal", nil, values(extents("N,3"), extents("3")), "[2]", nil},
-		{"a choice of shapes", "Where", nil, values(fixed(bools([]int{2}, true, false)), extents("1"), extents("N,3")), "[2]=[1,3]", nil},
+		{"a choice of shapes", "Where", nil, values(fixed(bools([]int{2}, true, false)), extents("1"), extents("N,3")),
+			"[2]=[1,3]", nil},
 		{"a choice of features", "Where", nil, values(fixed(bools([]int{1}, true)), fed("N,3"), fed("3")), "[N,3]", nil},
 	})
 }
@@ -69,7 +71,8 @@ func TestElementwiseUpgrade(t *testing.T) {
 	checkUpgrades(t, []upgradeCase{
 		{"aligned to an axis", 6, "Add", graph.Attrs{"broadcast": int64(1), "axis": int64(1)}, one(x, vector(10, 20)),
 			one(f32([]int{2, 2, 2}, 10, 11, 22, 23, 14, 15, 26, 27))},
-		{"aligned to the first axes", 6, "Mul", graph.Attrs{"broadcast": int64(1), "axis": int64(0)}, one(x, f32([]int{2, 2}, 1, 2, 3, 4)),
+		{"aligned to the first axes", 6, "Mul", graph.Attrs{"broadcast": int64(1), "axis": int64(0)},
+			one(x, f32([]int{2, 2}, 1, 2, 3, 4)),
 			one(f32([]int{2, 2, 2}, 0, 1, 4, 6, 12, 15, 24, 28))},
 		{"aligned to the last axis", 6, "Sub", graph.Attrs{"broadcast": int64(1)}, one(x, vector(0, 1)),
 			one(f32([]int{2, 2, 2}, 0, 0, 2, 2, 4, 4, 6, 6))},
@@ -95,12 +98,15 @@ func TestBroadcastChannels(t *testing.T) {
 	checkChannels(t, []channelCase{
 		{name: "residual", op: "Add", inputs: 2, source: "x.1", in: []graph.Shape{graph.Dims(1, 2, 3), graph.Dims(1, 2, 3)},
 			want: "x.0:n w.0:n y.0:n x.1:AB w.1:AB y.1:AB x.2:cde w.2:cde y.2:cde"},
-		{name: "a constant along channels", op: "Mul", inputs: 1, source: "x.1", in: []graph.Shape{graph.Dims(1, 2, 3), graph.Dims(2, 1)},
+		{name: "a constant along channels", op: "Mul", inputs: 1, source: "x.1",
+			in:   []graph.Shape{graph.Dims(1, 2, 3), graph.Dims(2, 1)},
 			want: "x.0:n y.0:n x.1:AB w.0:AB y.1:AB x.2:cde y.2:cde"},
-		{name: "one channel broadcast over many", op: "Mul", inputs: 2, source: "x.1 w.1", in: []graph.Shape{graph.Dims(1, 2), graph.Dims(1, 1)},
+		{name: "one channel broadcast over many", op: "Mul", inputs: 2, source: "x.1 w.1",
+			in:   []graph.Shape{graph.Dims(1, 2), graph.Dims(1, 1)},
 			want: "x.0:n w.0:n y.0:n x.1:AB y.1:AB w.1:c"},
 		{name: "PRelu", op: "PRelu", inputs: 1, source: "x.1", in: []graph.Shape{graph.Dims(1, 2, 3), graph.Dims(2, 1)},
 			want: "x.0:n y.0:n x.1:AB w.0:AB y.1:AB x.2:cde y.2:cde"},
-		{name: "symbolic batch", op: "Add", inputs: 2, source: "x.1", in: []graph.Shape{dims("N,2"), dims("N,2")}, want: "x.1:AB w.1:AB y.1:AB"},
+		{name: "symbolic batch", op: "Add", inputs: 2, source: "x.1", in: []graph.Shape{dims("N,2"), dims("N,2")},
+			want: "x.1:AB w.1:AB y.1:AB"},
 	})
 }

@@ -47,7 +47,8 @@ func asExtents(ints []int64) graph.Shape {
 	return e
 }
 
-// constInts gives the elements of an integer input where all are known: those of a constant, however many, or those that inference has followed.
+// constInts gives the elements of an integer input where all are known: those of a constant, however many, or those
+// that inference has followed.
 func constInts(v *graph.Value) ([]int64, bool) {
 	if v != nil && v.Const != nil && v.Const.DType.IsInt() && len(v.Const.Dims) == 1 {
 		return v.Const.Int64s(), true
@@ -66,8 +67,8 @@ func constInts(v *graph.Value) ([]int64, bool) {
 	return ints, true
 }
 
-// evalElems evaluates a node on inputs all of whose elements are known, small as shapes and what is computed from them are; nil where one is
-// not known, or where an element of the result is no integer.
+// evalElems evaluates a node on inputs all of whose elements are known, small as shapes and what is computed from them
+// are; nil where one is not known, or where an element of the result is no integer.
 func evalElems(n *graph.Node, t Type) graph.Shape {
 	if len(t.Shape) > 1 || !t.Shape.Static() || t.Shape.Elements() > maxElems || len(n.Captures) > 0 {
 		return nil
@@ -100,7 +101,8 @@ func knownTensor(v *graph.Value) *graph.Tensor {
 	switch {
 	case v.Const != nil && v.Const.Len() <= maxElems && (v.DType.IsInt() || v.DType.IsFloat()):
 		return v.Const
-	case v.Elems == nil || !v.Elems.Static() || !v.Shape.Static() || v.Shape.Elements() != len(v.Elems) || v.DType == graph.Bool:
+	case v.Elems == nil || !v.Elems.Static() || !v.Shape.Static() || v.Shape.Elements() != len(v.Elems) ||
+		v.DType == graph.Bool:
 		return nil
 	}
 	values := make([]float64, len(v.Elems))

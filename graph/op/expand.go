@@ -6,8 +6,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Expand broadcasts to a shape: input [...], shape [r] → [broadcast of both]. Tile repeats each axis: input [...], repeats [r] → [d·repeats].
-// https://onnx.ai/onnx/operators/onnx__Expand.html, https://onnx.ai/onnx/operators/onnx__Tile.html
+// Expand broadcasts to a shape: input [...], shape [r] → [broadcast of both]. Tile repeats each axis: input [...],
+// repeats [r] → [d·repeats]. https://onnx.ai/onnx/operators/onnx__Expand.html,
+// https://onnx.ai/onnx/operators/onnx__Tile.html
 
 func expandShape(n *graph.Node) ([]Type, error) {
 	x := n.Inputs[0]

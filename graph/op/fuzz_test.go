@@ -67,7 +67,8 @@ func (s *stream) value() *graph.Value {
 	case 3, 4:
 		v := &graph.Value{DType: graph.Float32, Shape: graph.Shape{}}
 		for range s.choose(6) {
-			v.Shape = append(v.Shape, []graph.Dim{graph.D(0), graph.D(1), graph.D(2), graph.D(3), graph.D(4), graph.Sym("N"), graph.Sym("M"), graph.Unknown}[s.choose(8)])
+			v.Shape = append(v.Shape, []graph.Dim{graph.D(0), graph.D(1), graph.D(2), graph.D(3), graph.D(4), graph.Sym("N"),
+				graph.Sym("M"), graph.Unknown}[s.choose(8)])
 		}
 		return v
 	}
@@ -77,9 +78,12 @@ func (s *stream) value() *graph.Value {
 // attributes gives some of those that the table's ops read values of any type.
 func (s *stream) attributes() graph.Attrs {
 	names := []string{
-		"axis", "axes", "keepdims", "noop_with_empty_axes", "perm", "pads", "kernel_shape", "strides", "dilations", "group", "auto_pad", "ceil_mode",
-		"mode", "to", "start", "end", "starts", "ends", "split", "num_outputs", "output_shape", "output_padding", "shape", "value", "value_ints",
-		"allowzero", "broadcast", "transA", "transB", "alpha", "epsilon", "reduction", "training_mode", "spatial", "count_include_pad", "storage_order", "min", "max",
+		"axis", "axes", "keepdims", "noop_with_empty_axes", "perm", "pads", "kernel_shape", "strides", "dilations", "group",
+		"auto_pad", "ceil_mode",
+		"mode", "to", "start", "end", "starts", "ends", "split", "num_outputs", "output_shape", "output_padding", "shape",
+		"value", "value_ints",
+		"allowzero", "broadcast", "transA", "transB", "alpha", "epsilon", "reduction", "training_mode", "spatial",
+		"count_include_pad", "storage_order", "min", "max",
 	}
 	attrs := graph.Attrs{}
 	for range s.choose(5) {
@@ -90,7 +94,8 @@ func (s *stream) attributes() graph.Attrs {
 		case 2:
 			attrs[name] = s.list()
 		case 3:
-			attrs[name] = []string{"", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", "constant", "reflect", "edge", "wrap", "add"}[s.choose(10)]
+			attrs[name] = []string{"", "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID", "constant", "reflect", "edge", "wrap",
+				"add"}[s.choose(10)]
 		case 4:
 			attrs[name] = s.tensor()
 		}
@@ -98,8 +103,8 @@ func (s *stream) attributes() graph.Attrs {
 	return attrs
 }
 
-// FuzzInfer puts any node of the table through inference and what relies on it: nothing panics, and what is evaluated has the shape that
-// was inferred.
+// FuzzInfer puts any node of the table through inference and what relies on it: nothing panics, and what is evaluated
+// has the shape that was inferred.
 func FuzzInfer(f *testing.F) {
 	for i := range op.All() {
 		f.Add(append([]byte{byte(i)}, "\x03\x03\x04\x02\x02\x02\x02\x03\x04\x02\x02\x01\x01\x05\x01\x02\x01\x01"...))

@@ -7,9 +7,10 @@ import (
 )
 
 // Gather takes positions of one axis: data [...], indices [q…] → data's shape with the axis replaced by [q…].
-// GatherElements takes single elements: data [...], indices [...] of its rank → [indices]: out[i] = data[i₀]…[indices[i]]…[iᵣ], the index on the axis.
-// GatherND takes slices: data [...], indices [b…,q…,k] → [b…,q…, data's axes behind the b and k]; batch_dims says how many the b are.
-// Negative indices count from the end. https://onnx.ai/onnx/operators/onnx__Gather.html and its neighbours.
+// GatherElements takes single elements: data [...], indices [...] of its rank → [indices]: out[i] =
+// data[i₀]…[indices[i]]…[iᵣ], the index on the axis. GatherND takes slices: data [...], indices [b…,q…,k] → [b…,q…,
+// data's axes behind the b and k]; batch_dims says how many the b are. Negative indices count from the end.
+// https://onnx.ai/onnx/operators/onnx__Gather.html and its neighbours.
 
 func gatherShape(n *graph.Node) ([]Type, error) {
 	x, index := n.Inputs[0], n.Inputs[1]
@@ -65,7 +66,8 @@ func gatherGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Val
 	one := slices.Repeat([]int{1}, len(dims))
 	one[axis], dims[axis] = index.Shape.Elements(), index.Shape.Elements()
 	at := b.Op("Expand", nil, reshape(b, index, one...), b.Ints(int64s(dims)...))
-	return []*graph.Value{b.Op("ScatterElements", graph.Attrs{"axis": int64(axis), "reduction": "add"}, zeros, at, reshape(b, dy[0], dims...))}
+	return []*graph.Value{b.Op("ScatterElements", graph.Attrs{"axis": int64(axis), "reduction": "add"}, zeros, at,
+		reshape(b, dy[0], dims...))}
 }
 
 // indices gives the elements of an integer tensor.

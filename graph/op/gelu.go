@@ -6,8 +6,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Gelu (Hendrycks, Gimpel 2016): x·Φ(x) with the normal distribution Φ(x) = ½(1 + erf(x/√2)), or, with approximate "tanh",
-// ½x(1 + tanh(√(2/π)·(x + 0.044715x³))). https://onnx.ai/onnx/operators/onnx__Gelu.html
+// Gelu (Hendrycks, Gimpel 2016): x·Φ(x) with the normal distribution Φ(x) = ½(1 + erf(x/√2)), or, with approximate
+// "tanh", ½x(1 + tanh(√(2/π)·(x + 0.044715x³))). https://onnx.ai/onnx/operators/onnx__Gelu.html
 
 // The constants of the approximation.
 const (

@@ -12,7 +12,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// gradCase applies one op. Its float64 operands are differentiated; operands of other types are constants, nil ones absent.
+// gradCase applies one op. Its float64 operands are differentiated; operands of other types are constants, nil ones
+// absent.
 type gradCase struct {
 	name    string
 	op      string // as for Builder.Op
@@ -23,8 +24,9 @@ type gradCase struct {
 	fixed   int // how many trailing operands are constants, although they are float64
 }
 
-// Central differences in float64 at h = 1e-6 err by h²·f‴/6, about 1e-12, and by rounding 1e-16·Σ|y|/h, about 1e-9 for the tens of
-// elements of these cases; 1e-7 of the largest gradient is well above both and far below what a wrong term makes.
+// Central differences in float64 at h = 1e-6 err by h²·f‴/6, about 1e-12, and by rounding 1e-16·Σ|y|/h, about 1e-9 for
+// the tens of elements of these cases; 1e-7 of the largest gradient is well above both and far below what a wrong term
+// makes.
 const (
 	gradStep      = 1e-6
 	gradTolerance = 1e-7
@@ -33,8 +35,8 @@ const (
 // Macro ops and their decompositions compute the same in float64, in another order.
 const lowerTolerance = 1e-11
 
-// checkGrads compares the gradient of Σ y·r, r fixed and random, with central differences. Macro ops that it emits, and the op itself
-// where it is one, are evaluated both as they are and lowered.
+// checkGrads compares the gradient of Σ y·r, r fixed and random, with central differences. Macro ops that it emits, and
+// the op itself where it is one, are evaluated both as they are and lowered.
 func checkGrads(t *testing.T, cases []gradCase) {
 	t.Helper()
 	for _, c := range cases {
@@ -125,7 +127,8 @@ func apply(b *graph.Builder, c gradCase, in []*graph.Value) []*graph.Value {
 	if s == nil || !s.Composite {
 		return b.Ops(c.op, max(1, c.outputs), c.attrs, in...)
 	}
-	n := &graph.Node{Op: name, Domain: domain, Attrs: c.attrs, Inputs: in, Outputs: make([]*graph.Value, max(1, c.outputs))}
+	n := &graph.Node{Op: name, Domain: domain, Attrs: c.attrs, Inputs: in,
+		Outputs: make([]*graph.Value, max(1, c.outputs))}
 	return s.Upgrade(b, n, op.Opset)
 }
 
@@ -215,8 +218,8 @@ func checkLowered(t *testing.T, name string, attrs graph.Attrs, in, want []*grap
 	}
 }
 
-// checkGradValues compares the gradient of the sum of one op's first output with what is wanted of each operand, for points where
-// central differences do not tell: kinks and ties.
+// checkGradValues compares the gradient of the sum of one op's first output with what is wanted of each operand, for
+// points where central differences do not tell: kinks and ties.
 func checkGradValues(t *testing.T, name, opName string, attrs graph.Attrs, in []*graph.Tensor, want [][]float64) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {

@@ -15,7 +15,8 @@ func hardSigmoidGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*grap
 	y := n.Outputs[0]
 	zero, one := b.Scalar(y.DType, 0), b.Scalar(y.DType, 1)
 	inside := b.Op("And", nil, b.Op("Greater", nil, y, zero), b.Op("Less", nil, y, one))
-	return []*graph.Value{b.Op("ildc.MaskGrad", nil, b.Op("Mul", nil, dy[0], b.Scalar(y.DType, n.Float("alpha", 0.2))), inside)}
+	return []*graph.Value{b.Op("ildc.MaskGrad", nil, b.Op("Mul", nil, dy[0], b.Scalar(y.DType, n.Float("alpha", 0.2))),
+		inside)}
 }
 
 func hardSwish(x float64) float64 { return x * max(0, min(1, x/6+0.5)) }

@@ -12,8 +12,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// inferCase infers one node. want lists the outputs' shapes, with known elements behind them: "[2]=[N,3]". A case without want is
-// refused with kind.
+// inferCase infers one node. want lists the outputs' shapes, with known elements behind them: "[2]=[N,3]". A case
+// without want is refused with kind.
 type inferCase struct {
 	name  string
 	op    string
@@ -87,8 +87,8 @@ func fixedInts(v ...int64) *graph.Value { return fixed(graph.Ints(v...)) }
 
 func values(v ...*graph.Value) []*graph.Value { return v }
 
-// upgradeCase evaluates a node in the form of an older opset, on inputs whose shapes are known and elements are not, but for the
-// integers.
+// upgradeCase evaluates a node in the form of an older opset, on inputs whose shapes are known and elements are not,
+// but for the integers.
 type upgradeCase struct {
 	name  string
 	opset int64

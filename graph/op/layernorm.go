@@ -8,7 +8,8 @@ import (
 
 // Layer normalisation (Ba, Kiros, Hinton 2016): over the axes from the attribute axis on, D of them in all.
 // X: [lead…,D…], scale and B (optional) broadcast to [D…] → Y as X; Mean and InvStdDev: [lead…,1…], on request.
-// https://onnx.ai/onnx/operators/onnx__LayerNormalization.html, opset 17 on. stash_type, the precision inside, is not looked at.
+// https://onnx.ai/onnx/operators/onnx__LayerNormalization.html, opset 17 on. stash_type, the precision inside, is not
+// looked at.
 
 func layerNormAxis(n *graph.Node, rank int) (int, error) {
 	axis, ok := graph.Axis(n.Int("axis", -1), rank)
@@ -42,10 +43,12 @@ func layerNormShape(n *graph.Node) ([]Type, error) {
 	for i := axis; i < len(reduced); i++ {
 		reduced[i] = graph.D(1)
 	}
-	return []Type{{DType: x.DType, Shape: x.Shape.Clone()}, {DType: x.DType, Shape: reduced}, {DType: x.DType, Shape: reduced.Clone()}}, nil
+	return []Type{{DType: x.DType, Shape: x.Shape.Clone()}, {DType: x.DType, Shape: reduced},
+		{DType: x.DType, Shape: reduced.Clone()}}, nil
 }
 
-// layerNormChannels couples every axis, and the parameters with those that are normalised, over whose rest the statistics are then taken.
+// layerNormChannels couples every axis, and the parameters with those that are normalised, over whose rest the
+// statistics are then taken.
 func layerNormChannels(c *Coupling, n *graph.Node) {
 	x := n.Inputs[0]
 	axis, err := layerNormAxis(n, len(x.Shape))
@@ -99,13 +102,15 @@ func layerNormEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	if len(in) > 2 && in[2] != nil {
 		bias, biasDims = in[2].Values(), in[2].Dims
 	}
-	walk(x.Dims, func(i int, at []int) { y[i] = y[i]*scale[at[0]] + bias[at[1]] }, graph.Strides(in[1].Dims, x.Dims), graph.Strides(biasDims, x.Dims))
+	walk(x.Dims, func(i int, at []int) { y[i] = y[i]*scale[at[0]] + bias[at[1]] }, graph.Strides(in[1].Dims, x.Dims),
+		graph.Strides(biasDims, x.Dims))
 	reduced := append([]int{}, x.Dims...)
 	for i := axis; i < len(reduced); i++ {
 		reduced[i] = 1
 	}
 	return []*graph.Tensor{
-		graph.FromValues(x.DType, x.Dims, y), graph.FromValues(x.DType, reduced, means), graph.FromValues(x.DType, reduced, invs),
+		graph.FromValues(x.DType, x.Dims, y), graph.FromValues(x.DType, reduced, means),
+		graph.FromValues(x.DType, reduced, invs),
 	}[:len(n.Outputs)], nil
 }
 

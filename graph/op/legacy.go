@@ -6,7 +6,8 @@ import (
 
 // Experimental ops that early exporters wrote and ONNX has dropped since. X: [N,C,H,W] → as X, but for Crop.
 //
-//	Affine alpha·x + beta; ImageScaler scale·x + bias, per channel; Crop: border (left, top, right, bottom) cut off, or with scale (height, width)
+//	Affine alpha·x + beta; ImageScaler scale·x + bias, per channel; Crop: border (left, top, right, bottom) cut off,
+//	or with scale (height, width)
 //	what is kept from (left, top) on; ScaledTanh alpha·tanh(beta·x); ParametricSoftplus alpha·softplus(beta·x)
 //
 // https://github.com/onnx/onnx/blob/rel-1.4.1/docs/Operators.md

@@ -8,11 +8,13 @@ import (
 
 // Matrix products. Neither counts the addition of a bias as a MAC.
 //
-// MatMul as numpy's: a: [batch…,M,K], b: [batch…,K,N] → [batch…,M,N], batch axes broadcast; a vector is a row on the left, a column
-// on the right, and its axis is dropped from the result. https://onnx.ai/onnx/operators/onnx__MatMul.html
+// MatMul as numpy's: a: [batch…,M,K], b: [batch…,K,N] → [batch…,M,N], batch axes broadcast; a vector is a row on the
+// left, a column on the right, and its axis is dropped from the result.
+// https://onnx.ai/onnx/operators/onnx__MatMul.html
 //
 // Gemm: Y = alpha·A′·B′ + beta·C with A′: [M,K] and B′: [K,N], A and B or their transposes, C broadcast to [M,N].
-// https://onnx.ai/onnx/operators/onnx__Gemm.html; the attribute broadcast, before opset 7, and that C may be absent, since opset 11, need no care.
+// https://onnx.ai/onnx/operators/onnx__Gemm.html; the attribute broadcast, before opset 7, and that C may be absent,
+// since opset 11, need no care.
 func linear() []*Spec {
 	return []*Spec{
 		{
@@ -122,7 +124,8 @@ func constantWithin(v *graph.Value, depth int) bool {
 	return !slices.ContainsFunc(v.Producer.Reads(), func(r *graph.Value) bool { return !constantWithin(r, depth-1) })
 }
 
-// dA = dY·Bᵀ, dB = Aᵀ·dY, summed over broadcast batch axes. A matrix B is shared by all of A's batch, which then counts as rows.
+// dA = dY·Bᵀ, dB = Aᵀ·dY, summed over broadcast batch axes. A matrix B is shared by all of A's batch, which then counts
+// as rows.
 func matMulGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x, w := n.Inputs[0], n.Inputs[1]
 	rows, columns := x.Shape.Sizes(), w.Shape.Sizes()

@@ -9,7 +9,8 @@ import (
 
 func TestLinearEval(t *testing.T) {
 	checkEvals(t, []evalCase{
-		{"matrices", "MatMul", nil, []*graph.Tensor{counting(1, 2, 2), f32([]int{2, 3}, 1, 0, 2, 0, 1, 3)}, []*graph.Tensor{f32([]int{2, 3}, 1, 2, 8, 3, 4, 18)}},
+		{"matrices", "MatMul", nil, []*graph.Tensor{counting(1, 2, 2), f32([]int{2, 3}, 1, 0, 2, 0, 1, 3)},
+			[]*graph.Tensor{f32([]int{2, 3}, 1, 2, 8, 3, 4, 18)}},
 		{"vectors", "MatMul", nil, []*graph.Tensor{counting(1, 3), counting(1, 3)}, []*graph.Tensor{f32([]int{}, 14)}},
 		{"row", "MatMul", nil, []*graph.Tensor{counting(1, 2), counting(1, 2, 2)}, []*graph.Tensor{f32([]int{2}, 7, 10)}},
 		{"column", "MatMul", nil, []*graph.Tensor{counting(1, 2, 2), counting(1, 2)}, []*graph.Tensor{f32([]int{2}, 5, 11)}},
@@ -19,11 +20,13 @@ func TestLinearEval(t *testing.T) {
 		},
 		{
 			"Gemm", "Gemm", graph.Attrs{"alpha": float32(2), "beta": float32(0.5), "transB": int64(1)},
-			[]*graph.Tensor{counting(1, 1, 2), counting(1, 3, 2), f32([]int{3}, 10, 20, 30)}, []*graph.Tensor{f32([]int{1, 3}, 15, 32, 49)},
+			[]*graph.Tensor{counting(1, 1, 2), counting(1, 3, 2), f32([]int{3}, 10, 20, 30)},
+			[]*graph.Tensor{f32([]int{1, 3}, 15, 32, 49)},
 		},
 		{
 			"Gemm transposed, C a column", "Gemm", graph.Attrs{"transA": int64(1)},
-			[]*graph.Tensor{counting(1, 1, 2), counting(1, 1, 2), f32([]int{2, 1}, 10, 20)}, []*graph.Tensor{f32([]int{2, 2}, 11, 12, 22, 24)},
+			[]*graph.Tensor{counting(1, 1, 2), counting(1, 1, 2), f32([]int{2, 1}, 10, 20)},
+			[]*graph.Tensor{f32([]int{2, 2}, 11, 12, 22, 24)},
 		},
 	})
 }
@@ -32,14 +35,18 @@ func TestLinearShape(t *testing.T) {
 	n := graph.Sym("batch")
 	checkShapes(t, []shapeCase{
 		{"symbolic rows", "MatMul", nil, []graph.Shape{{n, graph.D(3)}, graph.Dims(3, 2)}, graph.Shape{n, graph.D(2)}, nil},
-		{"symbolic batch", "MatMul", nil, []graph.Shape{{n, graph.D(5), graph.D(3)}, graph.Dims(3, 2)}, graph.Shape{n, graph.D(5), graph.D(2)}, nil},
+		{"symbolic batch", "MatMul", nil, []graph.Shape{{n, graph.D(5), graph.D(3)}, graph.Dims(3, 2)},
+			graph.Shape{n, graph.D(5), graph.D(2)}, nil},
 		{"inner extents", "MatMul", nil, []graph.Shape{graph.Dims(1, 3), graph.Dims(2, 3)}, nil, op.ErrMalformed},
 		{"scalar", "MatMul", nil, []graph.Shape{graph.Dims(1, 3), {}}, nil, op.ErrMalformed},
 		{"batches", "MatMul", nil, []graph.Shape{graph.Dims(2, 1, 3), graph.Dims(3, 3, 1)}, nil, op.ErrMalformed},
-		{"Gemm", "Gemm", nil, []graph.Shape{{n, graph.D(3)}, graph.Dims(3, 2), graph.Dims(2)}, graph.Shape{n, graph.D(2)}, nil},
-		{"Gemm of unknown rank", "Gemm", nil, []graph.Shape{nil, graph.Dims(3, 2)}, graph.Shape{graph.Unknown, graph.D(2)}, nil},
+		{"Gemm", "Gemm", nil, []graph.Shape{{n, graph.D(3)}, graph.Dims(3, 2), graph.Dims(2)}, graph.Shape{n, graph.D(2)},
+			nil},
+		{"Gemm of unknown rank", "Gemm", nil, []graph.Shape{nil, graph.Dims(3, 2)}, graph.Shape{graph.Unknown, graph.D(2)},
+			nil},
 		{"Gemm of rank 3", "Gemm", nil, []graph.Shape{graph.Dims(1, 1, 3), graph.Dims(3, 2)}, nil, op.ErrMalformed},
-		{"Gemm with a wide C", "Gemm", nil, []graph.Shape{graph.Dims(1, 3), graph.Dims(3, 2), graph.Dims(3)}, nil, op.ErrMalformed},
+		{"Gemm with a wide C", "Gemm", nil, []graph.Shape{graph.Dims(1, 3), graph.Dims(3, 2), graph.Dims(3)}, nil,
+			op.ErrMalformed},
 	})
 }
 
@@ -65,7 +72,8 @@ func TestLinearGrad(t *testing.T) {
 		}
 		attrs := graph.Attrs{"transA": trans[0], "transB": trans[1], "alpha": float32(0.5), "beta": float32(2)}
 		cases = append(cases,
-			gradCase{name: "Gemm", op: "Gemm", attrs: attrs, in: []*graph.Tensor{random(1, a...), random(2, b...), random(3, 4)}},
+			gradCase{name: "Gemm", op: "Gemm", attrs: attrs, in: []*graph.Tensor{random(1, a...), random(2, b...),
+				random(3, 4)}},
 			gradCase{name: "Gemm without C", op: "Gemm", attrs: attrs, in: []*graph.Tensor{random(1, a...), random(2, b...)}})
 	}
 	checkGrads(t, append(cases,

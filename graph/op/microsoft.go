@@ -12,10 +12,12 @@ const microsoft = "com.microsoft"
 // Ops of ONNX Runtime that exporters and its optimisers leave in files, in terms of ONNX's.
 //
 //	Gelu, FastGelu (by tanh), BiasGelu, QuickGelu x·σ(1.702x); X [...], bias [C] → [...]
-//	SimplifiedLayerNormalization: RMSNormalization, in ONNX's domain; SkipLayerNormalization, SkipSimplifiedLayerNormalization: of X + skip (+ bias)
+//	SimplifiedLayerNormalization: RMSNormalization, in ONNX's domain; SkipLayerNormalization,
+//	SkipSimplifiedLayerNormalization: of X + skip (+ bias)
 //	FusedConv, FusedGemm, FusedMatMul: with an activation behind, or transpositions and a factor before
 //
-// https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md; attention stands in microsoft_attention.go.
+// https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md; attention stands in
+// microsoft_attention.go.
 func contributed() []*Spec {
 	contrib := func(op string, least, most int, f body) *Spec {
 		return composite(&Spec{Type: op, Domain: microsoft, Least: least, Most: most}, f)
@@ -70,13 +72,15 @@ func skipLayerNorm(b *graph.Builder, n *graph.Node) []*graph.Value {
 	if beta := n.Input(3); beta != nil {
 		params = append(params, beta)
 	}
-	out := b.Ops("LayerNormalization", 3, graph.Attrs{"epsilon": float32(n.Float("epsilon", 1e-12)), "axis": int64(-1)}, params...)
+	out := b.Ops("LayerNormalization", 3, graph.Attrs{"epsilon": float32(n.Float("epsilon", 1e-12)), "axis": int64(-1)},
+		params...)
 	return append(out, sum)[:min(4, len(n.Outputs))]
 }
 
 func skipSimplifiedLayerNorm(b *graph.Builder, n *graph.Node) []*graph.Value {
 	sum := skipped(b, n, n.Input(3))
-	rms := &graph.Node{Attrs: graph.Attrs{"epsilon": float32(n.Float("epsilon", 1e-12))}, Inputs: []*graph.Value{sum, n.Inputs[2]}}
+	rms := &graph.Node{Attrs: graph.Attrs{"epsilon": float32(n.Float("epsilon", 1e-12))},
+		Inputs: []*graph.Value{sum, n.Inputs[2]}}
 	out := rmsNorm(b, rms)
 	if out == nil {
 		return nil
@@ -85,7 +89,8 @@ func skipSimplifiedLayerNorm(b *graph.Builder, n *graph.Node) []*graph.Value {
 }
 
 // activate appends the activation that a node's attributes name; its parameters are alpha and beta, or bounds.
-func activate(b *graph.Builder, n *graph.Node, x *graph.Value, parameter func(i int, def float64) float64) *graph.Value {
+func activate(b *graph.Builder, n *graph.Node, x *graph.Value,
+	parameter func(i int, def float64) float64) *graph.Value {
 	switch name := n.String("activation", ""); name {
 	case "":
 		return x
@@ -96,7 +101,8 @@ func activate(b *graph.Builder, n *graph.Node, x *graph.Value, parameter func(i 
 	case "HardSigmoid":
 		return b.Op(name, graph.Attrs{"alpha": float32(parameter(0, 0.2)), "beta": float32(parameter(1, 0.5))}, x)
 	case "Clip":
-		return b.Op(name, nil, x, b.Scalar(x.DType, parameter(0, -math.MaxFloat32)), b.Scalar(x.DType, parameter(1, math.MaxFloat32)))
+		return b.Op(name, nil, x, b.Scalar(x.DType, parameter(0, -math.MaxFloat32)),
+			b.Scalar(x.DType, parameter(1, math.MaxFloat32)))
 	default:
 		b.Fail("%w", Errorf(n, ErrUnsupported, "activation %q", name))
 		return x
@@ -119,7 +125,8 @@ func fusedConv(b *graph.Builder, n *graph.Node) []*graph.Value {
 }
 
 func fusedGemm(b *graph.Builder, n *graph.Node) []*graph.Value {
-	attrs := withAttrs(n, graph.Attrs{"activation": nil, "activation_alpha": nil, "activation_beta": nil, "activation_gamma": nil})
+	attrs := withAttrs(n, graph.Attrs{"activation": nil, "activation_alpha": nil, "activation_beta": nil,
+		"activation_gamma": nil})
 	return []*graph.Value{activate(b, n, b.Op("Gemm", attrs, n.Inputs...), func(i int, def float64) float64 {
 		return n.Float([]string{"activation_alpha", "activation_beta"}[i], def)
 	})}

@@ -9,9 +9,12 @@ import (
 
 // Attention of ONNX Runtime, in terms of ONNX's ops.
 //
-//	Attention: X [B,S,H], W [H,3·h·D] of queries, keys and values, bias [3·h·D], mask [B] of lengths, [B,S] or [B,S,S] of ones and zeros → [B,S,h·D]
-//	MultiHeadAttention: query, key, value [B,·,h·D] (key [B,h,L,D] and value alike), bias [3·h·D], key_padding_mask [B] or [B,L], attention_bias [B,h,S,L]
-//	EmbedLayerNormalization: ids, segment ids [B,S], three tables, gamma, beta [H], mask [B,S], positions [B,S] → [B,S,H], lengths [B], the sum
+//	Attention: X [B,S,H], W [H,3·h·D] of queries, keys and values, bias [3·h·D], mask [B] of
+//		lengths, [B,S] or [B,S,S] of ones and zeros → [B,S,h·D]
+//	MultiHeadAttention: query, key, value [B,·,h·D] (key [B,h,L,D] and value alike), bias [3·h·D], key_padding_mask
+//		[B] or [B,L], attention_bias [B,h,S,L]
+//	EmbedLayerNormalization: ids, segment ids [B,S], three tables, gamma, beta [H], mask [B,S], positions [B,S] →
+//		[B,S,H], lengths [B], the sum
 //
 // Not supported: past states, packed forms, rotary embedding within.
 
@@ -41,7 +44,8 @@ func microsoftAttention(b *graph.Builder, n *graph.Node) []*graph.Value {
 }
 
 // microsoftHeads attends from queries, keys and values [B,·,h·D].
-func microsoftHeads(b *graph.Builder, n *graph.Node, qkv []*graph.Value, heads int64, mask, bias *graph.Value) []*graph.Value {
+func microsoftHeads(b *graph.Builder, n *graph.Node, qkv []*graph.Value, heads int64,
+	mask, bias *graph.Value) []*graph.Value {
 	q, k, v := splitHeads(b, qkv[0], heads), qkv[1], qkv[2]
 	if len(k.Shape) == 3 {
 		k, v = splitHeads(b, k, heads), splitHeads(b, v, heads)
@@ -64,7 +68,8 @@ func microsoftHeads(b *graph.Builder, n *graph.Node, qkv []*graph.Value, heads i
 	return []*graph.Value{joinHeads(b, y)}
 }
 
-// mask adds filter where an integer mask is 0: lengths [B], [B,L], or [B,S,L]; ok is false where its shape is not known.
+// mask adds filter where an integer mask is 0: lengths [B], [B,L], or [B,S,L]; ok is false where its shape is not
+// known.
 func (a *attending) mask(mask, k *graph.Value, filter float64) (ok bool) {
 	switch len(mask.Shape) {
 	case 1:
@@ -136,12 +141,15 @@ func embedLayerNorm(b *graph.Builder, n *graph.Node) []*graph.Value {
 	if segments != nil && kinds != nil {
 		sum = b.Op("Add", nil, sum, b.Op("Gather", nil, kinds, segments))
 	}
-	y := b.Op("LayerNormalization", graph.Attrs{"epsilon": float32(n.Float("epsilon", 1e-12)), "axis": int64(-1)}, sum, gamma, beta)
+	y := b.Op("LayerNormalization", graph.Attrs{"epsilon": float32(n.Float("epsilon", 1e-12)), "axis": int64(-1)}, sum,
+		gamma, beta)
 	var lengths *graph.Value
 	if mask != nil {
-		lengths = b.Op("Cast", graph.Attrs{"to": int64(graph.Int32)}, b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, mask, b.Ints(1)))
+		lengths = b.Op("Cast", graph.Attrs{"to": int64(graph.Int32)}, b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)},
+			mask, b.Ints(1)))
 	} else {
-		zeros := b.Op("Mul", nil, b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, ids, b.Ints(1)), b.Scalar(ids.DType, 0))
+		zeros := b.Op("Mul", nil, b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, ids, b.Ints(1)),
+			b.Scalar(ids.DType, 0))
 		lengths = b.Op("Cast", graph.Attrs{"to": int64(graph.Int32)}, zeros)
 	}
 	return []*graph.Value{y, lengths, sum}[:len(n.Outputs)]

@@ -12,25 +12,30 @@ import (
 //
 //	Y = scale·(X − mean)/√(var + epsilon) + B
 //
-// BatchNormalization stands for this inference form only; a training form that was exported (is_test 0 before opset 7, training_mode 1
-// since 14) is taken as inference by its Upgrade. Not supported: spatial 0 (before opset 9) with spatial axes.
-// https://onnx.ai/onnx/operators/onnx__BatchNormalization.html
+// BatchNormalization stands for this inference form only; a training form that was exported (is_test 0 before opset 7,
+// training_mode 1 since 14) is taken as inference by its Upgrade. Not supported: spatial 0 (before opset 9) with
+// spatial axes. https://onnx.ai/onnx/operators/onnx__BatchNormalization.html
 //
-// The training form is the macro op BatchNormTrain, which normalises by the statistics of the batch, and its gradient BatchNormGrad:
+// The training form is the macro op BatchNormTrain, which normalises by the statistics of the batch, and its gradient
+// BatchNormGrad:
 //
-//	BatchNormTrain(X, scale, B, running_mean, running_var) → Y, new_running_mean, new_running_var, batch_mean, inv_std: all but Y [C]
+//	BatchNormTrain(X, scale, B, running_mean, running_var) → Y, new_running_mean, new_running_var, batch_mean,
+//		inv_std: all but Y [C]
 //	  batch_mean, var: mean and population variance over all axes but C;  inv_std = 1/√(var + epsilon)
 //	  new_running = momentum·running + (1 − momentum)·batch
 //	BatchNormGrad(dY, X, scale, batch_mean, inv_std) → dX, dScale, dB
 func normalisation() []*Spec {
 	return []*Spec{
 		{
-			Type: "BatchNormalization", Role: Normalisation, Least: 5, Most: 5, Upgrade: batchNormInference, Shape: batchNormShape,
-			Channels: batchNormChannels, Grad: batchNormInferenceGrad, Eval: batchNormEval, Train: batchNormTrain, Tolerance: 1e-5,
+			Type: "BatchNormalization", Role: Normalisation, Least: 5, Most: 5, Upgrade: batchNormInference,
+			Shape:    batchNormShape,
+			Channels: batchNormChannels, Grad: batchNormInferenceGrad, Eval: batchNormEval, Train: batchNormTrain,
+			Tolerance: 1e-5,
 		},
 		{
 			Type: "BatchNormTrain", Domain: Macro, Least: 5, Most: 5, Shape: batchNormTrainShape,
-			Channels: batchNormChannels, Grad: batchNormTrainGrad, Eval: batchNormTrainEval, Lower: batchNormTrainLower, Tolerance: 1e-4,
+			Channels: batchNormChannels, Grad: batchNormTrainGrad, Eval: batchNormTrainEval, Lower: batchNormTrainLower,
+			Tolerance: 1e-4,
 		},
 		{
 			Type: "BatchNormGrad", Domain: Macro, Least: 5, Most: 5, Shape: batchNormGradShape,
@@ -49,7 +54,8 @@ const (
 	defaultMomentum = 0.9
 )
 
-// batchNormInference drops the training form and attributes of old opsets. Statistics that training would give are those it was given.
+// batchNormInference drops the training form and attributes of old opsets. Statistics that training would give are
+// those it was given.
 func batchNormInference(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
 	if len(n.Inputs) != 5 || slices.Contains(n.Inputs, nil) || len(n.Outputs) > 5 {
 		return nil // Shape reports it
@@ -58,7 +64,8 @@ func batchNormInference(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value
 		b.Fail("%w", Errorf(n, ErrUnsupported, "statistics per position (spatial 0)"))
 		return nil
 	}
-	if len(n.Outputs) == 1 && !n.Has("is_test") && !n.Has("consumed_inputs") && !n.Has("spatial") && n.Int("training_mode", 0) == 0 {
+	if len(n.Outputs) == 1 && !n.Has("is_test") && !n.Has("consumed_inputs") && !n.Has("spatial") &&
+		n.Int("training_mode", 0) == 0 {
 		return nil
 	}
 	attrs := withAttrs(n, graph.Attrs{"is_test": nil, "consumed_inputs": nil, "spatial": nil, "training_mode": nil})
@@ -164,7 +171,8 @@ func batchNormInferenceGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) 
 	dBias := sumPerChannel(b, dy[0])
 	shifted := b.Op("Add", nil, variance, b.Scalar(variance.DType, epsilon))
 	dMean := b.Op("Neg", nil, b.Op("Mul", nil, b.Op("Div", nil, scale, b.Op("Sqrt", nil, shifted)), dBias))
-	dVariance := b.Op("Mul", nil, b.Op("Mul", nil, b.Op("Div", nil, scale, shifted), dScale), b.Scalar(variance.DType, -0.5))
+	dVariance := b.Op("Mul", nil, b.Op("Mul", nil, b.Op("Div", nil, scale, shifted), dScale),
+		b.Scalar(variance.DType, -0.5))
 	return []*graph.Value{dx, dScale, dBias, dMean, dVariance}
 }
 

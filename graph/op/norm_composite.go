@@ -7,7 +7,8 @@ import (
 // Normalisations that are defined by other ops. X: [N,C,…] or, of RMSNormalization and LpNormalization, [...] → as X.
 //
 //	InstanceNormalization (Ulyanov et al. 2016): over the axes behind C, one by one; scale, B: [C]
-//	GroupNormalization (Wu, He 2018): over num_groups runs of channels with the axes behind them; scale, bias: [C], before opset 21 [num_groups]
+//	GroupNormalization (Wu, He 2018): over num_groups runs of channels with the axes behind them; scale, bias: [C],
+//		before opset 21 [num_groups]
 //	MeanVarianceNormalization: over axes, with no parameters
 //	RMSNormalization (Zhang, Sennrich 2019): X/√(mean(X²) + epsilon)·scale, over the axes from the attribute axis on
 //	LpNormalization: X over its L1 or L2 norm along an axis
@@ -131,8 +132,10 @@ func lrn(b *graph.Builder, n *graph.Node) []*graph.Value {
 		return nil
 	}
 	squares := b.Op("Reshape", nil, b.Op("Mul", nil, x, x), b.Ints(0, 1, int64(x.Shape[1].Size), -1))
-	mean := b.Op("AveragePool", graph.Attrs{"kernel_shape": []int64{size, 1}, "pads": []int64{(size - 1) / 2, 0, size / 2, 0}, "count_include_pad": int64(1)}, squares)
+	mean := b.Op("AveragePool", graph.Attrs{"kernel_shape": []int64{size, 1}, "pads": []int64{(size - 1) / 2, 0, size / 2,
+		0}, "count_include_pad": int64(1)}, squares)
 	mean = b.Op("Reshape", nil, mean, b.Op("Shape", nil, x))
-	base := b.Op("Add", nil, b.Op("Mul", nil, mean, b.Scalar(x.DType, n.Float("alpha", 1e-4))), b.Scalar(x.DType, n.Float("bias", 1)))
+	base := b.Op("Add", nil, b.Op("Mul", nil, mean, b.Scalar(x.DType, n.Float("alpha", 1e-4))),
+		b.Scalar(x.DType, n.Float("bias", 1)))
 	return []*graph.Value{b.Op("Div", nil, x, b.Op("Pow", nil, base, b.Scalar(x.DType, n.Float("beta", 0.75))))}
 }

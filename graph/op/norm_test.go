@@ -48,7 +48,8 @@ func TestNormShape(t *testing.T) {
 		{"BatchNormalization", "BatchNormalization", nil, []graph.Shape{x, c, c, c, c}, x, nil},
 		{"a parameter too long", "BatchNormalization", nil, []graph.Shape{x, c, c, graph.Dims(3), c}, nil, op.ErrMalformed},
 		{"rank 1", "BatchNormalization", nil, []graph.Shape{c, c, c, c, c}, nil, op.ErrMalformed},
-		{"statistics per position", "BatchNormalization", graph.Attrs{"spatial": int64(0)}, []graph.Shape{x, c, c, c, c}, nil, op.ErrUnsupported},
+		{"statistics per position", "BatchNormalization", graph.Attrs{"spatial": int64(0)}, []graph.Shape{x, c, c, c, c},
+			nil, op.ErrUnsupported},
 		{"LayerNormalization", "LayerNormalization", nil, []graph.Shape{x, graph.Dims(3)}, x, nil},
 		{"axis", "LayerNormalization", graph.Attrs{"axis": int64(3)}, []graph.Shape{x, graph.Dims(3)}, nil, op.ErrMalformed},
 		{"a scale over other axes", "LayerNormalization", nil, []graph.Shape{x, graph.Dims(2, 3)}, nil, op.ErrMalformed},
@@ -62,16 +63,22 @@ func TestNormGrad(t *testing.T) {
 	}
 	checkGrads(t, []gradCase{
 		{name: "BatchNormalization", op: "BatchNormalization", in: params(random(1, 2, 2, 2, 3))},
-		{name: "BatchNormalization [N,C]", op: "BatchNormalization", attrs: graph.Attrs{"epsilon": float32(0.5)}, in: params(random(1, 3, 2))},
-		{name: "BatchNormTrain", op: "ildc.BatchNormTrain", in: params(random(1, 2, 2, 2, 3)), outputs: 5, counted: 1, fixed: 2},
-		{name: "BatchNormTrain [N,C]", op: "ildc.BatchNormTrain", attrs: graph.Attrs{"epsilon": float32(0.5)}, in: params(random(1, 4, 2)), outputs: 5, counted: 1, fixed: 2},
-		{name: "LayerNormalization", op: "LayerNormalization", in: []*graph.Tensor{random(1, 2, 2, 4), random(2, 4), random(3, 4)}},
-		{name: "LayerNormalization over two axes", op: "LayerNormalization", attrs: graph.Attrs{"axis": int64(-2), "epsilon": float32(0.1)}, in: []*graph.Tensor{random(1, 2, 3, 2), random(2, 2), random(3, 3, 1)}},
+		{name: "BatchNormalization [N,C]", op: "BatchNormalization", attrs: graph.Attrs{"epsilon": float32(0.5)},
+			in: params(random(1, 3, 2))},
+		{name: "BatchNormTrain", op: "ildc.BatchNormTrain", in: params(random(1, 2, 2, 2, 3)), outputs: 5, counted: 1,
+			fixed: 2},
+		{name: "BatchNormTrain [N,C]", op: "ildc.BatchNormTrain", attrs: graph.Attrs{"epsilon": float32(0.5)},
+			in: params(random(1, 4, 2)), outputs: 5, counted: 1, fixed: 2},
+		{name: "LayerNormalization", op: "LayerNormalization", in: []*graph.Tensor{random(1, 2, 2, 4), random(2, 4),
+			random(3, 4)}},
+		{name: "LayerNormalization over two axes", op: "LayerNormalization", attrs: graph.Attrs{"axis": int64(-2),
+			"epsilon": float32(0.1)}, in: []*graph.Tensor{random(1, 2, 3, 2), random(2, 2), random(3, 3, 1)}},
 	})
 }
 
-// In float32 with means a thousand times the deviation, E[x²] − E[x]² is off by about 1000²·2⁻²⁴, 6 % of the variance; from centred values the
-// error is that of the mean, 2⁻²⁴·1000 of a deviation, squared in the variance and as it is in Y.
+// In float32 with means a thousand times the deviation, E[x²] − E[x]² is off by about 1000²·2⁻²⁴, 6 % of the variance;
+// from centred values the error is that of the mean, 2⁻²⁴·1000 of a deviation, squared in the variance and as it is in
+// Y.
 func TestBatchNormTrainLargeMeans(t *testing.T) {
 	x := random(1, 8, 2, 4, 4).Values()
 	for i := range x {
@@ -79,7 +86,8 @@ func TestBatchNormTrainLargeMeans(t *testing.T) {
 	}
 	in := []*graph.Tensor{f32([]int{8, 2, 4, 4}, x...), filled(1, 2), filled(0, 2), filled(0, 2), filled(1, 2)}
 	b := op.NewBuilder(graph.New("exact"))
-	n := b.Ops("ildc.BatchNormTrain", 5, nil, b.Const("x", in[0]), b.Const("s", in[1]), b.Const("b", in[2]), b.Const("m", in[3]), b.Const("v", in[4]))[0].Producer
+	n := b.Ops("ildc.BatchNormTrain", 5, nil, b.Const("x", in[0]), b.Const("s", in[1]), b.Const("b", in[2]),
+		b.Const("m", in[3]), b.Const("v", in[4]))[0].Producer
 	want, err := op.Of(n).Eval(n, in)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +104,8 @@ func TestBatchNormUpgrade(t *testing.T) {
 		keep    bool
 	}{
 		{"today's", graph.Attrs{"epsilon": float32(1e-3)}, 1, true},
-		{"opset 6", graph.Attrs{"is_test": int64(0), "consumed_inputs": []int64{0, 0, 0, 1, 1}, "spatial": int64(1)}, 1, false},
+		{"opset 6", graph.Attrs{"is_test": int64(0), "consumed_inputs": []int64{0, 0, 0, 1, 1}, "spatial": int64(1)}, 1,
+			false},
 		{"opset 7 with statistics", graph.Attrs{"momentum": float32(0.8)}, 5, false},
 		{"training_mode", graph.Attrs{"training_mode": int64(1)}, 3, false},
 	} {
@@ -142,7 +151,8 @@ func TestBatchNormTrainingForm(t *testing.T) {
 	for range 4 {
 		in = append(in, b.Const("p", filled(1, 3)))
 	}
-	n := b.Op("BatchNormalization", graph.Attrs{"epsilon": float32(math.Exp2(-10)), "momentum": float32(0.5)}, in...).Producer
+	n := b.Op("BatchNormalization", graph.Attrs{"epsilon": float32(math.Exp2(-10)), "momentum": float32(0.5)},
+		in...).Producer
 	out, next := op.Of(n).Train(b, n)
 	if b.Err() != nil || len(out) != 1 || len(next) != 2 {
 		t.Fatalf("outputs %v, next %v, error %v", out, next, b.Err())

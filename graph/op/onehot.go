@@ -6,8 +6,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// OneHot: indices [...], depth [], values [2] = (off, on) → [...] with an axis of that depth, on at the index, off elsewhere and where
-// the index, negative ones counted from the end, lies outside. https://onnx.ai/onnx/operators/onnx__OneHot.html
+// OneHot: indices [...], depth [], values [2] = (off, on) → [...] with an axis of that depth, on at the index, off
+// elsewhere and where the index, negative ones counted from the end, lies outside.
+// https://onnx.ai/onnx/operators/onnx__OneHot.html
 
 func oneHotAxis(n *graph.Node, rank int) (int, error) {
 	axis, ok := graph.Axis(n.Int("axis", -1), rank+1)

@@ -6,9 +6,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Pad lengthens axes at both ends, or shortens them by negative pads: data [...], pads [2k], value [], axes [k] → [...]. pads lists
-// what to add before each axis, then behind each. Mode "constant" adds the value, "edge" the nearest element, "reflect" mirrors at the
-// edge, "wrap" goes on at the other end.
+// Pad lengthens axes at both ends, or shortens them by negative pads: data [...], pads [2k], value [], axes [k] →
+// [...]. pads lists what to add before each axis, then behind each. Mode "constant" adds the value, "edge" the nearest
+// element, "reflect" mirrors at the edge, "wrap" goes on at the other end.
 // History: pads and value were attributes before opset 11; 18 brought axes, 19 wrap.
 // Gradients exist for mode "constant".
 // https://onnx.ai/onnx/operators/onnx__Pad.html
@@ -87,8 +87,8 @@ func padShape(n *graph.Node) ([]Type, error) {
 	return []Type{t}, nil
 }
 
-// padChannels couples the axes that are not padded. Along one that is lengthened, positions move with those they came from; those that
-// are added have nothing to move with, and their number is written down, so they stay.
+// padChannels couples the axes that are not padded. Along one that is lengthened, positions move with those they came
+// from; those that are added have nothing to move with, and their number is written down, so they stay.
 func padChannels(c *Coupling, n *graph.Node) {
 	x, y := n.Inputs[0], n.Outputs[0]
 	begin, end, err := nodePadding(n)
@@ -190,7 +190,8 @@ func padEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	return []*graph.Tensor{arrange(all, dims, source)}, nil
 }
 
-// padSource is the position of an axis that its position i shows, i counted from the first that is not padding; −1 for the value.
+// padSource is the position of an axis that its position i shows, i counted from the first that is not padding; −1 for
+// the value.
 func padSource(n *graph.Node, i, size int) (int, error) {
 	mode := padMode(n)
 	switch {

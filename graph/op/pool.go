@@ -7,12 +7,12 @@ import (
 )
 
 // Pooling over the spatial axes. X: [N,C,in…] → Y: [N,C,out…]; the global pools take the whole of each plane.
-// MaxPool ignores the padding, and its optional second output holds the flat position in X of each maximum, the first where several
-// are equal. AveragePool divides by the number of elements in the window; with count_include_pad, by that of positions in the
-// window that lie in the padded input, but not beyond it, where ceil_mode lets the last window reach.
-// https://onnx.ai/onnx/operators/onnx__MaxPool.html, https://onnx.ai/onnx/operators/onnx__AveragePool.html.
-// Opset 7 brought count_include_pad, 8 the second output, 10 ceil_mode and dilations (AveragePool's 19); all default to what was before.
-// Not supported: storage_order 1 with the second output.
+// MaxPool ignores the padding, and its optional second output holds the flat position in X of each maximum, the first
+// where several are equal. AveragePool divides by the number of elements in the window; with count_include_pad, by that
+// of positions in the window that lie in the padded input, but not beyond it, where ceil_mode lets the last window
+// reach. https://onnx.ai/onnx/operators/onnx__MaxPool.html, https://onnx.ai/onnx/operators/onnx__AveragePool.html.
+// Opset 7 brought count_include_pad, 8 the second output, 10 ceil_mode and dilations (AveragePool's 19); all default to
+// what was before. Not supported: storage_order 1 with the second output.
 func pooling() []*Spec {
 	return []*Spec{
 		{

@@ -118,8 +118,9 @@ func averagePoolGradEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, er
 	return []*graph.Tensor{graph.FromValues(in[0].DType, dims, dx)}, nil
 }
 
-// maxPoolGradLower takes the positions of the maxima from MaxPool. Where windows are disjoint, every position is compared with that of its
-// window's maximum, which is deterministic everywhere; where they overlap, the gradients are scattered and added.
+// maxPoolGradLower takes the positions of the maxima from MaxPool. Where windows are disjoint, every position is
+// compared with that of its window's maximum, which is deterministic everywhere; where they overlap, the gradients are
+// scattered and added.
 func maxPoolGradLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	dy, x := n.Inputs[0], n.Inputs[1]
 	dims := x.Shape.Sizes()
@@ -148,8 +149,8 @@ func maxPoolGradLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	return []*graph.Value{win.fold(b, b.Op("Where", nil, hit, win.spread(b, dy, dims), zero), dims)}
 }
 
-// averagePoolGradLower gives every element of a window its share. Where windows are disjoint, by Expand; where they overlap, by a depthwise
-// ConvTranspose with weights of one.
+// averagePoolGradLower gives every element of a window its share. Where windows are disjoint, by Expand; where they
+// overlap, by a depthwise ConvTranspose with weights of one.
 func averagePoolGradLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	dy, dims := n.Inputs[0], sizes(n.Ints("shape"))
 	win, err := WindowOf(n, dims[2:], poolKernel(n))
@@ -178,8 +179,9 @@ func averagePoolGradLower(b *graph.Builder, n *graph.Node) []*graph.Value {
 	ones := slices.Repeat([]float64{1}, dims[1]*graph.Product(win.Kernel))
 	weight := b.Const("ones", graph.FromValues(dy.DType, slices.Concat([]int{dims[1], 1}, win.Kernel), ones))
 	attrs := graph.Attrs{
-		"group": int64(dims[1]), "kernel_shape": int64s(win.Kernel), "strides": int64s(win.Strides), "dilations": int64s(win.Dilations),
-		"pads": append(int64s(win.Begin), int64s(end)...), "output_padding": extra,
+		"group": int64(dims[1]), "kernel_shape": int64s(win.Kernel), "strides": int64s(win.Strides),
+		"dilations": int64s(win.Dilations),
+		"pads":      append(int64s(win.Begin), int64s(end)...), "output_padding": extra,
 	}
 	return []*graph.Value{b.Op("ConvTranspose", attrs, part, weight)}
 }
@@ -194,7 +196,8 @@ func (w Window) disjoint() bool {
 	return true
 }
 
-// spread turns [N,C,out₀,out₁…], N and C those of dims, into [N,C,out₀,1,out₁,1…], so that it broadcasts over the elements of disjoint windows.
+// spread turns [N,C,out₀,out₁…], N and C those of dims, into [N,C,out₀,1,out₁,1…], so that it broadcasts over the
+// elements of disjoint windows.
 func (w Window) spread(b *graph.Builder, v *graph.Value, dims []int) *graph.Value {
 	to := dims[:2:2]
 	for _, o := range w.Out {
@@ -203,7 +206,8 @@ func (w Window) spread(b *graph.Builder, v *graph.Value, dims []int) *graph.Valu
 	return reshape(b, v, to...)
 }
 
-// positions gives the flat position in a plane of each element of disjoint windows, −1 in the padding: [out₀,kernel₀,out₁,kernel₁…].
+// positions gives the flat position in a plane of each element of disjoint windows, −1 in the padding:
+// [out₀,kernel₀,out₁,kernel₁…].
 func (w Window) positions() *graph.Tensor {
 	var dims []int
 	for i := range w.In {
@@ -225,7 +229,8 @@ func (w Window) positions() *graph.Tensor {
 	return graph.FromInt64(dims, at)
 }
 
-// fold puts the elements of disjoint windows, [N,C,out₀,kernel₀,out₁,kernel₁…], back in their places in dims, [N,C,in…]; zeros where no window is.
+// fold puts the elements of disjoint windows, [N,C,out₀,kernel₀,out₁,kernel₁…], back in their places in dims,
+// [N,C,in…]; zeros where no window is.
 func (w Window) fold(b *graph.Builder, v *graph.Value, dims []int) *graph.Value {
 	covered := dims[:2:2]
 	for i := range w.In {

@@ -6,17 +6,21 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Recurrent layers, unrolled step by step. X: [T,B,I], W: [D,g·H,I], R: [D,g·H,H], B: [D,2·g·H], initial states [D,B,H], D directions, g gates
-// → Y: [T,D,B,H], Y_h: [D,B,H], and of LSTM Y_c: [D,B,H]; with layout 1 the batch comes first, in X, Y and states.
+// Recurrent layers, unrolled step by step. X: [T,B,I], W: [D,g·H,I], R: [D,g·H,H], B: [D,2·g·H], initial states
+// [D,B,H], D directions, g gates → Y: [T,D,B,H], Y_h: [D,B,H], and of LSTM Y_c: [D,B,H]; with layout 1 the batch comes
+// first, in X, Y and states.
 //
 //	RNN: h = f(x·Wᵀ + h·Rᵀ + b)
-//	GRU (Cho et al. 2014), gates z, r, h: h = (1−z)⊙h̃ + z⊙h with h̃ = g(x·Wₕᵀ + (r⊙h)·Rₕᵀ + b), or, with linear_before_reset, r⊙(h·Rₕᵀ + b)
+//	GRU (Cho et al. 2014), gates z, r, h: h = (1−z)⊙h̃ + z⊙h with h̃ = g(x·Wₕᵀ + (r⊙h)·Rₕᵀ + b), or, with
+//		linear_before_reset, r⊙(h·Rₕᵀ + b)
 //	LSTM (Hochreiter, Schmidhuber 1997), gates i, o, f, c: c = f⊙c + i⊙c̃, h = o⊙h(c), with peepholes P: [D,3·H]
 //
-// Not supported: sequence_lens other than T, clip, input_forget, more than maxUnrolled steps. https://onnx.ai/onnx/operators/onnx__LSTM.html and its neighbours.
+// Not supported: sequence_lens other than T, clip, input_forget, more than maxUnrolled steps.
+// https://onnx.ai/onnx/operators/onnx__LSTM.html and its neighbours.
 func recurrent() []*Spec {
 	layer := func(op string, most int, c cell) *Spec {
-		return composite(&Spec{Type: op, Least: 3, Most: most, Restated: hiddenSize}, func(b *graph.Builder, n *graph.Node) []*graph.Value { return unroll(b, n, c) })
+		return composite(&Spec{Type: op, Least: 3, Most: most, Restated: hiddenSize},
+			func(b *graph.Builder, n *graph.Node) []*graph.Value { return unroll(b, n, c) })
 	}
 	return []*Spec{
 		layer("RNN", 6, cell{gates: 1, activations: []string{"Tanh"}, step: rnnStep}),
@@ -54,7 +58,8 @@ type direction struct {
 }
 
 func (d direction) activate(k int, v *graph.Value) *graph.Value {
-	n := &graph.Node{Name: d.node.Name, Op: d.node.Op, Attrs: graph.Attrs{"activation": d.activations[k]}, Inputs: d.node.Inputs}
+	n := &graph.Node{Name: d.node.Name, Op: d.node.Op, Attrs: graph.Attrs{"activation": d.activations[k]},
+		Inputs: d.node.Inputs}
 	return activate(d.Builder, n, v, func(_ int, def float64) float64 { return def })
 }
 
@@ -139,7 +144,8 @@ func unroll(b *graph.Builder, n *graph.Node, c cell) []*graph.Value {
 	}
 	steps, batch, hidden := x.Shape[0].Size, x.Shape[1].Size, r.Shape[2].Size
 	directions := r.Shape[0].Size
-	if lengths := n.Input(4); lengths != nil && (lengths.Const == nil || slices.ContainsFunc(lengths.Const.Values(), func(l float64) bool { return int(l) != steps })) {
+	if lengths := n.Input(4); lengths != nil && (lengths.Const == nil || slices.ContainsFunc(lengths.Const.Values(),
+		func(l float64) bool { return int(l) != steps })) {
 		b.Fail("%w", Errorf(n, ErrUnsupported, "sequence_lens that differ from the %d steps", steps))
 		return nil
 	}
@@ -169,7 +175,8 @@ func unroll(b *graph.Builder, n *graph.Node, c cell) []*graph.Value {
 	ys := make([][]*graph.Value, steps)
 	var hs, cs []*graph.Value
 	for k := range directions {
-		d := direction{Builder: b, node: n, hidden: hidden, activations: activations[k*len(c.activations):][:len(c.activations)]}
+		d := direction{Builder: b, node: n, hidden: hidden,
+			activations: activations[k*len(c.activations):][:len(c.activations)]}
 		transposed := func(v *graph.Value) *graph.Value {
 			return b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0}}, pick(b, v, k))
 		}
@@ -211,7 +218,8 @@ func unroll(b *graph.Builder, n *graph.Node, c cell) []*graph.Value {
 	for t := range steps {
 		whole[t] = b.Op("Unsqueeze", nil, stack(b, ys[t]), b.Ints(0))
 	}
-	out = append(out, swap(b.Op("Concat", graph.Attrs{"axis": int64(0)}, whole...), 2, 0, 1, 3), swap(stack(b, hs), 1, 0, 2))
+	out = append(out, swap(b.Op("Concat", graph.Attrs{"axis": int64(0)}, whole...), 2, 0, 1, 3),
+		swap(stack(b, hs), 1, 0, 2))
 	if c.gates == 4 {
 		out = append(out, swap(stack(b, cs), 1, 0, 2))
 	}

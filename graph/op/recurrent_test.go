@@ -18,8 +18,10 @@ func TestRecurrentGradients(t *testing.T) {
 	checkGrads(t, []gradCase{
 		{name: "RNN", op: "RNN", in: weights(1, 1), outputs: 2},
 		{name: "GRU both ways", op: "GRU", attrs: both, in: weights(3, 2), outputs: 2},
-		{name: "GRU, reset behind", op: "GRU", attrs: graph.Attrs{"linear_before_reset": int64(1)}, in: append(weights(3, 1), nil, state)},
-		{name: "LSTM", op: "LSTM", attrs: graph.Attrs{"direction": "reverse"}, in: append(weights(4, 1), nil, state, state), outputs: 3},
+		{name: "GRU, reset behind", op: "GRU", attrs: graph.Attrs{"linear_before_reset": int64(1)},
+			in: append(weights(3, 1), nil, state)},
+		{name: "LSTM", op: "LSTM", attrs: graph.Attrs{"direction": "reverse"}, in: append(weights(4, 1), nil, state, state),
+			outputs: 3},
 		{name: "LSTM with peepholes", op: "LSTM", in: append(weights(4, 1), nil, nil, nil, random(6, 1, 9)), outputs: 3},
 	})
 }
@@ -28,12 +30,14 @@ func TestRecurrent(t *testing.T) {
 	x, w, r := f32([]int{2, 1, 1}, 1, 0), f32([]int{1, 1, 1}, 1), f32([]int{1, 1, 1}, 1)
 	first := math.Tanh(1)
 	checkEvals(t, []evalCase{
-		{"RNN", "RNN", nil, one(x, w, r), one(f32([]int{2, 1, 1, 1}, first, math.Tanh(first)), f32([]int{1, 1, 1}, math.Tanh(first)))},
+		{"RNN", "RNN", nil, one(x, w, r), one(f32([]int{2, 1, 1, 1}, first, math.Tanh(first)),
+			f32([]int{1, 1, 1}, math.Tanh(first)))},
 	})
 	checkInfers(t, []inferCase{
 		{"LSTM", "LSTM", nil, values(fed("5,2,4"), fed("1,12,4"), fed("1,12,3")), "[5,1,2,3] [1,2,3] [1,2,3]", nil},
 		{"a symbolic length", "LSTM", nil, values(fed("T,2,4"), fed("1,12,4"), fed("1,12,3")), "[?…] [?…] [?…]", nil},
 		{"too many steps", "LSTM", nil, values(fed("1000,2,4"), fed("1,12,4"), fed("1,12,3")), "", op.ErrUnsupported},
-		{"lengths that differ", "LSTM", nil, values(fed("5,2,4"), fed("1,12,4"), fed("1,12,3"), nil, fixedInts(5, 4)), "", op.ErrUnsupported},
+		{"lengths that differ", "LSTM", nil, values(fed("5,2,4"), fed("1,12,4"), fed("1,12,3"), nil, fixedInts(5, 4)), "",
+			op.ErrUnsupported},
 	})
 }

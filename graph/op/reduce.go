@@ -7,14 +7,15 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Reductions over axes: data [...], axes [k] → [...] with the reduced extents 1, or gone with keepdims 0. Without axes all are reduced,
-// unless noop_with_empty_axes; with it and without axes, elements are reduced one by one. The gradient of ReduceMax and ReduceMin
-// goes to the first extreme.
+// Reductions over axes: data [...], axes [k] → [...] with the reduced extents 1, or gone with keepdims 0. Without axes
+// all are reduced, unless noop_with_empty_axes; with it and without axes, elements are reduced one by one. The gradient
+// of ReduceMax and ReduceMin goes to the first extreme.
 // History: axes were an attribute before opset 13 (ReduceSum) and 18 (the others).
 // https://onnx.ai/onnx/operators/onnx__ReduceMean.html and its neighbours.
 func reductions() []*Spec {
 	reduce := func(op string, f func(v []float64) float64, grad gradFunc) *Spec {
-		return &Spec{Type: op, Least: 1, Most: 2, Upgrade: reduceUpgrade, Shape: reduceShape, Channels: reduceChannels, Grad: grad, Eval: reduceEval(f), Tolerance: 1e-5}
+		return &Spec{Type: op, Least: 1, Most: 2, Upgrade: reduceUpgrade, Shape: reduceShape, Channels: reduceChannels,
+			Grad: grad, Eval: reduceEval(f), Tolerance: 1e-5}
 	}
 	fold := func(initial float64, f func(y, x float64) float64) func(v []float64) float64 {
 		return func(v []float64) float64 {
@@ -119,8 +120,8 @@ func reduceShape(n *graph.Node) ([]Type, error) {
 // statistic lists the reductions that tell as much of some channels as of all.
 var statistic = []string{"ReduceMean", "ReduceSum", "ReduceSumSquare", "ReduceL1", "ReduceL2", "ReduceMax"}
 
-// reduceChannels couples the axes that stay. A reduction over channels is another function of fewer channels: a statistic of them may do as well, any
-// other keeps them.
+// reduceChannels couples the axes that stay. A reduction over channels is another function of fewer channels: a
+// statistic of them may do as well, any other keeps them.
 func reduceChannels(c *Coupling, n *graph.Node) {
 	x, y := n.Inputs[0], n.Outputs[0]
 	reduced, err := nodeReduced(n)
@@ -161,7 +162,8 @@ func reduceEval(f func(v []float64) float64) evalFunc {
 	}
 }
 
-// reduction gives the input's dims with the reduced ones 1, those of the output, and, for each axis of the input, the stride in the output.
+// reduction gives the input's dims with the reduced ones 1, those of the output, and, for each axis of the input, the
+// stride in the output.
 func reduction(n *graph.Node, in []*graph.Tensor) (kept, out, step []int, err error) {
 	x := in[0]
 	var axes []int64

@@ -26,8 +26,8 @@ func kept(b *graph.Builder, n *graph.Node, v *graph.Value) *graph.Value {
 	return reshape(b, v, dims...)
 }
 
-// reduceExtremeGrad gives dy to the first element, in row-major order, that equals the output. The elements along the reduced axes are
-// numbered; of those that hold the extreme, the lowest number is the first.
+// reduceExtremeGrad gives dy to the first element, in row-major order, that equals the output. The elements along the
+// reduced axes are numbered; of those that hold the extreme, the lowest number is the first.
 func reduceExtremeGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x := n.Inputs[0]
 	reduced, _ := nodeReduced(n)
@@ -92,8 +92,8 @@ func reduceLogSumExpGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*
 	return []*graph.Value{b.Op("Mul", nil, share, kept(b, n, dy[0]))}
 }
 
-// reduceProdGrad is dy times the product of the other elements: with ones in the place of zeros, the product over the element, where no other
-// element is 0, else 0.
+// reduceProdGrad is dy times the product of the other elements: with ones in the place of zeros, the product over the
+// element, where no other element is 0, else 0.
 func reduceProdGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x := n.Inputs[0]
 	keep := graph.Attrs{"keepdims": int64(1), "noop_with_empty_axes": n.Int("noop_with_empty_axes", 0)}

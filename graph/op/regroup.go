@@ -21,8 +21,9 @@ func reshapeChannels(c *Coupling, n *graph.Node) {
 	}
 }
 
-// follow records that element k of an integer vector that node n reads must equal the size of an axis of y. Where that element is written
-// in a constant, the constant follows; where it is computed from shapes, it follows by itself; any other is kept, and the axis with it.
+// follow records that element k of an integer vector that node n reads must equal the size of an axis of y. Where that
+// element is written in a constant, the constant follows; where it is computed from shapes, it follows by itself; any
+// other is kept, and the axis with it.
 func follow(c *Coupling, n *graph.Node, vector *graph.Value, k int, y *graph.Value, axis int) {
 	leaf, index, ok := origin(vector, k)
 	switch {
@@ -33,8 +34,8 @@ func follow(c *Coupling, n *graph.Node, vector *graph.Value, k int, y *graph.Val
 	}
 }
 
-// origin finds where element k of an integer vector is written: the constant and the position in it, or no constant where it is taken
-// from a shape. ok is false where neither is found.
+// origin finds where element k of an integer vector is written: the constant and the position in it, or no constant
+// where it is taken from a shape. ok is false where neither is found.
 func origin(v *graph.Value, k int) (leaf *graph.Value, index int, ok bool) {
 	if v.Const != nil {
 		return v, k, true
@@ -70,17 +71,19 @@ func fromShape(v *graph.Value, depth int) bool {
 	if n == nil || depth == 0 {
 		return false
 	}
-	return n.Op == "Shape" || slices.ContainsFunc(n.Inputs, func(v *graph.Value) bool { return v != nil && fromShape(v, depth-1) })
+	return n.Op == "Shape" || slices.ContainsFunc(n.Inputs, func(v *graph.Value) bool {
+		return v != nil && fromShape(v, depth-1)
+	})
 }
 
-// regroup couples the axes of the first input with those of the output, for an op that keeps the elements in order. Runs of axes with
-// equal products correspond:
+// regroup couples the axes of the first input with those of the output, for an op that keeps the elements in order.
+// Runs of axes with equal products correspond:
 //
 //   - one to one: position by position
-//   - merged, [C,H,W] → [C·H·W]: each position of the output belongs to the channel it came from; channels are on the one axis
-//     that they lie along, and the others stay
-//   - split, [g·C] → [g,C]: what is removed is a position of one axis, for every position of the others; which axis depends on what it is for,
-//     see splitOrder
+//   - merged, [C,H,W] → [C·H·W]: each position of the output belongs to the channel it came from; channels are on the
+//     one axis that they lie along, and the others stay
+//   - split, [g·C] → [g,C]: what is removed is a position of one axis, for every position of the others; which
+//     axis depends on what it is for, see splitOrder
 func regroup(c *Coupling, n *graph.Node) {
 	x, y := n.Inputs[0], n.Outputs[0]
 	for _, r := range runs(x.Shape, y.Shape) {
@@ -103,9 +106,9 @@ func regroup(c *Coupling, n *graph.Node) {
 	}
 }
 
-// splitOrder says which of the axes that an axis is split into channels are most likely removed along, the likeliest first: of tokens the
-// last but one, as in heads, [N,T,h·D] → [N,T,h,D], or [N,T,3·h·D] → [N,T,3,h,D]; of vectors the first, as in [N,C·H·W] → [N,C,H,W]; else the last,
-// as in a channel shuffle, [N,g·C,H,W] → [N,g,C,H,W].
+// splitOrder says which of the axes that an axis is split into channels are most likely removed along, the likeliest
+// first: of tokens the last but one, as in heads, [N,T,h·D] → [N,T,h,D], or [N,T,3·h·D] → [N,T,3,h,D]; of vectors the
+// first, as in [N,C·H·W] → [N,C,H,W]; else the last, as in a channel shuffle, [N,g·C,H,W] → [N,g,C,H,W].
 func splitOrder(x graph.Shape, from, axes int) []int {
 	first := axes - 1
 	switch {
@@ -129,7 +132,8 @@ type split struct {
 	choices  int
 }
 
-// Retry starts over, with another axis for each of the splits whose channels all stay as they are coupled now; it gives nil where there is none.
+// Retry starts over, with another axis for each of the splits whose channels all stay as they are coupled now; it gives
+// nil where there is none.
 func (c *Coupling) Retry() *Coupling {
 	next := NewCoupling()
 	maps.Copy(next.tries, c.tries)
@@ -193,7 +197,8 @@ func (run) wide(s graph.Shape, r [2]int) []int {
 	return axes
 }
 
-// runs pairs runs of axes with equal products, the shortest ones, from the first axis on, up to a symbolic extent that changes.
+// runs pairs runs of axes with equal products, the shortest ones, from the first axis on, up to a symbolic extent that
+// changes.
 func runs(x, y graph.Shape) []run {
 	var all []run
 	i, j := 0, 0

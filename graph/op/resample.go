@@ -25,7 +25,8 @@ type tap struct {
 	weight float64
 }
 
-// newResampling resolves the attributes of a Resize, whose region of interest is constant, for an input of these extents.
+// newResampling resolves the attributes of a Resize, whose region of interest is constant, for an input of these
+// extents.
 func newResampling(n *graph.Node, in []int, scales []float64, to []int64) (*resampling, error) {
 	axes, err := resizedAxes(n, len(in))
 	if err != nil {
@@ -207,7 +208,8 @@ func (s sampling) nearest(x float64) (int, error) {
 	}
 }
 
-// matrix makes the interpolation. Positions beyond the ends read the last one there, or count for nothing with exclude_outside.
+// matrix makes the interpolation. Positions beyond the ends read the last one there, or count for nothing with
+// exclude_outside.
 func (s sampling) matrix() (*interpolation, error) {
 	m := &interpolation{in: s.in, rows: make([][]tap, s.out)}
 	for o := range m.rows {

@@ -6,11 +6,11 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Reshape: data [...], shape [r] → [shape]. Flatten: [d₀…dₐ₋₁·1, dₐ…] as a matrix. Squeeze drops axes of extent 1, Unsqueeze adds some.
-// https://onnx.ai/onnx/operators/onnx__Reshape.html and its neighbours; history in shape.go.
+// Reshape: data [...], shape [r] → [shape]. Flatten: [d₀…dₐ₋₁·1, dₐ…] as a matrix. Squeeze drops axes of extent 1,
+// Unsqueeze adds some. https://onnx.ai/onnx/operators/onnx__Reshape.html and its neighbours; history in shape.go.
 
-// target resolves Reshape's second input against the shape of the first: 0 copies an extent (unless allowzero), one −1 takes what is
-// left over. nil where it is not known.
+// target resolves Reshape's second input against the shape of the first: 0 copies an extent (unless allowzero), one −1
+// takes what is left over. nil where it is not known.
 func target(n *graph.Node) (graph.Shape, error) {
 	x, want := n.Inputs[0].Shape, elems(n.Inputs[1])
 	if want == nil {
@@ -56,7 +56,8 @@ func target(n *graph.Node) (graph.Shape, error) {
 	return out, nil
 }
 
-// quotient is the product of x over that of y, with equal symbols cancelled; ok is false where known extents do not divide.
+// quotient is the product of x over that of y, with equal symbols cancelled; ok is false where known extents do not
+// divide.
 func quotient(x, y graph.Shape) (d graph.Dim, ok bool) {
 	if x == nil {
 		return graph.Unknown, true
@@ -124,7 +125,8 @@ func reshapeRebatch(b *graph.Builder, n *graph.Node, batch int) []*graph.Value {
 	switch {
 	case k < 0 || k > 0 && slices.Contains(want, -1):
 		return nil
-	case elements > 0 && !slices.Contains(want, 0) && x.Shape.Static() && elements*int64(batch) != int64(x.Shape.Elements()):
+	case elements > 0 && !slices.Contains(want, 0) && x.Shape.Static() &&
+		elements*int64(batch) != int64(x.Shape.Elements()):
 		return nil // the target fits as it is
 	}
 	fixed[k] = int64(batch)

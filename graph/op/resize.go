@@ -7,14 +7,15 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Resize interpolates along axes: X [...], roi [2·k], scales [k] or sizes [k] → [...] with the extents ⌊extent·scale⌋, or sizes; k is the number of
-// axes, all or those of the attribute. It is a product with a matrix along each axis, see resample.go.
-// History: opset 10 had scales only, and counted positions as Upsample does; 18 added axes, antialias and keep_aspect_ratio_policy.
-// Upsample (7 to 9), of scales alone, is one that counts positions from the corner (asymmetric) and rounds down.
-// https://onnx.ai/onnx/operators/onnx__Resize.html
+// Resize interpolates along axes: X [...], roi [2·k], scales [k] or sizes [k] → [...] with the extents ⌊extent·scale⌋,
+// or sizes; k is the number of axes, all or those of the attribute. It is a product with a matrix along each axis, see
+// resample.go. History: opset 10 had scales only, and counted positions as Upsample does; 18 added axes, antialias and
+// keep_aspect_ratio_policy. Upsample (7 to 9), of scales alone, is one that counts positions from the corner
+// (asymmetric) and rounds down. https://onnx.ai/onnx/operators/onnx__Resize.html
 func resizing() []*Spec {
 	return []*Spec{
-		{Type: "Resize", Least: 1, Most: 4, Settings: []int{1, 2}, Upgrade: resizeUpgrade, Rebatch: resizeRebatch, Shape: resizeShape, Channels: resizeChannels,
+		{Type: "Resize", Least: 1, Most: 4, Settings: []int{1, 2}, Upgrade: resizeUpgrade, Rebatch: resizeRebatch,
+			Shape: resizeShape, Channels: resizeChannels,
 			Grad: resizeGrad, Eval: resizeEval, Tolerance: 1e-5},
 		composite(&Spec{Type: "Upsample", Least: 1, Most: 2, Settings: []int{1}}, upsample),
 	}
@@ -40,7 +41,8 @@ func upsample(b *graph.Builder, n *graph.Node) []*graph.Value {
 }
 
 func fromCorner(b *graph.Builder, n *graph.Node, scales *graph.Value) []*graph.Value {
-	attrs := graph.Attrs{"mode": n.String("mode", "nearest"), "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+	attrs := graph.Attrs{"mode": n.String("mode", "nearest"), "coordinate_transformation_mode": "asymmetric",
+		"nearest_mode": "floor"}
 	return []*graph.Value{b.Op("Resize", attrs, n.Input(0), nil, scales)}
 }
 

@@ -7,7 +7,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// ScatterElements and ScatterND write updates over a copy of the data, or combine them with it by a reduction (add, mul, max, min):
+// ScatterElements and ScatterND write updates over a copy of the data, or combine them with it by a reduction (add,
+// mul, max, min):
 //
 //	ScatterElements: out[i₀]…[indices[i]]…[iᵣ] = updates[i] for i over indices [...], the index on the axis
 //	ScatterND: indices [q…,k], updates [q…, data's last axes]: out[indices[i]] = updates[i], slice by slice
@@ -54,7 +55,8 @@ func scatterShape(gather func(n *graph.Node) ([]Type, error)) func(n *graph.Node
 	}
 }
 
-// scatterGrad: the data's gradient is dy, without what was written over; that of the updates is what gather takes from dy.
+// scatterGrad: the data's gradient is dy, without what was written over; that of the updates is what gather takes from
+// dy.
 func scatterGrad(gather string) gradFunc {
 	return func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 		attrs := graph.Attrs{}
@@ -76,7 +78,8 @@ func scatterGrad(gather string) gradFunc {
 	}
 }
 
-// elementsAt gives the flat positions in a tensor of these dims that the elements of an index tensor point to along the node's axis.
+// elementsAt gives the flat positions in a tensor of these dims that the elements of an index tensor point to along the
+// node's axis.
 func elementsAt(n *graph.Node, dims []int, index *graph.Tensor) ([]int, error) {
 	axis, ok := graph.Axis(n.Int("axis", 0), len(dims))
 	if !ok || len(index.Dims) != len(dims) {
@@ -106,11 +109,12 @@ func elementsAt(n *graph.Node, dims []int, index *graph.Tensor) ([]int, error) {
 	return at, bad
 }
 
-// slicesAt gives the flat positions in a tensor of these dims at which the slices begin that an index tensor [b…,q…,k] points to, and how
-// many elements each has. The first batch axes of both go together.
+// slicesAt gives the flat positions in a tensor of these dims at which the slices begin that an index tensor [b…,q…,k]
+// points to, and how many elements each has. The first batch axes of both go together.
 func slicesAt(n *graph.Node, dims []int, index *graph.Tensor, batch int) (at []int, inner int, err error) {
 	last := len(index.Dims) - 1
-	if last < 0 || batch < 0 || batch > last || batch+index.Dims[last] > len(dims) || !slices.Equal(index.Dims[:batch], dims[:batch]) {
+	if last < 0 || batch < 0 || batch > last || batch+index.Dims[last] > len(dims) ||
+		!slices.Equal(index.Dims[:batch], dims[:batch]) {
 		return nil, 0, Errorf(n, ErrMalformed, "indices %v for %v", index.Dims, dims)
 	}
 	k := index.Dims[last]
@@ -152,7 +156,8 @@ func scatterNDEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if last := len(index.Dims) - 1; !slices.Equal(updates.Dims, slices.Concat(index.Dims[:last], x.Dims[index.Dims[last]:])) {
+	if last := len(index.Dims) - 1; !slices.Equal(updates.Dims,
+		slices.Concat(index.Dims[:last], x.Dims[index.Dims[last]:])) {
 		return nil, Errorf(n, ErrMalformed, "indices %v, updates %v for %v", index.Dims, updates.Dims, x.Dims)
 	}
 	at := make([]int, 0, updates.Len())

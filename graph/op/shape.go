@@ -7,22 +7,29 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Ops that tell shapes and make tensors from them: Shape [...] → [end−start], Size [...] → [], Constant, ConstantOfShape [r] → […],
-// Range; and ops that give the same elements another shape: Reshape, Flatten, Squeeze, Unsqueeze.
-// History: Shape has start and end since opset 15; Squeeze and Unsqueeze took their axes as an attribute before 13.
-// Not supported: sparse constants.
+// Ops that tell shapes and make tensors from them: Shape [...] → [end−start], Size [...] → [], Constant,
+// ConstantOfShape [r] → […], Range; and ops that give the same elements another shape: Reshape, Flatten, Squeeze,
+// Unsqueeze. History: Shape has start and end since opset 15; Squeeze and Unsqueeze took their axes as an attribute
+// before 13. Not supported: sparse constants.
 // https://onnx.ai/onnx/operators/onnx__Shape.html and its neighbours.
 func shapes() []*Spec {
 	return []*Spec{
-		{Type: "Shape", AnyType: true, Least: 1, Most: 1, NoGrad: true, Shape: shapeShape, Channels: readsShape, Eval: shapeEval},
-		{Type: "Size", AnyType: true, Least: 1, Most: 1, NoGrad: true, Shape: sizeShape, Channels: readsShape, Eval: sizeEval},
+		{Type: "Shape", AnyType: true, Least: 1, Most: 1, NoGrad: true, Shape: shapeShape, Channels: readsShape,
+			Eval: shapeEval},
+		{Type: "Size", AnyType: true, Least: 1, Most: 1, NoGrad: true, Shape: sizeShape, Channels: readsShape,
+			Eval: sizeEval},
 		{Type: "Constant", NoGrad: true, Shape: constantShape, Eval: constantEval},
-		{Type: "ConstantOfShape", Least: 1, Most: 1, NoGrad: true, Shape: constantOfShapeShape, Channels: constantOfShapeChannels, Eval: constantOfShapeEval},
+		{Type: "ConstantOfShape", Least: 1, Most: 1, NoGrad: true, Shape: constantOfShapeShape,
+			Channels: constantOfShapeChannels, Eval: constantOfShapeEval},
 		{Type: "Range", Least: 3, Most: 3, NoGrad: true, Shape: rangeShape, Eval: rangeEval},
-		{Type: "Reshape", AnyType: true, Least: 2, Most: 2, Shape: reshapeShape, Rebatch: reshapeRebatch, Channels: reshapeChannels, Grad: reshapeGrad, Eval: reshapeEval},
-		{Type: "Flatten", AnyType: true, Least: 1, Most: 1, Shape: flattenShape, Channels: regroup, Grad: reshapeGrad, Eval: reshapeToOutput},
-		{Type: "Squeeze", AnyType: true, Least: 1, Most: 2, Upgrade: axesUpgrade, Shape: squeezeShape, Channels: regroup, Grad: reshapeGrad, Eval: reshapeToOutput},
-		{Type: "Unsqueeze", AnyType: true, Least: 2, Most: 2, Upgrade: axesUpgrade, Shape: unsqueezeShape, Channels: regroup, Grad: reshapeGrad, Eval: reshapeToOutput},
+		{Type: "Reshape", AnyType: true, Least: 2, Most: 2, Shape: reshapeShape, Rebatch: reshapeRebatch,
+			Channels: reshapeChannels, Grad: reshapeGrad, Eval: reshapeEval},
+		{Type: "Flatten", AnyType: true, Least: 1, Most: 1, Shape: flattenShape, Channels: regroup, Grad: reshapeGrad,
+			Eval: reshapeToOutput},
+		{Type: "Squeeze", AnyType: true, Least: 1, Most: 2, Upgrade: axesUpgrade, Shape: squeezeShape, Channels: regroup,
+			Grad: reshapeGrad, Eval: reshapeToOutput},
+		{Type: "Unsqueeze", AnyType: true, Least: 2, Most: 2, Upgrade: axesUpgrade, Shape: unsqueezeShape, Channels: regroup,
+			Grad: reshapeGrad, Eval: reshapeToOutput},
 	}
 }
 

@@ -21,13 +21,15 @@ func TestShapeEval(t *testing.T) {
 		{"value_float", "Constant", graph.Attrs{"value_float": float32(0.5)}, nil, one(f32(nil, 0.5))},
 		{"value_floats", "Constant", graph.Attrs{"value_floats": []float32{1, 2}}, nil, one(vector(1, 2))},
 		{"ConstantOfShape", "ConstantOfShape", nil, one(graph.Ints(2, 1)), one(filled(0, 2, 1))},
-		{"ConstantOfShape of a value", "ConstantOfShape", graph.Attrs{"value": graph.Ints(7)}, one(graph.Ints(2)), one(graph.Ints(7, 7))},
+		{"ConstantOfShape of a value", "ConstantOfShape", graph.Attrs{"value": graph.Ints(7)}, one(graph.Ints(2)),
+			one(graph.Ints(7, 7))},
 		{"Range", "Range", nil, one(scalarInt(1), scalarInt(8), scalarInt(3)), one(graph.Ints(1, 4, 7))},
 		{"Range downwards", "Range", nil, one(f32(nil, 1), f32(nil, 0), f32(nil, -0.5)), one(vector(1, 0.5))},
 		{"Range of nothing", "Range", nil, one(scalarInt(3), scalarInt(1), scalarInt(1)), one(graph.Ints())},
 		{"Reshape", "Reshape", nil, one(x, graph.Ints(0, -1, 2)), one(counting(0, 2, 6, 2))},
 		{"Reshape to a scalar", "Reshape", nil, one(vector(3), graph.Ints()), one(f32(nil, 3))},
-		{"Reshape of nothing", "Reshape", graph.Attrs{"allowzero": int64(1)}, one(f32([]int{0, 3}), graph.Ints(3, 0)), one(f32([]int{3, 0}))},
+		{"Reshape of nothing", "Reshape", graph.Attrs{"allowzero": int64(1)}, one(f32([]int{0, 3}), graph.Ints(3, 0)),
+			one(f32([]int{3, 0}))},
 		{"Flatten", "Flatten", nil, one(x), one(counting(0, 2, 12))},
 		{"Flatten behind all axes", "Flatten", graph.Attrs{"axis": int64(3)}, one(x), one(counting(0, 24, 1))},
 		{"Flatten before all axes", "Flatten", graph.Attrs{"axis": int64(-3)}, one(x), one(counting(0, 1, 24))},
@@ -48,9 +50,11 @@ func TestShapeShape(t *testing.T) {
 		{"a constant of strings", "Constant", attr("value_strings", []string{"a", "b"}), nil, "[2]", nil},
 		{"a sparse constant", "Constant", attr("sparse_value", graph.Opaque{}), nil, "[?…]", nil},
 		{"ConstantOfShape", "ConstantOfShape", nil, values(extents("N,3")), "[N,3]", nil},
-		{"ConstantOfShape, its elements known", "ConstantOfShape", attr("value", graph.Ints(1)), values(extents("2")), "[2]=[1,1]", nil},
+		{"ConstantOfShape, its elements known", "ConstantOfShape", attr("value", graph.Ints(1)), values(extents("2")),
+			"[2]=[1,1]", nil},
 		{"ConstantOfShape of a negative extent", "ConstantOfShape", nil, values(extents("-2")), "", op.ErrMalformed},
-		{"ConstantOfShape of too much", "ConstantOfShape", nil, values(extents("1000000000,1000000000")), "", op.ErrMalformed},
+		{"ConstantOfShape of too much", "ConstantOfShape", nil, values(extents("1000000000,1000000000")), "",
+			op.ErrMalformed},
 		{"Range", "Range", nil, values(fixedInts(0), fixedInts(6), fixedInts(2)), "[3]=[0,2,4]", nil},
 		{"Range to what is not known", "Range", nil, values(fixedInts(0), unknownInts, fixedInts(2)), "[?]", nil},
 		{"Range without steps", "Range", nil, values(fixedInts(0), fixedInts(6), fixedInts(0)), "", op.ErrMalformed},
@@ -64,8 +68,10 @@ func TestReshapeShape(t *testing.T) {
 		{"a symbol left over", "Reshape", nil, values(x, fixedInts(-1, 24)), "[N,24]", nil},
 		{"a symbol read from the shape", "Reshape", nil, values(x, extents("N,-1")), "[N,24]", nil},
 		{"a symbol times a number left over", "Reshape", nil, values(x, fixedInts(-1, 6)), "[?,6]", nil},
-		{"zero taken literally", "Reshape", graph.Attrs{"allowzero": int64(1)}, values(fed("0,2"), fixedInts(5, 0)), "[5,0]", nil},
-		{"a target of which the rank is known", "Reshape", nil, values(x, &graph.Value{DType: graph.Int64, Shape: graph.Dims(2)}), "[?,?]", nil},
+		{"zero taken literally", "Reshape", graph.Attrs{"allowzero": int64(1)}, values(fed("0,2"), fixedInts(5, 0)), "[5,0]",
+			nil},
+		{"a target of which the rank is known", "Reshape", nil,
+			values(x, &graph.Value{DType: graph.Int64, Shape: graph.Dims(2)}), "[?,?]", nil},
 		{"an unknown target", "Reshape", nil, values(x, unknownInts), "[?…]", nil},
 		{"an unknown rank", "Reshape", nil, values(unranked, fixedInts(0, -1, 3)), "[?,?,3]", nil},
 		{"elements kept", "Reshape", nil, values(extents("N"), fixedInts()), "[]=[N]", nil},
@@ -83,7 +89,8 @@ func TestReshapeShape(t *testing.T) {
 		{"Squeeze more than 1", "Squeeze", nil, values(fed("N,2"), fixedInts(1)), "", op.ErrMalformed},
 		{"Squeeze elements", "Squeeze", nil, values(extents("N"), fixedInts(0)), "[]=[N]", nil},
 		{"Unsqueeze", "Unsqueeze", nil, values(fed("N,3"), fixedInts(0, -1)), "[1,N,3,1]", nil},
-		{"Unsqueeze elements", "Unsqueeze", nil, values(&graph.Value{DType: graph.Int64, Shape: graph.Shape{}, Elems: dims("N")}, fixedInts(0)), "[1]=[N]", nil},
+		{"Unsqueeze elements", "Unsqueeze", nil, values(&graph.Value{DType: graph.Int64, Shape: graph.Shape{},
+			Elems: dims("N")}, fixedInts(0)), "[1]=[N]", nil},
 		{"Unsqueeze twice at one axis", "Unsqueeze", nil, values(fed("N"), fixedInts(0, 0)), "", op.ErrMalformed},
 	})
 }
@@ -98,21 +105,26 @@ func TestReshapeUpgrade(t *testing.T) {
 	})
 }
 
-// What a Reshape, Flatten, Squeeze or Unsqueeze does with channels: sizes say which elements of a written target follow.
+// What a Reshape, Flatten, Squeeze or Unsqueeze does with channels: sizes say which elements of a written target
+// follow.
 func TestRegroupChannels(t *testing.T) {
 	shape := func(dims ...int) []graph.Shape { return []graph.Shape{graph.Dims(dims...)} }
 	to := func(v ...int64) []*graph.Tensor { return one(graph.Ints(v...)) }
 	checkChannels(t, []channelCase{
 		{name: "maps flattened, batch written", op: "Reshape", inputs: 1, in: shape(1, 2, 3), more: to(1, 6), source: "x.1",
 			want: "x.0:n y.0:n x.1:AB y.1:AAABBB", sizes: "k[0]=Reshape.0/1 k[1]=Reshape.1/1"},
-		{name: "maps flattened, nothing written", op: "Reshape", inputs: 1, in: shape(1, 2, 3), more: to(0, -1), source: "x.1",
-			want: "x.0:n y.0:n x.1:AB y.1:AAABBB"},
-		{name: "maps flattened to a vector", op: "Reshape", inputs: 1, in: shape(1, 2, 3), more: to(-1), source: "x.1", want: "x.1:AB y.0:AAABBB"},
+		{name: "maps flattened, nothing written", op: "Reshape", inputs: 1, in: shape(1, 2, 3), more: to(0, -1),
+			source: "x.1",
+			want:   "x.0:n y.0:n x.1:AB y.1:AAABBB"},
+		{name: "maps flattened to a vector", op: "Reshape", inputs: 1, in: shape(1, 2, 3), more: to(-1), source: "x.1",
+			want: "x.1:AB y.0:AAABBB"},
 		{name: "symbolic batch", op: "Reshape", inputs: 1, in: []graph.Shape{dims("N,2,3")}, more: to(-1, 6), source: "x.1",
 			want: "x.1:AB y.1:AAABBB", sizes: "k[1]=Reshape.1/1"},
-		{name: "channels last", op: "Flatten", inputs: 1, in: shape(1, 2, 2), source: "x.2", want: "x.0:n y.0:n x.2:AB y.1:ABAB"},
-		{name: "space flattened, channels kept", op: "Reshape", inputs: 1, in: shape(1, 2, 2, 2), more: to(1, 2, 4), source: "x.1",
-			want: "x.0:n y.0:n x.1:AB y.1:AB", sizes: "k[0]=Reshape.0/1 k[1]=Reshape.1/1"},
+		{name: "channels last", op: "Flatten", inputs: 1, in: shape(1, 2, 2), source: "x.2",
+			want: "x.0:n y.0:n x.2:AB y.1:ABAB"},
+		{name: "space flattened, channels kept", op: "Reshape", inputs: 1, in: shape(1, 2, 2, 2), more: to(1, 2, 4),
+			source: "x.1",
+			want:   "x.0:n y.0:n x.1:AB y.1:AB", sizes: "k[0]=Reshape.0/1 k[1]=Reshape.1/1"},
 		{name: "pooled maps", op: "Reshape", inputs: 1, in: shape(1, 2, 1, 1), more: to(1, 2), source: "x.1",
 			want: "x.0:n y.0:n x.1:AB y.1:AB", sizes: "k[0]=Reshape.0/1 k[1]=Reshape.1/1"},
 		{name: "channels of two axes merged", op: "Reshape", inputs: 1, in: shape(1, 2, 2), more: to(1, 4), source: "x.1 x.2",
@@ -127,10 +139,14 @@ func TestRegroupChannels(t *testing.T) {
 			want: "x.0:n y.0:n x.1:AAABBB y.1:AB", sizes: "k[0]=Reshape.0/1 k[1]=Reshape.1/1"},
 		{name: "regrouped across axes", op: "Reshape", inputs: 1, in: shape(1, 2, 6), more: to(1, 3, 4), source: "x.1",
 			want: "x.0:n y.0:n", sizes: "k[0]=Reshape.0/1"},
-		{name: "Squeeze", op: "Squeeze", inputs: 1, in: shape(1, 2, 1), more: to(2), source: "x.1", want: "x.0:n y.0:n x.1:AB y.1:AB"},
-		{name: "Unsqueeze", op: "Unsqueeze", inputs: 1, in: shape(1, 2), more: to(2, 3), source: "x.1", want: "x.0:n y.0:n x.1:AB y.1:AB"},
-		{name: "ConstantOfShape", op: "ConstantOfShape", more: to(1, 2), want: "y.0:n y.1:ab", sizes: "k[0]=ConstantOfShape.0/1 k[1]=ConstantOfShape.1/1"},
-		{name: "Dropout with its mask", op: "Dropout", inputs: 1, in: shape(1, 2), source: "x.1", outputs: 2, want: "x.0:n y.0:n y'.0:n x.1:AB y.1:AB y'.1:AB"},
+		{name: "Squeeze", op: "Squeeze", inputs: 1, in: shape(1, 2, 1), more: to(2), source: "x.1",
+			want: "x.0:n y.0:n x.1:AB y.1:AB"},
+		{name: "Unsqueeze", op: "Unsqueeze", inputs: 1, in: shape(1, 2), more: to(2, 3), source: "x.1",
+			want: "x.0:n y.0:n x.1:AB y.1:AB"},
+		{name: "ConstantOfShape", op: "ConstantOfShape", more: to(1, 2), want: "y.0:n y.1:ab",
+			sizes: "k[0]=ConstantOfShape.0/1 k[1]=ConstantOfShape.1/1"},
+		{name: "Dropout with its mask", op: "Dropout", inputs: 1, in: shape(1, 2), source: "x.1", outputs: 2,
+			want: "x.0:n y.0:n y'.0:n x.1:AB y.1:AB y'.1:AB"},
 		{name: "Shape", op: "Shape", inputs: 1, in: shape(1, 2), source: "x.1", want: "x.0:n x.1:AB"},
 	})
 }
@@ -144,7 +160,8 @@ func TestSplitIntoMany(t *testing.T) {
 		sizes[i] = int64(i % 7)
 		total += i % 7
 	}
-	parts := b.Ops("Split", len(sizes), graph.Attrs{"axis": int64(0)}, b.Input("x", graph.Float32, graph.Dims(total)), b.Ints(sizes...))
+	parts := b.Ops("Split", len(sizes), graph.Attrs{"axis": int64(0)}, b.Input("x", graph.Float32, graph.Dims(total)),
+		b.Ints(sizes...))
 	if err := b.Err(); err != nil {
 		t.Fatal(err)
 	}

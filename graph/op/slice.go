@@ -7,8 +7,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Slice takes positions of axes: data [...], starts [k], ends [k], axes [k], steps [k] → [...]. Negative starts and ends count from the end;
-// those beyond it are cut to it.
+// Slice takes positions of axes: data [...], starts [k], ends [k], axes [k], steps [k] → [...]. Negative starts and
+// ends count from the end; those beyond it are cut to it.
 // History: starts, ends and axes were attributes before opset 10, which brought steps.
 // https://onnx.ai/onnx/operators/onnx__Slice.html
 
@@ -37,7 +37,8 @@ func parts(n *graph.Node, rank int, starts, ends, axes, steps []int64) ([]part, 
 		axes = firstAxes(len(starts))
 	}
 	if len(ends) != len(starts) || len(axes) != len(starts) || steps != nil && len(steps) != len(starts) {
-		return nil, Errorf(n, ErrMalformed, "%d starts, %d ends, %d axes, %d steps", len(starts), len(ends), len(axes), len(steps))
+		return nil, Errorf(n, ErrMalformed, "%d starts, %d ends, %d axes, %d steps", len(starts), len(ends), len(axes),
+			len(steps))
 	}
 	all := slices.Repeat([]part{whole}, rank)
 	for i := range starts {

@@ -6,14 +6,16 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Softmax eˣ/Σeˣ, LogSoftmax x − log Σeˣ, and Hardmax, 1 at the first maximum and 0 elsewhere, along an axis: x [...] → [...].
-// History: before opset 13 the input was flattened to a matrix at the axis (default 1), and each row was one distribution.
-// https://onnx.ai/onnx/operators/onnx__Softmax.html
+// Softmax eˣ/Σeˣ, LogSoftmax x − log Σeˣ, and Hardmax, 1 at the first maximum and 0 elsewhere, along an axis: x [...] →
+// [...]. History: before opset 13 the input was flattened to a matrix at the axis (default 1), and each row was one
+// distribution. https://onnx.ai/onnx/operators/onnx__Softmax.html
 func softmax() []*Spec {
 	return []*Spec{
-		{Type: "Softmax", FromLogits: true, Least: 1, Most: 1, Upgrade: softmaxUpgrade, Shape: softmaxShape, Channels: softmaxChannels, Grad: softmaxGrad,
+		{Type: "Softmax", FromLogits: true, Least: 1, Most: 1, Upgrade: softmaxUpgrade, Shape: softmaxShape,
+			Channels: softmaxChannels, Grad: softmaxGrad,
 			Eval: softmaxEval(func(x, top, sum float64) float64 { return math.Exp(x-top) / sum }), Tolerance: 1e-5},
-		{Type: "LogSoftmax", FromLogits: true, Least: 1, Most: 1, Upgrade: softmaxUpgrade, Shape: softmaxShape, Channels: softmaxChannels, Grad: logSoftmaxGrad,
+		{Type: "LogSoftmax", FromLogits: true, Least: 1, Most: 1, Upgrade: softmaxUpgrade, Shape: softmaxShape,
+			Channels: softmaxChannels, Grad: logSoftmaxGrad,
 			Eval: softmaxEval(func(x, top, sum float64) float64 { return x - top - math.Log(sum) }), Tolerance: 1e-5},
 		composite(&Spec{Type: "Hardmax", Least: 1, Most: 1}, hardmax),
 	}
@@ -31,7 +33,8 @@ func hardmax(b *graph.Builder, n *graph.Node) []*graph.Value {
 	}
 	at := b.Op("ArgMax", graph.Attrs{"axis": int64(axis), "keepdims": int64(0)}, x)
 	values := b.Const("off, on", graph.FromValues(x.DType, []int{2}, []float64{0, 1}))
-	return []*graph.Value{b.Op("OneHot", graph.Attrs{"axis": int64(axis)}, at, b.Scalar(graph.Int64, float64(x.Shape[axis].Size)), values)}
+	return []*graph.Value{b.Op("OneHot", graph.Attrs{"axis": int64(axis)}, at,
+		b.Scalar(graph.Int64, float64(x.Shape[axis].Size)), values)}
 }
 
 func softmaxShape(n *graph.Node) ([]Type, error) {

@@ -12,7 +12,8 @@ func TestSoftmaxEval(t *testing.T) {
 	x := f32([]int{2, 2}, 0, math.Log(3), 1000, 1000) // large logits must not overflow
 	checkEvals(t, []evalCase{
 		{"Softmax", "Softmax", nil, one(x), one(f32([]int{2, 2}, 0.25, 0.75, 0.5, 0.5))},
-		{"Softmax along the first axis", "Softmax", graph.Attrs{"axis": int64(0)}, one(f32([]int{2, 2}, 0, math.Log(3), 0, 0)),
+		{"Softmax along the first axis", "Softmax", graph.Attrs{"axis": int64(0)},
+			one(f32([]int{2, 2}, 0, math.Log(3), 0, 0)),
 			one(f32([]int{2, 2}, 0.5, 0.75, 0.5, 0.25))},
 		{"LogSoftmax", "LogSoftmax", nil, one(x), one(f32([]int{2, 2}, -math.Log(4), math.Log(0.75), -math.Ln2, -math.Ln2))},
 		{"Hardmax", "Hardmax", nil, one(x), one(f32([]int{2, 2}, 0, 1, 1, 0))},
@@ -27,8 +28,10 @@ func TestSoftmaxUpgrade(t *testing.T) {
 	checkUpgrades(t, []upgradeCase{
 		{"the axes behind have one element", 12, "Softmax", nil, one(x), one(f32([]int{2, 2, 1}, 0.25, 0.75, 0.5, 0.5))},
 		{"several axes", 11, "Softmax", nil, one(flat), one(f32([]int{1, 2, 2}, 0.125, 0.25, 0.125, 0.5))},
-		{"all axes", 9, "Softmax", graph.Attrs{"axis": int64(0)}, one(flat), one(f32([]int{1, 2, 2}, 0.125, 0.25, 0.125, 0.5))},
-		{"the last axis", 12, "Softmax", graph.Attrs{"axis": int64(-1)}, one(flat), one(f32([]int{1, 2, 2}, 1./3, 2./3, 0.2, 0.8))},
+		{"all axes", 9, "Softmax", graph.Attrs{"axis": int64(0)}, one(flat),
+			one(f32([]int{1, 2, 2}, 0.125, 0.25, 0.125, 0.5))},
+		{"the last axis", 12, "Softmax", graph.Attrs{"axis": int64(-1)}, one(flat),
+			one(f32([]int{1, 2, 2}, 1./3, 2./3, 0.2, 0.8))},
 		{"LogSoftmax", 6, "LogSoftmax", nil, one(flat),
 			one(f32([]int{1, 2, 2}, math.Log(0.125), math.Log(0.25), math.Log(0.125), math.Log(0.5)))},
 		{"today", 13, "Softmax", nil, one(flat), one(f32([]int{1, 2, 2}, 1./3, 2./3, 0.2, 0.8))},

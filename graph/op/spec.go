@@ -31,19 +31,20 @@ type Spec struct {
 	// Role is the part that the op plays in a network; ops that count MACs are linear without saying so.
 	Role Role
 
-	// Inputs is how many inputs the op takes at the least and at the most; Most < 0 is without limit, and all must be there.
+	// Inputs is how many inputs the op takes at the least and at the most; Most < 0 is without limit, and all must be
+	// there.
 	Least, Most int
 
 	// Settings are the numbers of inputs of floats that are settings, as scales are, and no weights: they are not trained.
 	Settings []int
 
-	// Upgrade appends the equivalent, in the form of Opset, of a node of that opset, and gives its outputs; nil where the node
-	// can stay as it is. Shapes of the inputs are inferred as far as they can be.
+	// Upgrade appends the equivalent, in the form of Opset, of a node of that opset, and gives its outputs; nil where the
+	// node can stay as it is. Shapes of the inputs are inferred as far as they can be.
 	// It runs on every imported node. No Upgrade: the form never changed in a way that matters.
 	Upgrade func(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value
 
-	// Rebatch does the same for a node of a model with a fixed batch of 1, whose inputs now have the batch given: a constant that
-	// hard-codes the 1 is rewritten. nil where the op has no such constants, or where this node has none.
+	// Rebatch does the same for a node of a model with a fixed batch of 1, whose inputs now have the batch given: a
+	// constant that hard-codes the 1 is rewritten. nil where the op has no such constants, or where this node has none.
 	Rebatch func(b *graph.Builder, n *graph.Node, batch int) []*graph.Value
 
 	// Shape gives the type of each output. Unknown ranks and symbolic extents are passed on as far as they can be.
@@ -63,8 +64,8 @@ type Spec struct {
 	NoGrad bool
 
 	// Eval is the reference evaluation: slow, obvious, in float64 inside. in[i] is nil where the input is absent;
-	// it gives as many outputs as the node has. Deterministic. Elements are numbers, unless AnyType: then the op only moves
-	// elements, and takes strings too.
+	// it gives as many outputs as the node has. Deterministic. Elements are numbers, unless AnyType: then the op only
+	// moves elements, and takes strings too.
 	AnyType bool
 	Eval    func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error)
 
@@ -74,15 +75,17 @@ type Spec struct {
 	// Restated gives the integer attributes that only restate an extent of an input, as hidden_size does, by that extent.
 	Restated func(n *graph.Node) map[string]int64
 
-	// Composite says that Upgrade puts other ops in the place of every node whose shapes it knows: coupling, gradient and engines need not know the op.
+	// Composite says that Upgrade puts other ops in the place of every node whose shapes it knows: coupling, gradient and
+	// engines need not know the op.
 	Composite bool
 
 	// Train appends the node's form in training, where it has another than in inference: it gives the outputs and, by
 	// the number of the input, the next value of each input that is running state.
 	Train func(b *graph.Builder, n *graph.Node) (out []*graph.Value, next map[int]*graph.Value)
 
-	// Weights says how the output is linear in the second input: the axis of it that outputs lie along, and whether the other axes meet windows of the first
-	// input, as a convolution's, or its last axis. ok is false where not every output reads all of that.
+	// Weights says how the output is linear in the second input: the axis of it that outputs lie along, and whether the
+	// other axes meet windows of the first input, as a convolution's, or its last axis. ok is false where not every output
+	// reads all of that.
 	Weights func(n *graph.Node) (outputs int, windows, ok bool)
 
 	// FromLogits says that the output is a distribution, or its logarithm, whose logits are the first input.
@@ -110,7 +113,10 @@ const (
 type Type struct {
 	DType graph.DType
 	Shape graph.Shape
-	Elems graph.Shape // elements of a small tensor of integers (rank ≤ 1), whatever their type, where they are known; of bools, 0 and 1
+
+	// Elems are the elements of a small tensor of integers (rank ≤ 1), whatever their type, where they are known; of
+	// bools, 0 and 1.
+	Elems graph.Shape
 }
 
 // families lists the op families, one function per file.
@@ -147,7 +153,8 @@ var (
 	fillTable sync.Once
 )
 
-// guarded keeps an evaluation from operands that it cannot read: strings, unless it takes any type, and types that are not modelled.
+// guarded keeps an evaluation from operands that it cannot read: strings, unless it takes any type, and types that are
+// not modelled.
 func guarded(eval evalFunc, anyType bool) evalFunc {
 	return func(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 		for i, t := range in {
@@ -224,7 +231,8 @@ func Errorf(n *graph.Node, kind error, format string, args ...any) error {
 	return &Error{fmt.Sprintf("node %q (%s) on %s", n.Name, n.OpName(), shapes), fmt.Sprintf(format, args...), kind}
 }
 
-// Infer sets dtype, shape and known elements of a node's outputs. An op that is not in the table leaves them unknown and is no error.
+// Infer sets dtype, shape and known elements of a node's outputs. An op that is not in the table leaves them unknown
+// and is no error.
 func Infer(n *graph.Node) error {
 	s := Of(n)
 	if s == nil {

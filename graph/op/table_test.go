@@ -9,8 +9,8 @@ import (
 // noGradient lists ONNX ops that have float outputs and no gradient though one exists, each with the reason.
 var noGradient = map[string]string{}
 
-// differentiatedMacro lists the macro ops that are differentiated; the others are gradients themselves, and gradients of
-// gradients are not taken.
+// differentiatedMacro lists the macro ops that are differentiated; the others are gradients themselves, and gradients
+// of gradients are not taken.
 var differentiatedMacro = map[string]bool{"BatchNormTrain": true}
 
 func TestTableIsComplete(t *testing.T) {

@@ -7,9 +7,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// TopK gives the K largest, or smallest, elements along an axis, from the first in rank on, and their positions: X [...], K [1] → [...], int64 [...].
-// Of equal elements the one with the lower index is first. sorted 0 is taken as sorted.
-// History: K was an attribute before opset 10. https://onnx.ai/onnx/operators/onnx__TopK.html
+// TopK gives the K largest, or smallest, elements along an axis, from the first in rank on, and their positions: X
+// [...], K [1] → [...], int64 [...]. Of equal elements the one with the lower index is first. sorted 0 is taken as
+// sorted. History: K was an attribute before opset 10. https://onnx.ai/onnx/operators/onnx__TopK.html
 
 func topKUpgrade(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
 	if !n.Has("k") || n.Input(0) == nil {
@@ -65,7 +65,8 @@ func topKGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value
 		return nil
 	}
 	zeros := b.Const("zeros", graph.NewTensor(x.DType, x.Shape.Sizes()...))
-	return []*graph.Value{b.Op("ScatterElements", graph.Attrs{"axis": n.Int("axis", -1), "reduction": "add"}, zeros, at, dy[0])}
+	return []*graph.Value{b.Op("ScatterElements", graph.Attrs{"axis": n.Int("axis", -1), "reduction": "add"}, zeros, at,
+		dy[0])}
 }
 
 func topKEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {

@@ -17,18 +17,30 @@ func trigonometry(smooth func(op string, f func(x float64) float64, grad gradFun
 	}
 	return []*Spec{
 		smooth("Sin", math.Sin, slope(func(e terms, x, _ *graph.Value) *graph.Value { return e.Op("Cos", nil, x) })),
-		smooth("Cos", math.Cos, slope(func(e terms, x, _ *graph.Value) *graph.Value { return e.Op("Neg", nil, e.Op("Sin", nil, x)) })),
+		smooth("Cos", math.Cos, slope(func(e terms, x, _ *graph.Value) *graph.Value {
+			return e.Op("Neg", nil, e.Op("Sin", nil, x))
+		})),
 		smooth("Tan", math.Tan, slope(func(e terms, _, y *graph.Value) *graph.Value { return e.plus(1, e.square(y)) })),
 		smooth("Sinh", math.Sinh, slope(func(e terms, x, _ *graph.Value) *graph.Value { return e.Op("Cosh", nil, x) })),
 		smooth("Cosh", math.Cosh, slope(func(e terms, x, _ *graph.Value) *graph.Value { return e.Op("Sinh", nil, x) })),
-		smooth("Asin", math.Asin, slope(func(e terms, x, _ *graph.Value) *graph.Value { return e.inverseRoot(e.minus(1, e.square(x))) })),
+		smooth("Asin", math.Asin, slope(func(e terms, x, _ *graph.Value) *graph.Value {
+			return e.inverseRoot(e.minus(1, e.square(x)))
+		})),
 		smooth("Acos", math.Acos, slope(func(e terms, x, _ *graph.Value) *graph.Value {
 			return e.Op("Neg", nil, e.inverseRoot(e.minus(1, e.square(x))))
 		})),
-		smooth("Atan", math.Atan, slope(func(e terms, x, _ *graph.Value) *graph.Value { return e.Op("Reciprocal", nil, e.plus(1, e.square(x))) })),
-		smooth("Asinh", math.Asinh, slope(func(e terms, x, _ *graph.Value) *graph.Value { return e.inverseRoot(e.plus(1, e.square(x))) })),
-		smooth("Acosh", math.Acosh, slope(func(e terms, x, _ *graph.Value) *graph.Value { return e.inverseRoot(e.plus(-1, e.square(x))) })),
-		smooth("Atanh", math.Atanh, slope(func(e terms, x, _ *graph.Value) *graph.Value { return e.Op("Reciprocal", nil, e.minus(1, e.square(x))) })),
+		smooth("Atan", math.Atan, slope(func(e terms, x, _ *graph.Value) *graph.Value {
+			return e.Op("Reciprocal", nil, e.plus(1, e.square(x)))
+		})),
+		smooth("Asinh", math.Asinh, slope(func(e terms, x, _ *graph.Value) *graph.Value {
+			return e.inverseRoot(e.plus(1, e.square(x)))
+		})),
+		smooth("Acosh", math.Acosh, slope(func(e terms, x, _ *graph.Value) *graph.Value {
+			return e.inverseRoot(e.plus(-1, e.square(x)))
+		})),
+		smooth("Atanh", math.Atanh, slope(func(e terms, x, _ *graph.Value) *graph.Value {
+			return e.Op("Reciprocal", nil, e.minus(1, e.square(x)))
+		})),
 	}
 }
 

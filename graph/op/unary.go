@@ -12,7 +12,8 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Sqrt.html and its neighbours.
 func unary() []*Spec {
 	smooth := func(op string, f func(x float64) float64, grad gradFunc) *Spec {
-		return &Spec{Type: op, Least: 1, Most: 1, Shape: sameAsFirst, Channels: sameChannels, Grad: grad, Scalar: plain(f), Tolerance: 1e-5}
+		return &Spec{Type: op, Least: 1, Most: 1, Shape: sameAsFirst, Channels: sameChannels, Grad: grad, Scalar: plain(f),
+			Tolerance: 1e-5}
 	}
 	exact := func(op string, f func(x float64) float64, grad gradFunc) *Spec {
 		s := smooth(op, f, grad)
@@ -25,9 +26,10 @@ func unary() []*Spec {
 		return s
 	}
 	return append(trigonometry(smooth),
-		exact("Neg", func(x float64) float64 { return -x }, func(b *graph.Builder, _ *graph.Node, dy []*graph.Value) []*graph.Value {
-			return []*graph.Value{b.Op("Neg", nil, dy[0])}
-		}),
+		exact("Neg", func(x float64) float64 { return -x },
+			func(b *graph.Builder, _ *graph.Node, dy []*graph.Value) []*graph.Value {
+				return []*graph.Value{b.Op("Neg", nil, dy[0])}
+			}),
 		exact("Abs", math.Abs, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 			return []*graph.Value{b.Op("Mul", nil, dy[0], b.Op("Sign", nil, n.Inputs[0]))}
 		}),
@@ -42,14 +44,17 @@ func unary() []*Spec {
 			half := b.Op("Mul", nil, dy[0], b.Scalar(dy[0].DType, 0.5))
 			return []*graph.Value{b.Op("Div", nil, half, n.Outputs[0])}
 		}),
-		smooth("Reciprocal", func(x float64) float64 { return 1 / x }, func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
-			y := n.Outputs[0]
-			return []*graph.Value{b.Op("Neg", nil, b.Op("Mul", nil, dy[0], b.Op("Mul", nil, y, y)))}
-		}),
+		smooth("Reciprocal", func(x float64) float64 { return 1 / x },
+			func(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
+				y := n.Outputs[0]
+				return []*graph.Value{b.Op("Neg", nil, b.Op("Mul", nil, dy[0], b.Op("Mul", nil, y, y)))}
+			}),
 		step("Sign", sign), step("Floor", math.Floor), step("Ceil", math.Ceil), step("Round", math.RoundToEven),
 		step("Not", func(x float64) float64 { return 1 - x }),
-		&Spec{Type: "Identity", AnyType: true, Least: 1, Most: 1, Shape: passedOn, Channels: sameChannels, Grad: identityGrad, Eval: identityEval},
-		&Spec{Type: "Dropout", AnyType: true, Least: 1, Most: 3, Upgrade: dropoutUpgrade, Shape: dropoutShape, Channels: dropoutChannels, Grad: identityGrad, Eval: dropoutEval},
+		&Spec{Type: "Identity", AnyType: true, Least: 1, Most: 1, Shape: passedOn, Channels: sameChannels,
+			Grad: identityGrad, Eval: identityEval},
+		&Spec{Type: "Dropout", AnyType: true, Least: 1, Most: 3, Upgrade: dropoutUpgrade, Shape: dropoutShape,
+			Channels: dropoutChannels, Grad: identityGrad, Eval: dropoutEval},
 		&Spec{Type: "Cast", Least: 1, Most: 1, Shape: castShape, Channels: sameChannels, Grad: castGrad, Eval: castEval},
 	)
 }
@@ -68,7 +73,8 @@ func sign(x float64) float64 {
 // dy·2/√π·e^(−x²)
 func erfGrad(b *graph.Builder, n *graph.Node, dy []*graph.Value) []*graph.Value {
 	x := n.Inputs[0]
-	slope := b.Op("Mul", nil, b.Op("Exp", nil, b.Op("Neg", nil, b.Op("Mul", nil, x, x))), b.Scalar(x.DType, 2/math.Sqrt(math.Pi)))
+	slope := b.Op("Mul", nil, b.Op("Exp", nil, b.Op("Neg", nil, b.Op("Mul", nil, x, x))),
+		b.Scalar(x.DType, 2/math.Sqrt(math.Pi)))
 	return []*graph.Value{b.Op("Mul", nil, dy[0], slope)}
 }
 
@@ -83,8 +89,8 @@ func identityGrad(_ *graph.Builder, _ *graph.Node, dy []*graph.Value) []*graph.V
 
 func identityEval(_ *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) { return in[:1], nil }
 
-// dropoutUpgrade drops what only matters in training (ratio, seed, and, before opset 7, is_test), and refuses a Dropout that is told to
-// train. Before opset 10 the mask had the input's dtype.
+// dropoutUpgrade drops what only matters in training (ratio, seed, and, before opset 7, is_test), and refuses a Dropout
+// that is told to train. Before opset 10 the mask had the input's dtype.
 func dropoutUpgrade(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
 	if mode := n.Input(2); mode != nil {
 		if t := constantOf(mode); t == nil || t.DType != graph.Bool || slices.Contains(t.Data.([]bool), true) {

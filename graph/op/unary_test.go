@@ -37,7 +37,8 @@ func TestUnaryShape(t *testing.T) {
 		{"Relu", "Relu", nil, values(fed("N,3")), "[N,3]", nil},
 		{"no input", "Relu", nil, values(nil), "", op.ErrMalformed},
 		{"Identity passes elements on", "Identity", nil, values(extents("N,3")), "[2]=[N,3]", nil},
-		{"Cast between integers does", "Cast", graph.Attrs{"to": int64(graph.Int32)}, values(extents("N,3")), "[2]=[N,3]", nil},
+		{"Cast between integers does", "Cast", graph.Attrs{"to": int64(graph.Int32)}, values(extents("N,3")), "[2]=[N,3]",
+			nil},
 		{"Cast to a type that is not modelled", "Cast", graph.Attrs{"to": int64(17)}, values(fed("N,3")), "[N,3]", nil},
 		{"Cast to no type", "Cast", nil, values(fed("3")), "", op.ErrMalformed},
 		{"Dropout", "Dropout", nil, values(fed("N,3")), "[N,3] [N,3]", nil},
@@ -49,7 +50,8 @@ func TestDropoutUpgrade(t *testing.T) {
 	training := func(on bool) []*graph.Tensor { return one(x, ratio, bools(nil, on)) }
 	checkUpgrades(t, []upgradeCase{
 		{"is_test", 6, "Dropout", graph.Attrs{"is_test": int64(1), "ratio": float32(0.5)}, one(x), one(x)},
-		{"mask of the input's dtype", 7, "Dropout", graph.Attrs{"ratio": float32(0.5)}, one(x), []*graph.Tensor{x, vector(1, 1)}},
+		{"mask of the input's dtype", 7, "Dropout", graph.Attrs{"ratio": float32(0.5)}, one(x),
+			[]*graph.Tensor{x, vector(1, 1)}},
 		{"mask of bools", 10, "Dropout", nil, one(x), []*graph.Tensor{x, bools([]int{2}, true, true)}},
 		{"ratio as an input", 13, "Dropout", graph.Attrs{"seed": int64(1)}, one(x, ratio), one(x)},
 		{"not training", 13, "Dropout", nil, training(false), one(x)},
@@ -62,7 +64,8 @@ func TestDropoutTrainingModeFromConstantNode(t *testing.T) {
 	for _, training := range []bool{false, true} {
 		b := op.NewBuilder(graph.New("dropout"))
 		mode := b.Op("Constant", graph.Attrs{"value": bools(nil, training)})
-		n := &graph.Node{Op: "Dropout", Inputs: values(b.Input("x", graph.Float32, dims("N")), nil, mode), Outputs: values(&graph.Value{})}
+		n := &graph.Node{Op: "Dropout", Inputs: values(b.Input("x", graph.Float32, dims("N")), nil, mode),
+			Outputs: values(&graph.Value{})}
 		if op.Of(n).Upgrade(b, n, 13); (b.Err() != nil) != training {
 			t.Errorf("training_mode %v: %v", training, b.Err())
 		}
@@ -77,7 +80,8 @@ func TestNumbersOnly(t *testing.T) {
 		want bool
 	}{
 		{"Add", one(words, words), false}, {"Equal", one(words, words), false}, {"Relu", one(words), false},
-		{"Concat", one(words, words), true}, {"Reshape", one(words, graph.Ints(1, 2)), true}, {"Where", one(bools([]int{1}, true), words, words), true},
+		{"Concat", one(words, words), true}, {"Reshape", one(words, graph.Ints(1, 2)), true},
+		{"Where", one(bools([]int{1}, true), words, words), true},
 	} {
 		n := &graph.Node{Op: c.op, Attrs: graph.Attrs{"axis": int64(0)}, Outputs: values(&graph.Value{})}
 		for _, x := range c.in {

@@ -15,14 +15,17 @@ var declinedOps = []struct {
 	ops []string // names, or beginnings of names with a "*"
 }{
 	{quantised, []string{
-		"QuantizeLinear", "DequantizeLinear", "DynamicQuantize*", "QLinear*", "QGemm", "QAttention", "ConvInteger", "MatMulInteger*", "MatMulNBits", "GatherBlockQuantized",
+		"QuantizeLinear", "DequantizeLinear", "DynamicQuantize*", "QLinear*", "QGemm", "QAttention", "ConvInteger",
+		"MatMulInteger*", "MatMulNBits", "GatherBlockQuantized",
 		"Quant", "BipolarQuant", "Trunc", "Requant*"}},
 	{"trees have no weights that a gradient reaches", []string{"TreeEnsemble*"}},
 	{"its subgraphs are not looked into", []string{"If", "Loop", "Scan", "BeamSearch", "GreedySearch", "Sampling"}},
-	{"it works on sequences or optional values, and a student on tensors", []string{"Sequence*", "ConcatFromSequence", "SplitToSequence", "Optional*", "ZipMap", "DictVectorizer"}},
+	{"it works on sequences or optional values, and a student on tensors", []string{"Sequence*", "ConcatFromSequence",
+		"SplitToSequence", "Optional*", "ZipMap", "DictVectorizer"}},
 	{"the shape of its result depends on the data", []string{"NonZero", "NonMaxSuppression", "Compress", "Unique"}},
 	{"it draws random numbers", []string{"Random*", "Bernoulli", "Multinomial"}},
-	{"it works on text or files, and no gradient goes through it", []string{"String*", "RegexFullMatch", "TfIdfVectorizer", "DecodeImage", "EncodeImage", "ImageDecoder", "*Tokenizer"}},
+	{"it works on text or files, and no gradient goes through it", []string{"String*", "RegexFullMatch",
+		"TfIdfVectorizer", "DecodeImage", "EncodeImage", "ImageDecoder", "*Tokenizer"}},
 }
 
 // Unknown says why the table does not have a node's op.

@@ -6,9 +6,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Window is the geometry of a window that slides over the spatial axes of [N,C,spatial…], of a convolution or a pool, with
-// auto_pad and ceil_mode resolved. Every list has one entry per spatial axis. Window o of an axis covers, for each kernel
-// offset k, position o·Strides + k·Dilations − Begin of the input; positions outside of it are padding.
+// Window is the geometry of a window that slides over the spatial axes of [N,C,spatial…], of a convolution or a pool,
+// with auto_pad and ceil_mode resolved. Every list has one entry per spatial axis. Window o of an axis covers, for each
+// kernel offset k, position o·Strides + k·Dilations − Begin of the input; positions outside of it are padding.
 // https://onnx.ai/onnx/operators/onnx__Conv.html, https://onnx.ai/onnx/operators/onnx__MaxPool.html
 type Window struct {
 	In, Kernel, Out    []int
@@ -16,8 +16,8 @@ type Window struct {
 	Begin, End         []int // padding before and after, in elements
 }
 
-// WindowOf gives the geometry of a node with the attributes auto_pad, ceil_mode, dilations, pads and strides, for spatial extents
-// of the input and of the kernel. It serves Conv, the pools, and the macro ops of their gradients.
+// WindowOf gives the geometry of a node with the attributes auto_pad, ceil_mode, dilations, pads and strides, for
+// spatial extents of the input and of the kernel. It serves Conv, the pools, and the macro ops of their gradients.
 func WindowOf(n *graph.Node, in, kernel []int) (Window, error) {
 	s, err := slidingOf(n, kernel, len(in))
 	if err != nil {
@@ -110,7 +110,8 @@ func (s sliding) resolve(n *graph.Node, i, in int) (begin, end, out int, err err
 	}
 	room := in + begin + end - span
 	if room < 0 {
-		return 0, 0, 0, Errorf(n, ErrMalformed, "the window covers %d of %d positions of spatial axis %d", span, in+begin+end, i)
+		return 0, 0, 0, Errorf(n, ErrMalformed, "the window covers %d of %d positions of spatial axis %d", span,
+			in+begin+end, i)
 	}
 	out = room/stride + 1
 	if s.ceil {
@@ -161,7 +162,8 @@ func (w Window) pads() []int64 { return append(int64s(w.Begin), int64s(w.End)...
 // span is the extent of spatial axis i that one window covers.
 func (w Window) span(i int) int { return (w.Kernel[i]-1)*w.Dilations[i] + 1 }
 
-// taps gives, for each kernel offset and each output position, both flat and row-major, the flat input position beneath; −1 in the padding.
+// taps gives, for each kernel offset and each output position, both flat and row-major, the flat input position
+// beneath; −1 in the padding.
 func (w Window) taps() [][]int {
 	taps := make([][]int, graph.Product(w.Kernel))
 	for k := range taps {
@@ -191,7 +193,8 @@ func (w Window) tap(k, o int) int {
 func explicitPads(kernel func(n *graph.Node) []int) func(*graph.Builder, *graph.Node, int64) []*graph.Value {
 	return func(b *graph.Builder, n *graph.Node, _ int64) []*graph.Value {
 		x, k := n.Input(0), kernel(n)
-		if n.String("auto_pad", "NOTSET") == "NOTSET" || x == nil || k == nil || x.Shape.Rank() < 3 || !x.Shape[2:].Static() || len(n.Outputs) == 0 {
+		if n.String("auto_pad", "NOTSET") == "NOTSET" || x == nil || k == nil || x.Shape.Rank() < 3 ||
+			!x.Shape[2:].Static() || len(n.Outputs) == 0 {
 			return nil
 		}
 		w, err := WindowOf(n, x.Shape[2:].Sizes(), k)

@@ -8,14 +8,14 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// FoldBatchNorm folds, in place, each BatchNormalization in inference form into the Conv, ConvTranspose, Gemm or MatMul before it,
-// and says how many were folded. Shapes are inferred. With s = scale/√(var + epsilon):
+// FoldBatchNorm folds, in place, each BatchNormalization in inference form into the Conv, ConvTranspose, Gemm or MatMul
+// before it, and says how many were folded. Shapes are inferred. With s = scale/√(var + epsilon):
 //
 //	s·(W·x + b − mean) + B = (s·W)·x + (s·(b − mean) + B)
 //
-// The linear node then gives the value that the normalisation gave, under that value's name; a MatMul of matrices becomes a Gemm, which
-// has a bias. A normalisation stays where its parameters or the weights are not constants, or where something else reads the
-// value between. Weights that others read, too, are copied first.
+// The linear node then gives the value that the normalisation gave, under that value's name; a MatMul of matrices
+// becomes a Gemm, which has a bias. A normalisation stays where its parameters or the weights are not constants, or
+// where something else reads the value between. Weights that others read, too, are copied first.
 func FoldBatchNorm(g *graph.Graph) (folded int) {
 	f := folder{graph: g, builder: graph.NewBuilder(g, func(*graph.Node) error { return nil }), readers: g.Consumers()}
 	for _, v := range g.Outputs {
@@ -40,8 +40,8 @@ type folder struct {
 	readers map[*graph.Value][]*graph.Node // nil stands for the graph, which reads its outputs
 }
 
-// absorbing lists the ops that a scale and a shift of the output's channels can be folded into, and for each element of a
-// weight of these dims the channel that it feeds.
+// absorbing lists the ops that a scale and a shift of the output's channels can be folded into, and for each element of
+// a weight of these dims the channel that it feeds.
 var absorbing = map[string]func(n *graph.Node, dims []int) []int{
 	"Conv":          func(n *graph.Node, dims []int) []int { return along(dims, 0) },
 	"ConvTranspose": transposedConvChannels,
@@ -82,11 +82,13 @@ func (f *folder) fold(n *graph.Node) bool {
 	}
 	between := n.Inputs[0]
 	linear := between.Producer
-	if linear == nil || linear.Domain != "" || absorbing[linear.Op] == nil || len(f.readers[between]) != 1 || len(linear.Outputs) != 1 {
+	if linear == nil || linear.Domain != "" || absorbing[linear.Op] == nil || len(f.readers[between]) != 1 ||
+		len(linear.Outputs) != 1 {
 		return false
 	}
 	w := constantOf(linear.Input(1))
-	if w == nil || w.Len() == 0 || w.Values() == nil || len(w.Dims) < 2 || linear.Op == "MatMul" && (len(w.Dims) != 2 || len(between.Shape) != 2) {
+	if w == nil || w.Len() == 0 || w.Values() == nil || len(w.Dims) < 2 ||
+		linear.Op == "MatMul" && (len(w.Dims) != 2 || len(between.Shape) != 2) {
 		return false
 	}
 	channel := absorbing[linear.Op](linear, w.Dims)
@@ -131,7 +133,8 @@ func gemmAttrs(attrs graph.Attrs, opset int64) graph.Attrs {
 	return attrs
 }
 
-// set makes the constant t input i of a node: in place of the constant there, where no one else reads that, else as a new initializer.
+// set makes the constant t input i of a node: in place of the constant there, where no one else reads that, else as a
+// new initializer.
 func (f *folder) set(n *graph.Node, i int, t *graph.Tensor) {
 	old := n.Inputs[i]
 	if old.Const != nil && len(f.readers[old]) == 1 {
@@ -148,7 +151,8 @@ type affine struct{ scale, shift []float64 }
 
 // batchNormOf reads a BatchNormalization in inference form with constant parameters.
 func batchNormOf(n *graph.Node) (a affine, ok bool) {
-	if n.Domain != "" || n.Op != "BatchNormalization" || n.Int("training_mode", 0) != 0 || n.Int("spatial", 1) == 0 || len(n.Inputs) != 5 {
+	if n.Domain != "" || n.Op != "BatchNormalization" || n.Int("training_mode", 0) != 0 || n.Int("spatial", 1) == 0 ||
+		len(n.Inputs) != 5 {
 		return a, false
 	}
 	if slices.ContainsFunc(n.Outputs[1:], func(v *graph.Value) bool { return v != nil }) {
@@ -173,8 +177,8 @@ func batchNormOf(n *graph.Node) (a affine, ok bool) {
 	return a, true
 }
 
-// biasOf reads the constant that a linear node adds to each of its output channels, zeros where it has none; ok is false where it
-// adds something else.
+// biasOf reads the constant that a linear node adds to each of its output channels, zeros where it has none; ok is
+// false where it adds something else.
 func biasOf(n *graph.Node, channels int) (bias []float64, ok bool) {
 	bias = make([]float64, channels)
 	if n.Input(2) == nil {
@@ -195,7 +199,8 @@ func biasOf(n *graph.Node, channels int) (bias []float64, ok bool) {
 	return bias, true
 }
 
-// constantOf is the tensor that a value always has: an initializer's, or what a node gives that reads nothing but initializers.
+// constantOf is the tensor that a value always has: an initializer's, or what a node gives that reads nothing but
+// initializers.
 func constantOf(v *graph.Value) *graph.Tensor {
 	switch {
 	case v == nil:

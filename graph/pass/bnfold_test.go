@@ -51,10 +51,12 @@ func TestFoldBatchNorm(t *testing.T) {
 			return norm(b, b.Op("ConvTranspose", grouped, x, b.Const("w", tensor(4, 3, 2, 2))), 6)
 		}, 1, 1, 2},
 		{"gemm", row, func(b *graph.Builder, x *graph.Value) *graph.Value {
-			return norm(b, b.Op("Gemm", graph.Attrs{"alpha": float32(0.5), "beta": float32(2)}, x, b.Const("w", tensor(4, 6)), b.Const("c", tensor(6))), 6)
+			return norm(b, b.Op("Gemm", graph.Attrs{"alpha": float32(0.5), "beta": float32(2)}, x, b.Const("w", tensor(4, 6)),
+				b.Const("c", tensor(6))), 6)
 		}, 1, 1, 2},
 		{"gemm, transposed, with a single number for bias", row, func(b *graph.Builder, x *graph.Value) *graph.Value {
-			return norm(b, b.Op("Gemm", graph.Attrs{"transB": int64(1)}, x, b.Const("w", tensor(6, 4)), b.Const("c", tensor(1, 1))), 6)
+			return norm(b, b.Op("Gemm", graph.Attrs{"transB": int64(1)}, x, b.Const("w", tensor(6, 4)),
+				b.Const("c", tensor(1, 1))), 6)
 		}, 1, 1, 2},
 		{"matrix product", row, func(b *graph.Builder, x *graph.Value) *graph.Value {
 			return norm(b, b.Op("MatMul", nil, x, b.Const("w", tensor(4, 6))), 6)
@@ -93,7 +95,8 @@ func TestFoldBatchNorm(t *testing.T) {
 			}
 			original, _ := g.Clone()
 			if n := pass.FoldBatchNorm(g); n != test.folded || len(g.Nodes) != test.nodes || len(g.Initializers) != test.consts {
-				t.Errorf("folded %d, left %d nodes and %d constants; want %d, %d and %d", n, len(g.Nodes), len(g.Initializers), test.folded, test.nodes, test.consts)
+				t.Errorf("folded %d, left %d nodes and %d constants; want %d, %d and %d", n, len(g.Nodes), len(g.Initializers),
+					test.folded, test.nodes, test.consts)
 			}
 			if err := g.Check(); err != nil {
 				t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 // Moments are the mean and the variance of each channel of a value, over samples and positions.
 type Moments struct{ Mean, Variance []float64 }
 
-// Unfoldable lists the outputs of linear nodes over feature maps [N,C,…] that a BatchNormalization can be put behind, and
-// that a normalisation does not follow already: convolutions with constant weights and bias that another op reads.
+// Unfoldable lists the outputs of linear nodes over feature maps [N,C,…] that a BatchNormalization can be put behind,
+// and that a normalisation does not follow already: convolutions with constant weights and bias that another op reads.
 func Unfoldable(g *graph.Graph) []*graph.Value {
 	if g.Opsets[""] < 7 { // before, a BatchNormalization without is_test was one in training mode
 		return nil
@@ -44,10 +44,11 @@ func channelsOf(n *graph.Node, w *graph.Tensor) int {
 	return top
 }
 
-// UnfoldBatchNorm puts, in place, a BatchNormalization behind each of these outputs of linear nodes, the inverse of [FoldBatchNorm], so that
-// the student of a teacher whose batch normalisation was folded away can be trained with it. Its scale is √(σ²+ε) and its shift μ, by
-// the moments of the teacher's own values, and its running statistics are those that leave the function as it was; the linear
-// node's bias is absorbed. The normalised value takes over the output's name.
+// UnfoldBatchNorm puts, in place, a BatchNormalization behind each of these outputs of linear nodes, the inverse of
+// [FoldBatchNorm], so that the student of a teacher whose batch normalisation was folded away can be trained with it.
+// Its scale is √(σ²+ε) and its shift μ, by the moments of the teacher's own values, and its running statistics are
+// those that leave the function as it was; the linear node's bias is absorbed. The normalised value takes over the
+// output's name.
 func UnfoldBatchNorm(g *graph.Graph, moments map[*graph.Value]Moments) {
 	b := graph.NewBuilder(g, op.Infer)
 	readers := g.Consumers()
@@ -81,8 +82,10 @@ func UnfoldBatchNorm(g *graph.Graph, moments map[*graph.Value]Moments) {
 		n.Inputs = n.Inputs[:2:2]
 		raw := &graph.Value{Name: y.Name + "/linear", DType: y.DType, Shape: y.Shape.Clone(), Producer: n}
 		n.Outputs = []*graph.Value{raw}
-		norm := &graph.Node{Name: n.Name + "/batch_norm", Op: "BatchNormalization", Attrs: graph.Attrs{"epsilon": float32(epsilon)},
-			Inputs:  []*graph.Value{raw, at.Const("scale", vector(scale)), shift, at.Const("mean", vector(mean)), at.Const("variance", vector(m.Variance))},
+		norm := &graph.Node{Name: n.Name + "/batch_norm", Op: "BatchNormalization",
+			Attrs: graph.Attrs{"epsilon": float32(epsilon)},
+			Inputs: []*graph.Value{raw, at.Const("scale", vector(scale)), shift, at.Const("mean", vector(mean)),
+				at.Const("variance", vector(m.Variance))},
 			Outputs: []*graph.Value{y}}
 		y.Producer = norm
 		g.Nodes = append(g.Nodes, norm)

@@ -23,8 +23,10 @@ func TestUnfoldBatchNorm(t *testing.T) {
 	g.Opsets[""] = 13
 	b := op.NewBuilder(g)
 	x := b.Input("x", graph.Float32, graph.Dims(2, 3, 5, 5))
-	y := b.Op("Conv", graph.Attrs{"kernel_shape": []int64{3, 3}}, x, b.Const("w1", weights(4, 3, 3, 3)), b.Const("b1", weights(4)))
-	y = b.Op("Conv", graph.Attrs{"kernel_shape": []int64{3, 3}}, b.Op("Mul", nil, y, y), b.Const("w2", weights(4, 4, 3, 3)))
+	y := b.Op("Conv", graph.Attrs{"kernel_shape": []int64{3, 3}}, x, b.Const("w1", weights(4, 3, 3, 3)),
+		b.Const("b1", weights(4)))
+	y = b.Op("Conv", graph.Attrs{"kernel_shape": []int64{3, 3}}, b.Op("Mul", nil, y, y),
+		b.Const("w2", weights(4, 4, 3, 3)))
 	b.Output(b.Op("Mul", nil, y, y))
 	if err := b.Err(); err != nil {
 		t.Fatal(err)

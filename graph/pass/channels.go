@@ -23,17 +23,21 @@ type Groups struct {
 	names    map[string]bool // of the source's nodes
 }
 
-// Group is a set of channels that any number may be removed of (but one must stay). All of them touch the same axes of the
-// same values: those of a residual stage, of one operand of a Concat, the units of a grouped convolution.
+// Group is a set of channels that any number may be removed of (but one must stay). All of them touch the same axes of
+// the same values: those of a residual stage, of one operand of a Concat, the units of a grouped convolution.
 type Group struct {
 	Name      string        // that of its first producer
 	Channels  int           // how many there are
 	Axes      []GroupAxis   // what shrinks
 	Producers []*graph.Node // the nodes whose weights the channels come from
-	Loose     string        // why a graph without some of the channels computes something else than one with those zeroed; "" where it does not
+
+	// Loose is why a graph without some of the channels computes something else than one with those zeroed; "" where it
+	// does not.
+	Loose string
 }
 
-// GroupAxis is an axis that shrinks with a group. At lists, for each channel, its positions on the axis; each channel has equally many.
+// GroupAxis is an axis that shrinks with a group. At lists, for each channel, its positions on the axis; each channel
+// has equally many.
 type GroupAxis struct {
 	op.AxisRef
 	At     [][]int
@@ -46,8 +50,8 @@ type Fixed struct {
 	Why  string
 }
 
-// Channels finds the channel groups of an imported graph. Model inputs and outputs stay whole, and so does what an op is not
-// known to allow to shrink.
+// Channels finds the channel groups of an imported graph. Model inputs and outputs stay whole, and so does what an op
+// is not known to allow to shrink.
 func Channels(g *graph.Graph, bind Binding) (*Groups, error) {
 	a, err := Analyse(g, bind)
 	if err != nil {
@@ -235,8 +239,8 @@ func NodeName(n *graph.Node) string {
 	return ""
 }
 
-// decline drops the groups whose number of channels is written where it can't be changed, or computed in a way that does not follow:
-// a trial removes one channel of each group and infers every shape again.
+// decline drops the groups whose number of channels is written where it can't be changed, or computed in a way that
+// does not follow: a trial removes one channel of each group and infers every shape again.
 func (gs *Groups) decline() (declined []*Group, err error) {
 	if gs.trial(gs.List...) == nil {
 		return nil, nil

@@ -11,9 +11,10 @@ import (
 // maxFolded bounds the elements of a constant that is computed for analysis.
 const maxFolded = 1 << 27
 
-// Analyse copies an imported graph for reasoning over its channels and cost: symbolic extents of the inputs are bound as far as bind
-// says, every node has its form of opset [op.Opset], and values that the graph computes from constants alone are initializers. Each keeps its
-// name. What has no counterpart in g, by name, was put in by normalisation. Extents and ops that are not known stay so.
+// Analyse copies an imported graph for reasoning over its channels and cost: symbolic extents of the inputs are bound
+// as far as bind says, every node has its form of opset [op.Opset], and values that the graph computes from constants
+// alone are initializers. Each keeps its name. What has no counterpart in g, by name, was put in by normalisation.
+// Extents and ops that are not known stay so.
 func Analyse(g *graph.Graph, bind Binding) (*graph.Graph, error) {
 	w := &work{graph: g, bind: bind}
 	if err := w.run(analysis); err != nil {
@@ -52,8 +53,8 @@ func bindSymbols(w *work) error {
 	return nil
 }
 
-// foldNamed replaces, in place, nodes that compute constants alone by initializers, where the imported graph has a value
-// of the name of every output. Dequantised weights stay computed from their 8-bit elements.
+// foldNamed replaces, in place, nodes that compute constants alone by initializers, where the imported graph has a
+// value of the name of every output. Dequantised weights stay computed from their 8-bit elements.
 func foldNamed(w *work) error {
 	constants := map[*graph.Value]*graph.Tensor{}
 	for _, v := range w.graph.Initializers {
@@ -102,7 +103,8 @@ func evalConstant(n *graph.Node, constants map[*graph.Value]*graph.Tensor) []*gr
 		if v == nil {
 			continue
 		}
-		if in[i] = constants[v]; in[i] == nil || !in[i].DType.Known() || in[i].DType.Size() == 1 && in[i].DType != graph.Bool {
+		if in[i] = constants[v]; in[i] == nil || !in[i].DType.Known() ||
+			in[i].DType.Size() == 1 && in[i].DType != graph.Bool {
 			return nil
 		}
 		fed.Inputs[i] = &graph.Value{Name: v.Name, DType: in[i].DType, Shape: in[i].Shape(), Const: in[i]}

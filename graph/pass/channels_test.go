@@ -90,7 +90,8 @@ func TestChannels(t *testing.T) {
 			}
 			var groups, fixed []string
 			for _, group := range gs.List {
-				groups = append(groups, strings.TrimSpace(fmt.Sprintf("%s %d %s", group.Name, group.Channels, map[bool]string{true: "loose"}[group.Loose != ""])))
+				groups = append(groups, strings.TrimSpace(fmt.Sprintf("%s %d %s", group.Name, group.Channels,
+					map[bool]string{true: "loose"}[group.Loose != ""])))
 			}
 			for _, f := range gs.Fixed {
 				fixed = append(fixed, gs.NameOf(f.Node))
@@ -109,8 +110,8 @@ func TestChannels(t *testing.T) {
 	}
 }
 
-// checkSlices removes some channels of each group, then of all, and compares what the sliced graph computes with the source in which the
-// weights of linear ops are zero at the removed positions; that of loose groups it only computes.
+// checkSlices removes some channels of each group, then of all, and compares what the sliced graph computes with the
+// source in which the weights of linear ops are zero at the removed positions; that of loose groups it only computes.
 func checkSlices(t *testing.T, gs *pass.Groups) {
 	t.Helper()
 	random := rand.New(rand.NewPCG(3, 4))
@@ -155,7 +156,8 @@ func checkSlice(t *testing.T, gs *pass.Groups, keep [][]int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if exact { // both are float32 with the same terms, in sums of another length: 10⁻⁵ of the largest element is some 80 roundings
+	// both are float32 with the same terms, in sums of another length: 10⁻⁵ of the largest element is some 80 roundings
+	if exact {
 		err = same(student, masked(gs, keep), in, 1e-5)
 	} else {
 		_, err = pass.Eval(student, in)
@@ -165,7 +167,8 @@ func checkSlice(t *testing.T, gs *pass.Groups, keep [][]int) {
 	}
 }
 
-// masked is the analysed source with the weights, constants of two axes or more, zero at the positions that are removed.
+// masked is the analysed source with the weights, constants of two axes or more, zero at the positions that are
+// removed.
 func masked(gs *pass.Groups, keep [][]int) *graph.Graph {
 	g, to := gs.Graph.Clone()
 	weights := map[*graph.Value]bool{}

@@ -11,8 +11,10 @@ type Cost struct {
 	Params      int64 // elements of the float initializers of rank 1 or more that nodes read
 	Activations int64 // bytes of all values that nodes give
 
-	Nodes     []NodeCost
-	Uncounted []*graph.Node // ops that are not in the table, or whose shapes are not known: their MACs and bytes are missing
+	Nodes []NodeCost
+
+	// Uncounted are ops that are not in the table, or whose shapes are not known: their MACs and bytes are missing.
+	Uncounted []*graph.Node
 }
 
 // NodeCost is the part of one node.
@@ -119,7 +121,8 @@ func (m *CostModel) Cost(widths []int) Cost {
 	return CostOf(m.graph)
 }
 
-// Bytes is the size of the initializers of the analysed copy that the source has too, with as many channels left as in the last call of Cost.
+// Bytes is the size of the initializers of the analysed copy that the source has too, with as many channels left as in
+// the last call of Cost.
 func (m *CostModel) Bytes() int64 {
 	var bytes int64
 	own := m.groups.Source.ByName()

@@ -7,9 +7,11 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// Detach copies the part of an imported graph that can be run and trained, and lists the nodes that keep the rest from it: those with ops that the table
-// does not have, and those that are named, see [NodeName]. They and all that depends on them are not in the copy, nor is what only they read. What they read of it are its outputs, after those of g's that are left.
-// [Attach] puts the two together again. It gives g itself where there is no such node, and where the model is quantised, and so of another kind as a whole.
+// Detach copies the part of an imported graph that can be run and trained, and lists the nodes that keep the rest from
+// it: those with ops that the table does not have, and those that are named, see [NodeName]. They and all that depends
+// on them are not in the copy, nor is what only they read. What they read of it are its outputs, after those of g's
+// that are left. [Attach] puts the two together again. It gives g itself where there is no such node, and where the
+// model is quantised, and so of another kind as a whole.
 func Detach(g *graph.Graph, named ...string) (part *graph.Graph, unknown []*graph.Node) {
 	unknown = unknownNodes(g, named)
 	if len(unknown) == 0 || slices.ContainsFunc(unknown, op.Quantised) {
@@ -44,8 +46,8 @@ func Detach(g *graph.Graph, named ...string) (part *graph.Graph, unknown []*grap
 	return part, unknown
 }
 
-// runnable finds the nodes of the part that can be run, and its outputs: what g gives that depends on no unknown node, what can be trained of what other nodes read, and
-// whatever else they read of the nodes that those need.
+// runnable finds the nodes of the part that can be run, and its outputs: what g gives that depends on no unknown node,
+// what can be trained of what other nodes read, and whatever else they read of the nodes that those need.
 func runnable(g *graph.Graph, unknown []*graph.Node) (runs map[*graph.Node]bool, outputs []*graph.Value) {
 	give := func(v *graph.Value) {
 		if !slices.Contains(outputs, v) {
@@ -108,8 +110,9 @@ func weighted(g *graph.Graph) map[*graph.Value]bool {
 	return depends
 }
 
-// Attach copies what was made of the part that [Detach] gave of whole, with the rest of whole as it is, where it was. A weight that both of them read, and that is not the
-// same any more, is there twice then. named are the nodes that Detach was given.
+// Attach copies what was made of the part that [Detach] gave of whole, with the rest of whole as it is, where it was. A
+// weight that both of them read, and that is not the same any more, is there twice then. named are the nodes that
+// Detach was given.
 func Attach(part, whole *graph.Graph, named ...string) *graph.Graph {
 	joined, _ := part.Clone()
 	have := joined.ByName()
@@ -160,7 +163,8 @@ func Attach(part, whole *graph.Graph, named ...string) *graph.Graph {
 			joined.Nodes, rest = append(joined.Nodes, rest[:at+1]...), rest[at+1:]
 			continue
 		}
-		m := &graph.Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Attrs: n.Attrs, Origin: n.Origin, Inputs: list(n.Inputs), Captures: list(n.Captures), Outputs: list(n.Outputs)}
+		m := &graph.Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Attrs: n.Attrs, Origin: n.Origin, Inputs: list(n.Inputs),
+			Captures: list(n.Captures), Outputs: list(n.Outputs)}
 		for _, v := range m.Outputs {
 			if v != nil {
 				v.Producer = m

@@ -8,7 +8,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// tailed is y = relu(x·w), and of it a tail of an op that nobody knows, which reads w and inputs of its own, too: decide(y, w, limit > 0, state).
+// tailed is y = relu(x·w), and of it a tail of an op that nobody knows, which reads w and inputs of its own, too:
+// decide(y, w, limit > 0, state).
 func tailed() *graph.Graph {
 	g := graph.New("tailed")
 	g.Opsets[""], g.Opsets["own"] = 21, 1
@@ -71,7 +72,8 @@ func TestDetach(t *testing.T) {
 	}
 }
 
-// A weight that the tail reads, too, stays for the tail what it was, and a name that the student has given away is the tail's again.
+// A weight that the tail reads, too, stays for the tail what it was, and a name that the student has given away is the
+// tail's again.
 func TestAttachToAnother(t *testing.T) {
 	whole := tailed()
 	part, _ := pass.Detach(whole)

@@ -8,8 +8,8 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// Eval runs g by the op table's reference evaluations: slow, and the oracle of tests. in holds the graph's inputs by name; the
-// result holds the outputs by name, and any other values that are asked for.
+// Eval runs g by the op table's reference evaluations: slow, and the oracle of tests. in holds the graph's inputs by
+// name; the result holds the outputs by name, and any other values that are asked for.
 func Eval(g *graph.Graph, in map[string]*graph.Tensor, also ...string) (map[string]*graph.Tensor, error) {
 	at := map[*graph.Value]*graph.Tensor{}
 	for _, v := range g.Inputs {

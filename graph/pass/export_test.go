@@ -7,8 +7,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// CheckPasses takes an imported graph through all phases, as what trains and what analyses do, and checks its invariants
-// after every pass.
+// CheckPasses takes an imported graph through all phases, as what trains and what analyses do, and checks its
+// invariants after every pass.
 func CheckPasses(imported *graph.Graph, bind Binding) error {
 	normal, err := checkPhase(normalisation, &work{graph: imported})
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 // Fold replaces, in place, every node whose outputs are known without a run by initializers of the same names: nodes
-// that read constants only, other than those named in keep, and nodes whose elements shape inference found. What is dead
-// then is removed.
+// that read constants only, other than those named in keep, and nodes whose elements shape inference found. What is
+// dead then is removed.
 func Fold(g *graph.Graph, keep map[string]bool) error {
 	kept := g.Nodes[:0:0]
 	for _, n := range g.Nodes {

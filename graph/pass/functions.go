@@ -16,7 +16,8 @@ type normaliser struct {
 	depth int
 }
 
-// node is what stands in a node's place, nil where it stays: the body of the function that it calls, or the upgraded form.
+// node is what stands in a node's place, nil where it stays: the body of the function that it calls, or the upgraded
+// form.
 func (z *normaliser) node(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
 	if f := z.graph.FunctionOf(n); f != nil {
 		return z.call(b, n, f)

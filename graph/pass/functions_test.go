@@ -14,10 +14,12 @@ func calling() *graph.Graph {
 	g := graph.New("calling")
 	g.Opsets[""], g.Opsets["own"] = op.Opset, 1
 	g.Functions = []*graph.Function{
-		{Domain: "own", Name: "leaky", Inputs: []string{"x", "scale"}, Outputs: []string{"z"}, Defaults: graph.Attrs{"slope": float32(0.25)}, Nodes: []graph.FunctionNode{
-			{Name: "a", Op: "LeakyRelu", Attrs: graph.Attrs{"alpha": graph.Ref{Name: "slope"}}, Inputs: []string{"x"}, Outputs: []string{"y"}},
-			{Name: "b", Op: "twice", Domain: "own", Inputs: []string{"y"}, Outputs: []string{"z"}},
-		}},
+		{Domain: "own", Name: "leaky", Inputs: []string{"x", "scale"}, Outputs: []string{"z"},
+			Defaults: graph.Attrs{"slope": float32(0.25)}, Nodes: []graph.FunctionNode{
+				{Name: "a", Op: "LeakyRelu", Attrs: graph.Attrs{"alpha": graph.Ref{Name: "slope"}}, Inputs: []string{"x"},
+					Outputs: []string{"y"}},
+				{Name: "b", Op: "twice", Domain: "own", Inputs: []string{"y"}, Outputs: []string{"z"}},
+			}},
 		{Domain: "own", Name: "twice", Inputs: []string{"x"}, Outputs: []string{"y"}, Nodes: []graph.FunctionNode{
 			{Op: "Add", Inputs: []string{"x", "x"}, Outputs: []string{"y"}},
 		}},
@@ -29,7 +31,8 @@ func calling() *graph.Graph {
 		g.Nodes = append(g.Nodes, n)
 		return n.Outputs[0]
 	}
-	sum := &graph.Node{Name: "sum", Op: "Add", Inputs: []*graph.Value{call("first", nil), call("second", graph.Attrs{"slope": float32(0.5)})}}
+	sum := &graph.Node{Name: "sum", Op: "Add", Inputs: []*graph.Value{call("first", nil),
+		call("second", graph.Attrs{"slope": float32(0.5)})}}
 	sum.Outputs = []*graph.Value{{Name: "sum", Producer: sum}}
 	g.Nodes = append(g.Nodes, sum)
 	g.Inputs, g.Outputs = []*graph.Value{x}, sum.Outputs

@@ -13,8 +13,8 @@ import (
 // end in one are, without its outputs; nil where they are something else.
 var recognisers = []func(*graph.Node) *graph.Node{recogniseLayerNorm, recogniseGelu, recogniseSoftmax}
 
-// fuse replaces, in place, pieces by the op that they are. It then is one chain for alignment, and one kernel for engines.
-// What else reads a piece goes on reading it.
+// fuse replaces, in place, pieces by the op that they are. It then is one chain for alignment, and one kernel for
+// engines. What else reads a piece goes on reading it.
 func fuse(w *work) error {
 	g := w.graph
 	b := op.NewBuilder(g)

@@ -11,7 +11,8 @@ func recogniseSoftmax(n *graph.Node) *graph.Node {
 	return &graph.Node{Op: "Softmax", Attrs: graph.Attrs{"axis": int64(-1)}, Inputs: []*graph.Value{x}}
 }
 
-// matchSoftmax reads the pieces of a softmax over the last axis that end in a node, and gives what it is the softmax of; nil for any other node.
+// matchSoftmax reads the pieces of a softmax over the last axis that end in a node, and gives what it is the softmax
+// of; nil for any other node.
 func matchSoftmax(n *graph.Node) *graph.Value {
 	if n.OpName() != "Div" {
 		return nil
@@ -32,7 +33,8 @@ func matchSoftmax(n *graph.Node) *graph.Value {
 	return z
 }
 
-// reducedRows finds what a value reduces over the last axis, to one number for each row of a tensor of that rank, be it spread over the row again; nil where it does anything else.
+// reducedRows finds what a value reduces over the last axis, to one number for each row of a tensor of that rank, be it
+// spread over the row again; nil where it does anything else.
 func reducedRows(v *graph.Value, name string, rank int) *graph.Value {
 	var column graph.Shape // of one number for each row, once there is a last axis of 1
 	for v != nil && v.Producer != nil && rank > 0 {

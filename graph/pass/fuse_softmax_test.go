@@ -43,7 +43,8 @@ func TestFuseSoftmax(t *testing.T) {
 			return b.Op("Div", nil, e, b.Op("ReduceSum", keep, e, b.Ints(1)))
 		}, ""},
 		{"a sum of something else", func(b *graph.Builder, x value) value {
-			return b.Op("Div", nil, b.Op("Exp", nil, x), b.Op("ReduceSum", keep, b.Op("Exp", nil, b.Op("Neg", nil, x)), b.Ints(2)))
+			return b.Op("Div", nil, b.Op("Exp", nil, x), b.Op("ReduceSum", keep, b.Op("Exp", nil, b.Op("Neg", nil, x)),
+				b.Ints(2)))
 		}, ""},
 		{"rows in another order", func(b *graph.Builder, x value) value {
 			e := b.Op("Exp", nil, x)

@@ -10,7 +10,8 @@ import (
 )
 
 // pieces is layer normalisation as exporters spell it out; spoil changes it before the scale is applied.
-func pieces(t *testing.T, again, product bool, spoil func(b *graph.Builder, centred *graph.Value) *graph.Value) *graph.Graph {
+func pieces(t *testing.T, again, product bool,
+	spoil func(b *graph.Builder, centred *graph.Value) *graph.Value) *graph.Graph {
 	t.Helper()
 	g := graph.New("pieces")
 	g.Opsets[""] = op.Opset
@@ -30,7 +31,8 @@ func pieces(t *testing.T, again, product bool, spoil func(b *graph.Builder, cent
 		square = b.Op("Mul", nil, e, e)
 	}
 	variance := b.Op("ReduceMean", nil, square, b.Ints(2))
-	std := b.Op("Sqrt", nil, b.Op("Add", nil, variance, b.Op("Constant", graph.Attrs{"value": graph.Scalar(graph.Float32, 1e-3)})))
+	std := b.Op("Sqrt", nil, b.Op("Add", nil, variance,
+		b.Op("Constant", graph.Attrs{"value": graph.Scalar(graph.Float32, 1e-3)})))
 	y := b.Op("Mul", nil, b.Const("scale", graph.FromFloat32([]int{4}, []float32{1, 2, 3, 4})), b.Op("Div", nil, d, std))
 	b.Output(b.Op("Add", nil, y, b.Const("bias", graph.FromFloat32([]int{4}, []float32{4, 3, 2, 1}))))
 	if err := b.Err(); err != nil {
@@ -52,7 +54,9 @@ func TestFuseLayerNorm(t *testing.T) {
 	}{
 		{"a power", false, false, nil, true},
 		{"a product, centred again", true, true, nil, true},
-		{"something else squared", false, false, func(b *graph.Builder, v *graph.Value) *graph.Value { return b.Op("Relu", nil, v) }, false},
+		{"something else squared", false, false, func(b *graph.Builder, v *graph.Value) *graph.Value {
+			return b.Op("Relu", nil, v)
+		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := pieces(t, c.again, c.product, c.spoil)
@@ -63,7 +67,8 @@ func TestFuseLayerNorm(t *testing.T) {
 			if fused := len(n.Nodes) == 2; fused != c.fused {
 				t.Errorf("%d nodes are left", len(n.Nodes))
 			}
-			if err := same(n, g, map[string]*graph.Tensor{"x": x}, 1e-5); err != nil { // some roundings of float32 between the pieces
+			// some roundings of float32 between the pieces
+			if err := same(n, g, map[string]*graph.Tensor{"x": x}, 1e-5); err != nil {
 				t.Error(err)
 			}
 		})

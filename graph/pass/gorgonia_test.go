@@ -18,7 +18,8 @@ import (
 // Both sides compute in float64 and differ in the order of sums only.
 const gorgoniaTolerance = 1e-10
 
-// twin is one function of tensors, written for both automatic differentiators. Only ops whose gradients Gorgonia has right are here.
+// twin is one function of tensors, written for both automatic differentiators. Only ops whose gradients Gorgonia has
+// right are here.
 type twin struct {
 	name     string
 	dims     [][]int // of the operands
@@ -28,7 +29,8 @@ type twin struct {
 	theirs   func(in []*gorgonia.Node) (*gorgonia.Node, error)
 }
 
-// TestGradientAgainstGorgonia compares values and gradients of Σ y·r, r fixed and random, with those of Gorgonia's autodiff.
+// TestGradientAgainstGorgonia compares values and gradients of Σ y·r, r fixed and random, with those of Gorgonia's
+// autodiff.
 func TestGradientAgainstGorgonia(t *testing.T) {
 	for _, c := range twins() {
 		t.Run(c.name, func(t *testing.T) {
@@ -61,9 +63,15 @@ func twins() []twin {
 		unaryTwin("LeakyRelu", graph.Attrs{"alpha": float32(0.25)}, func(x *gorgonia.Node) (*gorgonia.Node, error) {
 			return gorgonia.LeakyRelu(x, 0.25)
 		}),
-		unaryTwin("Softmax", graph.Attrs{"axis": int64(-1)}, func(x *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.SoftMax(x) }),
-		unaryTwin("LogSoftmax", graph.Attrs{"axis": int64(-1)}, func(x *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.LogSoftMax(x) }),
-		unaryTwin("Transpose", graph.Attrs{"perm": []int64{1, 0}}, func(x *gorgonia.Node) (*gorgonia.Node, error) { return gorgonia.Transpose(x, 1, 0) }),
+		unaryTwin("Softmax", graph.Attrs{"axis": int64(-1)}, func(x *gorgonia.Node) (*gorgonia.Node, error) {
+			return gorgonia.SoftMax(x)
+		}),
+		unaryTwin("LogSoftmax", graph.Attrs{"axis": int64(-1)}, func(x *gorgonia.Node) (*gorgonia.Node, error) {
+			return gorgonia.LogSoftMax(x)
+		}),
+		unaryTwin("Transpose", graph.Attrs{"perm": []int64{1, 0}}, func(x *gorgonia.Node) (*gorgonia.Node, error) {
+			return gorgonia.Transpose(x, 1, 0)
+		}),
 		{
 			name: "Add, broadcast", dims: [][]int{{3, 4}, {1, 4}},
 			ours: func(b *graph.Builder, in []*graph.Value) *graph.Value { return b.Op("Add", nil, in...) },
@@ -225,12 +233,14 @@ func unaryTwin(name string, attrs graph.Attrs, f func(x *gorgonia.Node) (*gorgon
 // convTwin convolves [2,3,7,7] to 4 channels.
 func convTwin(name string, kernel, pad, stride, dilation int) twin {
 	k, p, s, d := int64(kernel), int64(pad), int64(stride), int64(dilation)
-	attrs := graph.Attrs{"kernel_shape": []int64{k, k}, "pads": []int64{p, p, p, p}, "strides": []int64{s, s}, "dilations": []int64{d, d}}
+	attrs := graph.Attrs{"kernel_shape": []int64{k, k}, "pads": []int64{p, p, p, p}, "strides": []int64{s, s},
+		"dilations": []int64{d, d}}
 	return twin{
 		name: name, dims: [][]int{{2, 3, 7, 7}, {4, 3, kernel, kernel}},
 		ours: func(b *graph.Builder, in []*graph.Value) *graph.Value { return b.Op("Conv", attrs, in...) },
 		theirs: func(in []*gorgonia.Node) (*gorgonia.Node, error) {
-			return gorgonia.Conv2d(in[0], in[1], tensor.Shape{kernel, kernel}, []int{pad, pad}, []int{stride, stride}, []int{dilation, dilation})
+			return gorgonia.Conv2d(in[0], in[1], tensor.Shape{kernel, kernel}, []int{pad, pad}, []int{stride, stride},
+				[]int{dilation, dilation})
 		},
 	}
 }
@@ -272,7 +282,8 @@ func crossEntropyByGorgonia(logits, labels *gorgonia.Node) (*gorgonia.Node, erro
 	return gorgonia.Neg(gorgonia.Must(gorgonia.Sum(terms, 1)))
 }
 
-// operands are random and fixed: one-hot labels, numbers in [0.5, 1.5) where they must be positive, else normally distributed ones.
+// operands are random and fixed: one-hot labels, numbers in [0.5, 1.5) where they must be positive, else normally
+// distributed ones.
 func (c twin) operands() []*graph.Tensor {
 	random := rand.New(rand.NewSource(1))
 	in := make([]*graph.Tensor, len(c.dims))
@@ -311,7 +322,8 @@ func (c twin) differentiate(t *testing.T, in []*graph.Tensor) (value []float64, 
 		t.Fatal(err)
 	}
 	r := weighting(y.Shape.Elements())
-	loss := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)}, b.Op("Mul", nil, y, b.Const("r", graph.FromFloat64(y.Shape.Sizes(), r))))
+	loss := b.Op("ReduceSum", graph.Attrs{"keepdims": int64(0)},
+		b.Op("Mul", nil, y, b.Const("r", graph.FromFloat64(y.Shape.Sizes(), r))))
 	d, err := pass.Gradient(b, loss, operands[:len(operands)-c.labels])
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 )
 
 // Gradient appends to b's graph the gradient of the sum of y's elements with respect to each of wrt, by reverse-mode
-// differentiation: one walk against the order of nodes, each node's [op.Spec] adding its part. A value that y does not depend
-// on has the gradient nil. Shapes must be static. The error names every node in the way that has no gradient.
+// differentiation: one walk against the order of nodes, each node's [op.Spec] adding its part. A value that y does not
+// depend on has the gradient nil. Shapes must be static. The error names every node in the way that has no gradient.
 func Gradient(b *graph.Builder, y *graph.Value, wrt []*graph.Value) (_ []*graph.Value, err error) {
 	defer b.Guard(&err)
 	nodes := b.Graph().Nodes
@@ -63,7 +63,8 @@ func Gradient(b *graph.Builder, y *graph.Value, wrt []*graph.Value) (_ []*graph.
 	return out, errors.Join(errs...)
 }
 
-// dependents are the float values that depend on one of some values through nodes that are not flat by nature, and those values.
+// dependents are the float values that depend on one of some values through nodes that are not flat by nature, and
+// those values.
 func dependents(nodes []*graph.Node, on []*graph.Value) map[*graph.Value]bool {
 	depends := map[*graph.Value]bool{}
 	for _, v := range on {
@@ -86,8 +87,9 @@ func dependents(nodes []*graph.Node, on []*graph.Value) map[*graph.Value]bool {
 	return depends
 }
 
-// Decides finds what an output is decided by that can be trained: the output itself, where it is float and depends on a float initializer, else
-// the nearest such values behind it, as the scores behind an ArgMax. None: it depends on no weight.
+// Decides finds what an output is decided by that can be trained: the output itself, where it is float and depends on a
+// float initializer, else the nearest such values behind it, as the scores behind an ArgMax. None: it depends on no
+// weight.
 func Decides(g *graph.Graph, output *graph.Value) []*graph.Value {
 	var weights []*graph.Value
 	for _, v := range g.Initializers {

@@ -8,8 +8,9 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Inline appends the nodes of g to b's graph. Each input of g reads what bind gives for it by name; an initializer that bind names reads
-// that, too, and others are appended. The map leads from g's values to the new ones. Names are led by the builder's scope.
+// Inline appends the nodes of g to b's graph. Each input of g reads what bind gives for it by name; an initializer that
+// bind names reads that, too, and others are appended. The map leads from g's values to the new ones. Names are led by
+// the builder's scope.
 func Inline(b *graph.Builder, g *graph.Graph, bind map[string]*graph.Value) (map[*graph.Value]*graph.Value, error) {
 	to := map[*graph.Value]*graph.Value{}
 	for _, v := range g.Inputs {
@@ -32,7 +33,8 @@ func Inline(b *graph.Builder, g *graph.Graph, bind map[string]*graph.Value) (map
 		return out
 	}
 	for _, n := range g.Nodes {
-		m := &graph.Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Attrs: maps.Clone(n.Attrs), Inputs: list(n.Inputs), Captures: list(n.Captures)}
+		m := &graph.Node{Name: n.Name, Op: n.Op, Domain: n.Domain, Attrs: maps.Clone(n.Attrs), Inputs: list(n.Inputs),
+			Captures: list(n.Captures)}
 		b.Adopt(m, slices.Clone(n.Outputs))
 		for i, v := range n.Outputs {
 			if v != nil {

@@ -10,7 +10,8 @@ import (
 )
 
 // sharedModels are models of others that are small and of many kinds.
-var sharedModels = []string{"cntk_mnist", "fml_branched_ch_last", "go_mnist_float16", "lumen_mnist", "ort_bert_toy_optimized",
+var sharedModels = []string{"cntk_mnist", "fml_branched_ch_last", "go_mnist_float16", "lumen_mnist",
+	"ort_bert_toy_optimized",
 	"vnn22_sri_resnet_a", "vnn23_vit_pgd_2_3_16", "yunet_s_320"}
 
 // Whatever pass runs on them, fixtures and models of others are left with graphs whose invariants hold.

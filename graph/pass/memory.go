@@ -11,9 +11,10 @@ type Memory struct {
 	Live      int64 // the most that values which nodes give take at one time
 }
 
-// MemoryOf estimates the memory of a graph whose shapes are static, see [Specialise]. Nodes run one after another in the graph's order,
-// and a value lives from the node that gives it to the last that reads it; an output lives to the end. Not counted is what an engine
-// needs while it runs a node, and not taken off is what it saves by computing in place.
+// MemoryOf estimates the memory of a graph whose shapes are static, see [Specialise]. Nodes run one after another in
+// the graph's order, and a value lives from the node that gives it to the last that reads it; an output lives to the
+// end. Not counted is what an engine needs while it runs a node, and not taken off is what it saves by computing in
+// place.
 func MemoryOf(g *graph.Graph) Memory {
 	m := Memory{Constants: ConstantBytes(g)}
 	for _, v := range g.Inputs {

@@ -8,10 +8,10 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// Normalise copies g into the op forms of opset [op.Opset], with shapes and dtypes inferred. Values keep their names, so
-// that whatever is learnt of the copy can be said of the original. Calls of the model's own functions are replaced by
-// their bodies. Nodes that the op table does not have stay as they are. Layer normalisation, Gelu and softmax in pieces
-// become the ops.
+// Normalise copies g into the op forms of opset [op.Opset], with shapes and dtypes inferred. Values keep their names,
+// so that whatever is learnt of the copy can be said of the original. Calls of the model's own functions are replaced
+// by their bodies. Nodes that the op table does not have stay as they are. Layer normalisation, Gelu and softmax in
+// pieces become the ops.
 func Normalise(g *graph.Graph) (*graph.Graph, error) {
 	w := &work{graph: g}
 	if err := w.run(normalisation); err != nil {
@@ -32,7 +32,8 @@ func upgrade(w *work) error {
 	return nil
 }
 
-// Infer infers dtypes, shapes and known elements of every value of g, in place. Inputs and initializers are taken as they are.
+// Infer infers dtypes, shapes and known elements of every value of g, in place. Inputs and initializers are taken as
+// they are.
 func Infer(g *graph.Graph) error {
 	for _, n := range g.Nodes {
 		if err := op.Infer(n); err != nil {
@@ -42,7 +43,8 @@ func Infer(g *graph.Graph) error {
 	return nil
 }
 
-// Lower copies g with its macro ops replaced by their decompositions into standard ops, but for those that are named native.
+// Lower copies g with its macro ops replaced by their decompositions into standard ops, but for those that are named
+// native.
 func Lower(g *graph.Graph, native []string) (*graph.Graph, error) {
 	w := &work{graph: g, native: native}
 	if err := w.run(lowering); err != nil {

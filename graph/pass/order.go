@@ -28,8 +28,8 @@ type work struct {
 	native  []string                // see [Lower]
 }
 
-// passes lists what the phases run, in the order in which they do. A pass replaces the graph by another one, or changes a copy that a
-// pass before it has made. See [rules] for why the order is this one.
+// passes lists what the phases run, in the order in which they do. A pass replaces the graph by another one, or changes
+// a copy that a pass before it has made. See [rules] for why the order is this one.
 var passes = []struct {
 	name   string
 	phases []phase

@@ -12,9 +12,9 @@ import (
 // Run evaluates a graph once: [Eval], or an engine.
 type Run func(g *graph.Graph, in map[string]*graph.Tensor) (map[string]*graph.Tensor, error)
 
-// SameByBatch verifies a rebatched graph: on random inputs, many (specialised to a batch of more than 1) must give, sample by
-// sample, what one (specialised to a batch of 1) gives. The error names the outputs that differ. Results may differ by the order of
-// float32 sums, hence the tolerance of 10⁻³ of the output's largest magnitude.
+// SameByBatch verifies a rebatched graph: on random inputs, many (specialised to a batch of more than 1) must give,
+// sample by sample, what one (specialised to a batch of 1) gives. The error names the outputs that differ. Results may
+// differ by the order of float32 sums, hence the tolerance of 10⁻³ of the output's largest magnitude.
 func SameByBatch(one, many *graph.Graph, run Run) error {
 	random := rand.New(rand.NewPCG(1, 2))
 	batch := 0

@@ -7,7 +7,8 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// NodeError is what is wrong with a node of the graph that a pass was given, be it with what the pass has put in its place.
+// NodeError is what is wrong with a node of the graph that a pass was given, be it with what the pass has put in its
+// place.
 type NodeError struct {
 	Node string // see [NodeName]
 	Err  error
@@ -17,9 +18,9 @@ func (e *NodeError) Error() string { return e.Err.Error() }
 
 func (e *NodeError) Unwrap() error { return e.Err }
 
-// Rewrite copies g, passing each node through f in topological order. f appends what stands in the node's place and gives
-// the values for its outputs, or nil to keep the node. Shapes are inferred on the way, so that f sees those of the inputs.
-// Values keep their names. An error is a [NodeError].
+// Rewrite copies g, passing each node through f in topological order. f appends what stands in the node's place and
+// gives the values for its outputs, or nil to keep the node. Shapes are inferred on the way, so that f sees those of
+// the inputs. Values keep their names. An error is a [NodeError].
 func Rewrite(g *graph.Graph, f func(b *graph.Builder, n *graph.Node) []*graph.Value) (_ *graph.Graph, err error) {
 	g, _ = g.Clone()
 	b := graph.NewBuilder(g, inferDeclared)

@@ -9,8 +9,8 @@ import (
 	"github.com/ildc/ildc/graph/pass"
 )
 
-// same evaluates two graphs on the same inputs, and says where an output of want is none of got, or differs from it by more than tolerance,
-// relative to the largest magnitude of that output.
+// same evaluates two graphs on the same inputs, and says where an output of want is none of got, or differs from it by
+// more than tolerance, relative to the largest magnitude of that output.
 func same(got, want *graph.Graph, in map[string]*graph.Tensor, tolerance float64) error {
 	a, err := pass.Eval(got, in)
 	if err != nil {

@@ -37,7 +37,8 @@ func TestSliceSharedModels(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 			continue
 		}
-		if cost := pass.CostOf(gs.Graph); cost.MACs == 0 || cost.MACs > slicedMACs || len(cost.Uncounted) > 0 || len(gs.List) == 0 {
+		if cost := pass.CostOf(gs.Graph); cost.MACs == 0 || cost.MACs > slicedMACs || len(cost.Uncounted) > 0 ||
+			len(gs.List) == 0 {
 			continue
 		}
 		compared++

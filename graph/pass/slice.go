@@ -9,17 +9,18 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// Sliced is a graph with channels removed. Kept gives, by the name of each value that shrank and per axis, the positions of the source's
-// value that are left; nil for an axis that is whole.
+// Sliced is a graph with channels removed. Kept gives, by the name of each value that shrank and per axis, the
+// positions of the source's value that are left; nil for an axis that is whole.
 type Sliced struct {
 	Graph *graph.Graph
 	Kept  map[string][][]int
 }
 
-// Slice copies the source without the channels that are not listed: keep[i] lists those of group i that stay, in rising order; nil
-// keeps all. The copy is the source in everything else: opset, names, dtypes, symbolic extents, inputs, outputs, origins. Sliced weights that
-// the source computes from constants become initializers of the same name. Integers that state a number of channels, in a
-// constant or an attribute, follow it. Every shape is inferred again and compared with what it must be.
+// Slice copies the source without the channels that are not listed: keep[i] lists those of group i that stay, in rising
+// order; nil keeps all. The copy is the source in everything else: opset, names, dtypes, symbolic extents, inputs,
+// outputs, origins. Sliced weights that the source computes from constants become initializers of the same name.
+// Integers that state a number of channels, in a constant or an attribute, follow it. Every shape is inferred again and
+// compared with what it must be.
 func (gs *Groups) Slice(keep [][]int) (*Sliced, error) {
 	kept, err := gs.kept(keep)
 	if err != nil {
@@ -59,7 +60,8 @@ func (gs *Groups) kept(keep [][]int) (map[op.AxisRef][]int, error) {
 		last := -1
 		for _, channel := range keep[i] {
 			if channel <= last || channel >= group.Channels {
-				return nil, fmt.Errorf("pass: slice: group %q of %d channels: keep %v: want rising numbers", group.Name, group.Channels, keep[i])
+				return nil, fmt.Errorf("pass: slice: group %q of %d channels: keep %v: want rising numbers", group.Name,
+					group.Channels, keep[i])
 			}
 			stays[channel], last = true, channel
 		}
@@ -101,7 +103,8 @@ type slicer struct {
 	outputOf map[string]*graph.Node  // of the copy
 }
 
-// materialise makes an initializer of each constant that shrinks and that nodes compute, and of those that are computed from such a one.
+// materialise makes an initializer of each constant that shrinks and that nodes compute, and of those that are computed
+// from such a one.
 func (s *slicer) materialise() {
 	constants := map[string]*graph.Value{} // of the analysed copy
 	dirty := map[*graph.Value]bool{}
@@ -212,7 +215,9 @@ func (s *slicer) removeDead() {
 		return v != nil && (before[v.Name] || original[v.Name] == nil) && !after[v.Name]
 	}
 	s.graph.Nodes = slices.DeleteFunc(s.graph.Nodes, func(n *graph.Node) bool {
-		return slices.ContainsFunc(n.Outputs, died) && !slices.ContainsFunc(n.Outputs, func(v *graph.Value) bool { return v != nil && !died(v) })
+		return slices.ContainsFunc(n.Outputs, died) && !slices.ContainsFunc(n.Outputs, func(v *graph.Value) bool {
+			return v != nil && !died(v)
+		})
 	})
 	s.graph.Initializers = slices.DeleteFunc(s.graph.Initializers, died)
 }

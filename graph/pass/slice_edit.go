@@ -25,8 +25,8 @@ type edit struct {
 	per      int
 }
 
-// place finds where in the source each integer is written that the size of a group's axis determines. One that is not found, or that
-// stands for two different sizes, is left: whether it follows by itself is for a trial to show.
+// place finds where in the source each integer is written that the size of a group's axis determines. One that is not
+// found, or that stands for two different sizes, is left: whether it follows by itself is for a trial to show.
 func (gs *Groups) place(refs []op.SizeRef) {
 	shrinks := map[op.AxisRef]bool{}
 	for _, group := range gs.List {
@@ -63,7 +63,9 @@ func (gs *Groups) together(e, f edit) bool {
 		}
 		return 0
 	}
-	return !slices.ContainsFunc(gs.List, func(group *Group) bool { return count(group, e.of)*f.per != count(group, f.of)*e.per })
+	return !slices.ContainsFunc(gs.List, func(group *Group) bool {
+		return count(group, e.of)*f.per != count(group, f.of)*e.per
+	})
 }
 
 // find locates the integer in the source.
@@ -133,7 +135,8 @@ func (s *slicer) edit() error {
 			continue
 		}
 		if len(at)%e.per != 0 {
-			return fmt.Errorf("pass: slice: axis %d of %q: %d positions are not a multiple of %d", e.of.Axis, e.of.Value.Name, len(at), e.per)
+			return fmt.Errorf("pass: slice: axis %d of %q: %d positions are not a multiple of %d", e.of.Axis, e.of.Value.Name,
+				len(at), e.per)
 		}
 		before, after := int64(e.of.Value.Shape[e.of.Axis].Size/e.per), int64(len(at)/e.per)
 		n := s.outputOf[e.node]
@@ -166,7 +169,8 @@ func (s *slicer) edit() error {
 			everyone = everyone && slices.Equal(wanted[use{n, u.constant}], wanted[u])
 		}
 		if !everyone {
-			c := &graph.Value{Name: s.unique(u.constant.Name + "_" + NodeName(u.node)), DType: t.DType, Shape: t.Shape(), Const: t}
+			c := &graph.Value{Name: s.unique(u.constant.Name + "_" + NodeName(u.node)), DType: t.DType, Shape: t.Shape(),
+				Const: t}
 			s.values[c.Name] = c
 			s.graph.Initializers = append(s.graph.Initializers, c)
 			for i, v := range u.node.Inputs {

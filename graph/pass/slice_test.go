@@ -21,7 +21,8 @@ func newPlain(opset int64) *model {
 func TestSliceOldOpsets(t *testing.T) {
 	batch := graph.Shape{graph.Sym("batch"), graph.D(3), graph.D(4), graph.D(4)}
 	conv := func(m *model, x *graph.Value, in, out int) *graph.Value {
-		return m.Op("Conv", graph.Attrs{"kernel_shape": []int64{3, 3}, "pads": []int64{1, 1, 1, 1}}, x, m.weight("w", out, in, 3, 3))
+		return m.Op("Conv", graph.Attrs{"kernel_shape": []int64{3, 3}, "pads": []int64{1, 1, 1, 1}}, x,
+			m.weight("w", out, in, 3, 3))
 	}
 	tests := []struct {
 		name  string
@@ -128,7 +129,8 @@ func TestSlicedKeepsTheSource(t *testing.T) {
 			t.Errorf("node %q has origin %v, want %d", n.Name, n.Origin, i)
 		}
 	}
-	for name, want := range map[string]string{"Conv": "[[] [1 3 5 7] [] []]", "w_1": "[[1 3 5] [1 3 5 7] [] []]", "b": "[[1 3 5 7]]"} {
+	for name, want := range map[string]string{"Conv": "[[] [1 3 5 7] [] []]", "w_1": "[[1 3 5] [1 3 5 7] [] []]",
+		"b": "[[1 3 5 7]]"} {
 		if got := fmt.Sprint(s.Kept[name]); got != want {
 			t.Errorf("of %q %s is kept, want %s", name, got, want)
 		}

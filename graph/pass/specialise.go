@@ -16,8 +16,8 @@ type Binding struct {
 	Keep map[string]bool
 }
 
-// SymbolOf is the name by which a symbolic extent of an input is bound to a size: its symbol, or, where it has none, the input's name and the axis, as in
-// "x.2".
+// SymbolOf is the name by which a symbolic extent of an input is bound to a size: its symbol, or, where it has none,
+// the input's name and the axis, as in "x.2".
 func SymbolOf(input *graph.Value, axis int) string {
 	if d := input.Shape[axis]; d != graph.Unknown {
 		return d.Symbol
@@ -25,11 +25,12 @@ func SymbolOf(input *graph.Value, axis int) string {
 	return fmt.Sprintf("%s.%d", input.Name, axis)
 }
 
-// Specialise copies a normalised graph with static shapes: symbols are bound, a fixed batch of 1 is rebatched, shape arithmetic and
-// constants are folded away, and dead code is removed.
+// Specialise copies a normalised graph with static shapes: symbols are bound, a fixed batch of 1 is rebatched, shape
+// arithmetic and constants are folded away, and dead code is removed.
 //
-// A model whose batch is fixed to 1 is rebatched by rewriting the constants of Reshape and its kin that hard-code the 1. Which 1 is
-// the batch can't be told from syntax alone, so [Rebatched] graphs must be verified by a run, with [SameByBatch].
+// A model whose batch is fixed to 1 is rebatched by rewriting the constants of Reshape and its kin that hard-code the
+// 1. Which 1 is the batch can't be told from syntax alone, so [Rebatched] graphs must be verified by a run, with
+// [SameByBatch].
 func Specialise(g *graph.Graph, bind Binding) (*graph.Graph, error) {
 	w := &work{graph: g, bind: bind}
 	if err := w.run(specialisation); err != nil {

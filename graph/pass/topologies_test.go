@@ -4,7 +4,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// topologies are the traps that channel groups must survive. groups lists each as its first producer and its number of channels.
+// topologies are the traps that channel groups must survive. groups lists each as its first producer and its number of
+// channels.
 var topologies = []struct {
 	name   string
 	build  func(m *model)
@@ -71,7 +72,8 @@ var topologies = []struct {
 	}, "Conv 8", "MatMul"},
 	{"shape that the model computes", func(m *model) {
 		x := m.relu(m.conv(m.image(3), 8))
-		rows := m.Op("Unsqueeze", nil, m.Op("Gather", nil, m.Op("Shape", nil, x), m.Const("i", graph.Scalar(graph.Int64, 0))), m.Ints(0))
+		rows := m.Op("Unsqueeze", nil, m.Op("Gather", nil, m.Op("Shape", nil, x),
+			m.Const("i", graph.Scalar(graph.Int64, 0))), m.Ints(0))
 		to := m.Op("Concat", graph.Attrs{"axis": int64(0)}, rows, m.Const("rest", graph.Ints(128)))
 		m.Output(m.gemm(m.Op("Reshape", nil, x, to), 3))
 	}, "Conv 8", "Gemm"},
@@ -81,7 +83,8 @@ var topologies = []struct {
 		x = m.relu(m.Op("Conv", pads, x, w, b))
 		m.head(m.relu(m.Op("Conv", pads, x, w, b)))
 	}, "Conv 8", "Gemm"},
-	{"weight tied with its transpose", func(m *model) { // an autoencoder of the features; the transpose is folded apart from it
+	// an autoencoder of the features; the transpose is folded apart from it
+	{"weight tied with its transpose", func(m *model) {
 		x := m.relu(m.gemm(m.Input("x", graph.Float32, graph.Dims(1, 4)), 8))
 		w := m.weight("w", 8, 6)
 		x = m.relu(m.Op("MatMul", nil, x, w))
@@ -137,7 +140,8 @@ var topologies = []struct {
 		m.head(m.relu(m.conv(x, 6)))
 	}, "Conv_1 6", "Conv Gemm"},
 	{"layer norm over channels", func(m *model) {
-		x := m.Op("LayerNormalization", nil, m.gemm(m.Input("x", graph.Float32, graph.Dims(2, 4)), 8), m.weight("s", 8), m.weight("b", 8))
+		x := m.Op("LayerNormalization", nil, m.gemm(m.Input("x", graph.Float32, graph.Dims(2, 4)), 8), m.weight("s", 8),
+			m.weight("b", 8))
 		m.Output(m.gemm(m.relu(m.gemm(x, 6)), 3))
 	}, "Gemm 8 loose, Gemm_1 6", "Gemm_2"},
 	{"mean over channels", func(m *model) {
@@ -149,7 +153,8 @@ var topologies = []struct {
 		m.Output(m.Op("ReduceProd", nil, m.Op("Sigmoid", nil, x), m.Ints(1)))
 	}, "Conv 8", "Conv_1"},
 	{"queries, keys and values from one product", func(m *model) {
-		x := m.reshape(m.Op("MatMul", nil, m.Input("x", graph.Float32, graph.Dims(1, 3, 5)), m.weight("qkv", 5, 24)), 1, 3, 3, 2, 4)
+		x := m.reshape(m.Op("MatMul", nil, m.Input("x", graph.Float32, graph.Dims(1, 3, 5)), m.weight("qkv", 5, 24)), 1, 3,
+			3, 2, 4)
 		parts := m.Ops("Split", 3, graph.Attrs{"axis": int64(0), "num_outputs": int64(3)}, m.transpose(x, 2, 0, 3, 1, 4))
 		part := func(i int) *graph.Value { return m.Op("Squeeze", nil, parts[i], m.Ints(0)) }
 		a := m.Op("Softmax", nil, m.Op("MatMul", nil, part(0), m.transpose(part(1), 0, 1, 3, 2)))
@@ -182,7 +187,8 @@ var topologies = []struct {
 	{"U-Net skip", func(m *model) {
 		down := m.relu(m.conv(m.image(3), 8))
 		low := m.relu(m.conv(m.Op("MaxPool", graph.Attrs{"kernel_shape": []int64{2, 2}, "strides": []int64{2, 2}}, down), 6))
-		up := m.Op("Resize", graph.Attrs{"mode": "linear"}, low, nil, m.Const("scales", graph.FromFloat32([]int{4}, []float32{1, 1, 2, 2})))
+		up := m.Op("Resize", graph.Attrs{"mode": "linear"}, low, nil,
+			m.Const("scales", graph.FromFloat32([]int{4}, []float32{1, 1, 2, 2})))
 		m.head(m.relu(m.conv(m.Op("Concat", graph.Attrs{"axis": int64(1)}, up, down), 10)))
 	}, "Conv 8, Conv_1 6, Conv_2 10", "Gemm"},
 	{"upsampling to sizes that state the channels", func(m *model) {
@@ -195,7 +201,8 @@ var topologies = []struct {
 		m.head(m.Op("PRelu", nil, n, m.weight("slope", 8, 1, 1)))
 	}, "Conv 8", "Gemm"},
 	{"group norm", func(m *model) {
-		n := m.Op("GroupNormalization", graph.Attrs{"num_groups": int64(2)}, m.conv(m.image(3), 8), m.weight("scale", 8), m.weight("shift", 8))
+		n := m.Op("GroupNormalization", graph.Attrs{"num_groups": int64(2)}, m.conv(m.image(3), 8), m.weight("scale", 8),
+			m.weight("shift", 8))
 		m.head(m.relu(m.conv(m.relu(n), 6)))
 	}, "Conv_1 6", "Conv Gemm"},
 	{"dense block", func(m *model) {
@@ -231,7 +238,8 @@ var topologies = []struct {
 		m.Output(m.Op("Sigmoid", nil, m.gemm(m.relu(m.gemm(sum, 5)), 3)))
 	}, "Gemm 6, Gemm_3 5", "Gemm_2 Gemm_4"},
 	{"LSTM", func(m *model) {
-		x := m.Op("LSTM", graph.Attrs{"hidden_size": int64(4)}, m.Input("x", graph.Float32, graph.Dims(3, 2, 5)), m.weight("w", 1, 16, 5), m.weight("r", 1, 16, 4), m.weight("b", 1, 32))
+		x := m.Op("LSTM", graph.Attrs{"hidden_size": int64(4)}, m.Input("x", graph.Float32, graph.Dims(3, 2, 5)),
+			m.weight("w", 1, 16, 5), m.weight("r", 1, 16, 4), m.weight("b", 1, 32))
 		m.Output(m.gemm(m.reshape(x, 6, 4), 3))
 	}, "LSTM 4", "Gemm"},
 	{"model output in the middle", func(m *model) {

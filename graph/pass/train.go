@@ -7,9 +7,9 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// TrainingForm copies a specialised graph with each node in its training form where it has one (batch normalisation by batch
-// statistics). next maps the initializers that are running state to the names of the values they take for the next step,
-// which are outputs of the copy, after its own.
+// TrainingForm copies a specialised graph with each node in its training form where it has one (batch normalisation by
+// batch statistics). next maps the initializers that are running state to the names of the values they take for the
+// next step, which are outputs of the copy, after its own.
 func TrainingForm(g *graph.Graph) (t *graph.Graph, next map[string]string, err error) {
 	w := &work{graph: g, running: map[string]string{}}
 	if err := w.run(training); err != nil {

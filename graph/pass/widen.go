@@ -8,8 +8,8 @@ import (
 
 func isHalf(t graph.DType) bool { return t == graph.Float16 || t == graph.BFloat16 }
 
-// Widen copies a graph with float32 in the place of 16-bit floats, in which it can be trained: inputs, outputs, constants, and what casts give. It gives g
-// itself where there are none.
+// Widen copies a graph with float32 in the place of 16-bit floats, in which it can be trained: inputs, outputs,
+// constants, and what casts give. It gives g itself where there are none.
 func Widen(g *graph.Graph) *graph.Graph {
 	wide, _ := g.Clone()
 	changed := false
@@ -41,8 +41,8 @@ func Widen(g *graph.Graph) *graph.Graph {
 	return wide
 }
 
-// Narrow copies a graph with the types that values and attributes of the same names have in like, where those are 16-bit floats: what Widen made wide, or what was
-// made of that.
+// Narrow copies a graph with the types that values and attributes of the same names have in like, where those are
+// 16-bit floats: what Widen made wide, or what was made of that.
 func Narrow(g, like *graph.Graph) *graph.Graph {
 	narrow, _ := g.Clone()
 	was := like.ByName()

@@ -18,7 +18,8 @@ func halfGraph(t *testing.T) *graph.Graph {
 	x := b.Input("x", graph.Float16, graph.Dims(2))
 	y := b.Op("Mul", nil, x, b.Const("w", half(0.5, 3)))
 	y = b.Op("Add", nil, y, b.Op("Constant", graph.Attrs{"value": half(1, 1)}))
-	b.Output(b.Op("Cast", graph.Attrs{"to": int64(graph.Float16)}, b.Op("Cast", graph.Attrs{"to": int64(graph.Float64)}, y)))
+	b.Output(b.Op("Cast", graph.Attrs{"to": int64(graph.Float16)}, b.Op("Cast", graph.Attrs{"to": int64(graph.Float64)},
+		y)))
 	if err := b.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,9 @@ func TestNarrow(t *testing.T) {
 			t.Errorf("node %s: %v, was %v", n.Name, n.Attrs, g.Nodes[i].Attrs)
 		}
 	}
-	if w := narrow.ByName()["w"].Const; w.DType != graph.Float16 || w.Values()[0] != 0.25 || w.Values()[1] != 0.333251953125 { // a third in 11 bits
+	// a third in 11 bits
+	if w := narrow.ByName()["w"].Const; w.DType != graph.Float16 || w.Values()[0] != 0.25 ||
+		w.Values()[1] != 0.333251953125 {
 		t.Errorf("w is %v %v", w, w.Values())
 	}
 }

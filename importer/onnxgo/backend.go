@@ -13,8 +13,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Backend receives a model from onnx-go. For onnx-go a graph's nodes are the values, and edges lead from an output to the inputs that it is
-// computed from, weighted with the position of the input.
+// Backend receives a model from onnx-go. For onnx-go a graph's nodes are the values, and edges lead from an output to
+// the inputs that it is computed from, weighted with the position of the input.
 type Backend struct {
 	values []*value // by ID
 	edges  map[int64][]*edge
@@ -93,8 +93,8 @@ func (b *Backend) ApplyOperation(o onnx.Operation, outputs ...gonum.Node) error 
 	return nil
 }
 
-// Graph is what onnx-go decoded. Inputs and outputs are those of its Model. The graph has no opsets, which onnx-go does not tell, and
-// its values no shapes, since onnx-go leaves symbolic dims out of them.
+// Graph is what onnx-go decoded. Inputs and outputs are those of its Model. The graph has no opsets, which onnx-go does
+// not tell, and its values no shapes, since onnx-go leaves symbolic dims out of them.
 func (b *Backend) Graph(inputs, outputs []int64) (*graph.Graph, error) {
 	g, err := b.build(inputs, outputs)
 	if err == nil {
@@ -153,7 +153,8 @@ func (b *Backend) build(inputs, outputs []int64) (*graph.Graph, error) {
 			errs = append(errs, fmt.Errorf("initializer %q: %w", v.name, err))
 			continue
 		}
-		g.Initializers = append(g.Initializers, define(&graph.Value{Name: v.name, DType: t.DType, Shape: t.Shape(), Const: t}))
+		g.Initializers = append(g.Initializers, define(&graph.Value{Name: v.name, DType: t.DType, Shape: t.Shape(),
+			Const: t}))
 	}
 	for i, op := range b.ops {
 		for _, name := range op.inputs {
@@ -178,7 +179,8 @@ func (b *Backend) build(inputs, outputs []int64) (*graph.Graph, error) {
 	return g, errors.Join(errs...)
 }
 
-// madeUp says whether a name is that of the input, "<node>/input", that onnx-go makes up for an op without inputs: it has no type.
+// madeUp says whether a name is that of the input, "<node>/input", that onnx-go makes up for an op without inputs: it
+// has no type.
 func (b *Backend) madeUp(name string) bool {
 	return !slices.ContainsFunc(b.values, func(v *value) bool { return v.name == name && v.data != nil })
 }

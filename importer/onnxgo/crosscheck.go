@@ -26,8 +26,8 @@ func (r Report) Agrees() bool { return r.Skipped == "" && len(r.Differences) == 
 // mostDeclared bounds the memory, in bytes, that onnx-go takes for values whose shapes a model declares.
 const mostDeclared = 1 << 30
 
-// CrossCheck compares g, which package importer read in data, with what onnx-go reads there. Whatever onnx-go cannot read, or
-// must not be given, is told in the report and is no difference. An error says that g has not come from data.
+// CrossCheck compares g, which package importer read in data, with what onnx-go reads there. Whatever onnx-go cannot
+// read, or must not be given, is told in the report and is no difference. An error says that g has not come from data.
 func CrossCheck(data []byte, g *graph.Graph) (Report, error) {
 	if g.Origin == nil {
 		return Report{}, fmt.Errorf("onnxgo: graph %q was not imported", g.Name)

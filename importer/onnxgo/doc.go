@@ -7,8 +7,9 @@
 //	if err := model.UnmarshalBinary(data); err != nil { … }
 //	g, err := backend.Graph(model.Input, model.Output)
 //
-// [CrossCheck] compares a graph that package importer read with what onnx-go reads in the same bytes: ops, attributes, edges, weights.
+// [CrossCheck] compares a graph that package importer read with what onnx-go reads in the same bytes: ops, attributes,
+// edges, weights.
 //
-// onnx-go does not give the names and domains of nodes, opsets, metadata and symbolic dims, and cannot read subgraphs, external data and many
-// data types. So package importer is the reader, and onnx-go the second opinion.
+// onnx-go does not give the names and domains of nodes, opsets, metadata and symbolic dims, and cannot read subgraphs,
+// external data and many data types. So package importer is the reader, and onnx-go the second opinion.
 package onnxgo

@@ -17,8 +17,8 @@ import (
 	"github.com/ildc/ildc/internal/shared"
 )
 
-// small is a graph with what onnx-go's form has traps for: an op that reads a value twice, absent inputs and outputs, a Constant, which
-// reads nothing, a scalar, a symbolic dim.
+// small is a graph with what onnx-go's form has traps for: an op that reads a value twice, absent inputs and outputs, a
+// Constant, which reads nothing, a scalar, a symbolic dim.
 func small(t *testing.T) (*graph.Graph, []byte) {
 	t.Helper()
 	g := graph.New("small")
@@ -28,7 +28,8 @@ func small(t *testing.T) (*graph.Graph, []byte) {
 	one := b.Op("Constant", graph.Attrs{"value": graph.Scalar(graph.Float32, 1)})
 	square := b.Op("Mul", nil, x, x)
 	clip := b.Op("Clip", nil, square, nil, b.Const("most", graph.Scalar(graph.Float32, 6)))
-	drop := b.Ops("Dropout", 2, graph.Attrs{"seed": int64(3), "ratio": float32(math.NaN()), "mode": "m", "ints": []int64{1}, "strings": []string{"a"}}, clip, one)
+	drop := b.Ops("Dropout", 2, graph.Attrs{"seed": int64(3), "ratio": float32(math.NaN()), "mode": "m",
+		"ints": []int64{1}, "strings": []string{"a"}}, clip, one)
 	drop[0].Producer.Outputs[1] = nil
 	y := b.Op("Add", nil, drop[0], b.Const("w", graph.FromFloat32([]int{2}, []float32{1, float32(math.NaN())})))
 	b.Output(y)
@@ -87,7 +88,8 @@ func TestBackend(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatal("no values x and Mul")
 	}
-	if !b.HasEdgeFromTo(square.ID(), x.ID()) || b.HasEdgeFromTo(x.ID(), square.ID()) || !b.HasEdgeBetween(x.ID(), square.ID()) {
+	if !b.HasEdgeFromTo(square.ID(), x.ID()) || b.HasEdgeFromTo(x.ID(), square.ID()) ||
+		!b.HasEdgeBetween(x.ID(), square.ID()) {
 		t.Error("no edge from Mul to x, or one from x to Mul")
 	}
 	if n := b.From(square.ID()).Len(); n != 1 {
@@ -111,19 +113,26 @@ func TestCrossCheckFinds(t *testing.T) {
 		{"weight", func(g *graph.Graph, v map[string]*graph.Value) {
 			v["w"].Const = graph.FromFloat32([]int{2}, []float32{1, 2})
 		}, `initializer "w"`},
-		{"weight's shape", func(g *graph.Graph, v map[string]*graph.Value) { v["w"].Const = v["w"].Const.Reshaped(1, 2) }, `initializer "w"`},
-		{"missing weight", func(g *graph.Graph, v map[string]*graph.Value) { g.Initializers = g.Initializers[:1] }, "want none"},
+		{"weight's shape", func(g *graph.Graph, v map[string]*graph.Value) { v["w"].Const = v["w"].Const.Reshaped(1, 2) },
+			`initializer "w"`},
+		{"missing weight", func(g *graph.Graph, v map[string]*graph.Value) { g.Initializers = g.Initializers[:1] },
+			"want none"},
 		{"op", func(g *graph.Graph, v map[string]*graph.Value) { v["Mul"].Producer.Op = "Div" }, `op Mul`},
-		{"edge", func(g *graph.Graph, v map[string]*graph.Value) { v["Add"].Producer.Inputs[0] = v["Mul"] }, `inputs ["Dropout" "w"], want ["Mul" "w"]`},
-		{"present input", func(g *graph.Graph, v map[string]*graph.Value) { v["Clip"].Producer.Inputs[1] = v["most"] }, `["Mul" "" "most"]`},
-		{"attribute", func(g *graph.Graph, v map[string]*graph.Value) { v["Dropout"].Producer.Attrs["seed"] = int64(4) }, `attribute "seed": 3, want 4`},
-		{"more attributes", func(g *graph.Graph, v map[string]*graph.Value) { delete(v["Dropout"].Producer.Attrs, "seed") }, `5 attributes, want 4`},
+		{"edge", func(g *graph.Graph, v map[string]*graph.Value) { v["Add"].Producer.Inputs[0] = v["Mul"] },
+			`inputs ["Dropout" "w"], want ["Mul" "w"]`},
+		{"present input", func(g *graph.Graph, v map[string]*graph.Value) { v["Clip"].Producer.Inputs[1] = v["most"] },
+			`["Mul" "" "most"]`},
+		{"attribute", func(g *graph.Graph, v map[string]*graph.Value) { v["Dropout"].Producer.Attrs["seed"] = int64(4) },
+			`attribute "seed": 3, want 4`},
+		{"more attributes", func(g *graph.Graph, v map[string]*graph.Value) { delete(v["Dropout"].Producer.Attrs, "seed") },
+			`5 attributes, want 4`},
 		{"constant", func(g *graph.Graph, v map[string]*graph.Value) {
 			v["Constant"].Producer.Attrs["value"] = graph.Scalar(graph.Float32, 2)
 		}, `attribute "value"`},
 		{"output", func(g *graph.Graph, v map[string]*graph.Value) { g.Outputs[0] = v["Clip"] }, "outputs"},
 		{"node", func(g *graph.Graph, v map[string]*graph.Value) { g.Nodes = g.Nodes[:2] }, "5 nodes, want 2"},
-		{"unknown node", func(g *graph.Graph, v map[string]*graph.Value) { v["Add"].Name = "other" }, `giving ["other"] is not there`},
+		{"unknown node", func(g *graph.Graph, v map[string]*graph.Value) { v["Add"].Name = "other" },
+			`giving ["other"] is not there`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -42,8 +42,8 @@ func tensorOf(t tensor.Tensor) (*graph.Tensor, error) {
 	return &graph.Tensor{DType: d, Dims: dims, Data: data.Interface()}, nil
 }
 
-// attribute turns an attribute as onnx-go gives it into one of package graph: opaque where onnx-go leaves it unread, since the file does not
-// say its type.
+// attribute turns an attribute as onnx-go gives it into one of package graph: opaque where onnx-go leaves it unread,
+// since the file does not say its type.
 func attribute(a any) (any, error) {
 	switch a := a.(type) {
 	case int64, float32, string, []int64, []float32, []string:

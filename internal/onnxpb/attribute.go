@@ -3,7 +3,8 @@ package onnxpb
 import "fmt"
 
 // Value is what the attribute holds: an int64, float32, string, []int64, []float32, []string or *[TensorProto].
-// It is nil for everything else: subgraphs, lists of tensors, sparse tensors, types, and references to a function's attribute.
+// It is nil for everything else: subgraphs, lists of tensors, sparse tensors, types, and references to a function's
+// attribute.
 func (a *AttributeProto) Value() any {
 	if a.GetRefAttrName() != "" {
 		return nil
@@ -29,7 +30,8 @@ func (a *AttributeProto) Value() any {
 	return nil
 }
 
-// kind is the declared type; where none is declared, as in files of IR version 1, the type of the one field that is set.
+// kind is the declared type; where none is declared, as in files of IR version 1, the type of the one field that is
+// set.
 func (a *AttributeProto) kind() AttributeProto_AttributeType {
 	if a.GetType() != AttributeProto_UNDEFINED {
 		return a.GetType()

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzDecode reads arbitrary bytes. What is read is written again to an equal message, and whatever else is asked of it does not panic.
+// FuzzDecode reads arbitrary bytes. What is read is written again to an equal message, and whatever else is asked of it
+// does not panic.
 func FuzzDecode(f *testing.F) {
 	const most = 1 << 16
 	files, err := filepath.Glob("../../testdata/onnx/*/model.onnx")

@@ -36,7 +36,8 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Unmarshal reads a message. It fails with [ErrMalformed] or [ErrTooLarge], naming the part of the message that is at fault.
+// Unmarshal reads a message. It fails with [ErrMalformed] or [ErrTooLarge], naming the part of the message that is at
+// fault.
 func Unmarshal(data []byte, m proto.Message, l Limits) error {
 	l = l.withDefaults()
 	if int64(len(data)) > l.Bytes {
@@ -134,8 +135,8 @@ func Marshal(m proto.Message) ([]byte, error) {
 // Equal says whether two messages have equal fields, unknown ones included.
 func Equal(a, b proto.Message) bool { return proto.Equal(a, b) }
 
-// Shallow copies a message without copying what its fields hold: a field of the copy may be set, and not be changed in place.
-// The copy of nil is empty.
+// Shallow copies a message without copying what its fields hold: a field of the copy may be set, and not be changed in
+// place. The copy of nil is empty.
 func Shallow[M proto.Message](m M) M {
 	from := m.ProtoReflect()
 	to := from.New()

@@ -32,8 +32,8 @@ func (n *NodeProto) Captures() []string {
 	return names
 }
 
-// RenameCaptures copies the attribute with each outer value that its subgraphs read under a new name. It fails where a subgraph has
-// a value of that name already.
+// RenameCaptures copies the attribute with each outer value that its subgraphs read under a new name. It fails where a
+// subgraph has a value of that name already.
 func (a *AttributeProto) RenameCaptures(names map[string]string) (*AttributeProto, error) {
 	c := Shallow(a)
 	var err error
@@ -51,7 +51,8 @@ func (a *AttributeProto) RenameCaptures(names map[string]string) (*AttributeProt
 	return c, err
 }
 
-// NestedTensors gives the tensors that the attribute lists, and the initializers and the attributes' tensors of its subgraphs.
+// NestedTensors gives the tensors that the attribute lists, and the initializers and the attributes' tensors of its
+// subgraphs.
 func (a *AttributeProto) NestedTensors() iter.Seq[*TensorProto] {
 	return func(yield func(*TensorProto) bool) { a.nestedTensors(yield) }
 }

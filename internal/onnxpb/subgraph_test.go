@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// branch is an If whose first branch reads "x" and, through an inner If, "y" and "w"; "local" is its own. Its second branch gives "z" itself.
+// branch is an If whose first branch reads "x" and, through an inner If, "y" and "w"; "local" is its own. Its second
+// branch gives "z" itself.
 func branch() *NodeProto {
 	inner := &NodeProto{OpType: new("If"), Input: []string{"local"}, Output: []string{"r"}, Attribute: []*AttributeProto{
 		{Name: new("then_branch"), G: &GraphProto{
@@ -57,7 +58,8 @@ func TestRenameCaptures(t *testing.T) {
 	if _, err := original.Attribute[0].RenameCaptures(names); err != nil || !Equal(original, want) {
 		t.Errorf("%v, or the attribute was changed in place", err)
 	}
-	if _, err := original.Attribute[0].RenameCaptures(map[string]string{"w": "s"}); err == nil || !strings.Contains(err.Error(), `"s"`) {
+	if _, err := original.Attribute[0].RenameCaptures(map[string]string{"w": "s"}); err == nil ||
+		!strings.Contains(err.Error(), `"s"`) {
 		t.Errorf("error %v, want one that says that the subgraph has a value %q", err, "s")
 	}
 }
@@ -65,7 +67,8 @@ func TestRenameCaptures(t *testing.T) {
 func TestNestedTensors(t *testing.T) {
 	a := &AttributeProto{Tensors: []*TensorProto{{Name: new("a")}}, Graphs: []*GraphProto{{
 		Initializer: []*TensorProto{{Name: new("b")}},
-		Node:        []*NodeProto{{Attribute: []*AttributeProto{{T: &TensorProto{Name: new("c")}}, {Tensors: []*TensorProto{{Name: new("d")}}}}}},
+		Node: []*NodeProto{{Attribute: []*AttributeProto{{T: &TensorProto{Name: new("c")}},
+			{Tensors: []*TensorProto{{Name: new("d")}}}}}},
 	}}}
 	var got []string
 	for m := range a.NestedTensors() {

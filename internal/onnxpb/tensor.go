@@ -7,7 +7,8 @@ import (
 	"reflect"
 )
 
-// Element is a Go type that holds elements of tensors: each data type has one. FLOAT16 and BFLOAT16 are held as their bits, in uint16.
+// Element is a Go type that holds elements of tensors: each data type has one. FLOAT16 and BFLOAT16 are held as their
+// bits, in uint16.
 type Element interface {
 	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 | bool | string
 }
@@ -50,7 +51,8 @@ func plain[T Element](size int, field func(*TensorProto) *[]T) dataType {
 }
 
 // widened is a type whose elements stand in a field of a wider one, where they lie between least and most.
-func widened[T, W int8 | int16 | int32 | uint8 | uint16 | uint32 | uint64](size int, field func(*TensorProto) *[]W, least, most W) dataType {
+func widened[T, W int8 | int16 | int32 | uint8 | uint16 | uint32 | uint64](size int,
+	field func(*TensorProto) *[]W, least, most W) dataType {
 	return dataType{
 		size: size,
 		make: func(n int) any { return make([]T, n) },
@@ -106,11 +108,12 @@ func (t *TensorProto) dataType() (dataType, bool) {
 	return d, ok
 }
 
-// Known says whether the package can give elements of the tensor's data type. It cannot for complex numbers, and for floats and
-// integers that are packed into less than 16 and 8 bits.
+// Known says whether the package can give elements of the tensor's data type. It cannot for complex numbers, and for
+// floats and integers that are packed into less than 16 and 8 bits.
 func (t *TensorProto) Known() bool { _, ok := t.dataType(); return ok }
 
-// Len is the number of elements that the dims tell. It fails where a dim is negative, or where the elements cannot be counted.
+// Len is the number of elements that the dims tell. It fails where a dim is negative, or where the elements cannot be
+// counted.
 func (t *TensorProto) Len() (int, error) {
 	n, zero := int64(1), false
 	for _, d := range t.GetDims() {
@@ -135,7 +138,8 @@ func (t *TensorProto) Len() (int, error) {
 func (t *TensorProto) RawLen() (int, error) {
 	d, _ := t.dataType()
 	if d.size == 0 {
-		return 0, fmt.Errorf("elements of data type %v have no raw form: %w", TensorProto_DataType(t.GetDataType()), ErrMalformed)
+		return 0, fmt.Errorf("elements of data type %v have no raw form: %w", TensorProto_DataType(t.GetDataType()),
+			ErrMalformed)
 	}
 	n, err := t.Len()
 	return n * d.size, err
@@ -146,11 +150,12 @@ func (t *TensorProto) External() bool { return t.GetDataLocation() == TensorProt
 
 // Typed says whether the elements stand in the field of their type, and not in raw data.
 func (t *TensorProto) Typed() bool {
-	return len(t.GetFloatData())+len(t.GetDoubleData())+len(t.GetInt32Data())+len(t.GetInt64Data())+len(t.GetUint64Data())+len(t.GetStringData()) > 0
+	return len(t.GetFloatData())+len(t.GetDoubleData())+len(t.GetInt32Data())+
+		len(t.GetInt64Data())+len(t.GetUint64Data())+len(t.GetStringData()) > 0
 }
 
-// Elements gives the elements, as a slice of the data type's [Element]. It fails with [ErrMalformed] where they don't fit the dims,
-// where the data type is not known, and where the elements lie in another file.
+// Elements gives the elements, as a slice of the data type's [Element]. It fails with [ErrMalformed] where they don't
+// fit the dims, where the data type is not known, and where the elements lie in another file.
 func (t *TensorProto) Elements() (any, error) {
 	d, ok := t.dataType()
 	switch {
@@ -199,7 +204,8 @@ func EncodeRaw(data any) ([]byte, error) {
 	return binary.Append([]byte{}, binary.LittleEndian, data)
 }
 
-// SetElements makes the tensor hold these elements, whose type is that of its data type: as typed data, or as raw data where the type has it.
+// SetElements makes the tensor hold these elements, whose type is that of its data type: as typed data, or as raw data
+// where the type has it.
 func (t *TensorProto) SetElements(data any, typed bool) error {
 	d, ok := t.dataType()
 	if !ok {
@@ -208,7 +214,8 @@ func (t *TensorProto) SetElements(data any, typed bool) error {
 	if want := d.make(0); reflect.TypeOf(data) != reflect.TypeOf(want) {
 		return fmt.Errorf("elements of data type %v: have %T, want %T", TensorProto_DataType(t.GetDataType()), data, want)
 	}
-	t.FloatData, t.DoubleData, t.Int32Data, t.Int64Data, t.Uint64Data, t.StringData, t.RawData = nil, nil, nil, nil, nil, nil, nil
+	t.FloatData, t.DoubleData, t.Int32Data, t.Int64Data, t.Uint64Data, t.StringData, t.RawData = nil, nil, nil, nil, nil,
+		nil, nil
 	t.ExternalData, t.DataLocation = nil, nil
 	if typed || d.size == 0 {
 		d.setTyped(t, data)

@@ -130,8 +130,8 @@ func TestCompareAndWhere(t *testing.T) {
 		}
 		for what, one := range map[string]struct{ x, y []float32 }{"a number": {a, b[2:3]}, "from a number": {b[2:3], a}} {
 			beside := make([]bool, 60)
-			c.op.Apply(NewTeam(2), NewWalk([]int{60}, []int{1}, Strides([]int{len(one.x)}, []int{60}),
-				Strides([]int{len(one.y)}, []int{60})), beside, one.x, one.y)
+			c.op.Apply(NewTeam(2), NewWalk([]int{60}, []int{1}, graph.Strides([]int{len(one.x)}, []int{60}),
+				graph.Strides([]int{len(one.y)}, []int{60})), beside, one.x, one.y)
 			for i := range beside {
 				if beside[i] != c.f(one.x[i%len(one.x)], one.y[i%len(one.y)]) {
 					t.Errorf("%s, %s: element %d is %v", name, what, i, beside[i])
