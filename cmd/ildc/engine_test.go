@@ -142,7 +142,7 @@ func TestDeviceThatIsNotThere(t *testing.T) {
 		} {
 			for _, name := range []string{"auto", "ort"} {
 				r := command("", append(line, "--engine", name, "--device", device)...)
-				if r.code != exitFailed || !strings.Contains(r.errors, `device "`+device+`"`) || !strings.Contains(r.errors, "`ildc runtime`") || strings.Contains(r.errors, "node") {
+				if r.code != exitFailed || !strings.Contains(r.errors, `device "`+device+`"`) || !strings.Contains(r.errors, "the library has ") || strings.Contains(r.errors, "node") {
 					t.Errorf("%s on %s of engine %s: exit code %d: %s", line[0], device, name, r.code, r.errors)
 				}
 			}
