@@ -21,7 +21,8 @@ import (
 	"github.com/ildc/ildc/internal/shared"
 )
 
-// digits is a teacher; small is one of a twentieth of it, for what does not depend on a teacher's size; smallFolded has batch norm folded.
+// digits is a teacher; small is one of a twentieth of it, for what does not depend on a teacher's size; smallFolded
+// has batch norm folded.
 const (
 	digits      = "testdata/digits/teacher.onnx"
 	small       = "testdata/digits/small.onnx"
@@ -66,7 +67,8 @@ func TestBench(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkBenchmark(t, b)
-			if b.Model != small || b.Training || b.Engine != "embedded" || b.Batch != c.batch || b.Steps < c.least || b.Threads < 1 || b.Device != "cpu" {
+			if b.Model != small || b.Training || b.Engine != "embedded" || b.Batch != c.batch ||
+				b.Steps < c.least || b.Threads < 1 || b.Device != "cpu" {
 				t.Errorf("%+v", b)
 			}
 			if c.o.Timing.Steps >= 10 && len(b.Memory.Tenths) != 10 && runtime.GOOS == "linux" {

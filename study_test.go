@@ -40,7 +40,8 @@ func digitsStudy(t *testing.T) ildc.StudyOptions {
 	}
 }
 
-// wholeStudy is a study that nothing interrupted, and the arms of its runs in order: run once, for the tests that look at it.
+// wholeStudy is a study that nothing interrupted, and the arms of its runs in order. It is run once, for all tests
+// that look at it.
 func wholeStudy(t *testing.T) (*ildc.Study, []string) {
 	t.Helper()
 	shared.Long(t)

@@ -51,7 +51,8 @@ func TestBenchModels(t *testing.T) {
 
 func TestBenchTraining(t *testing.T) {
 	student := filepath.Join(t.TempDir(), "student.onnx")
-	b := benched(t, small, "--train", "--engine", "embedded", "--data", digitsData, "--scale", "1/16", "--batch", "16", "--steps", "10", "--losses", "kd,hint", "-o", student)
+	b := benched(t, small, "--train", "--engine", "embedded", "--data", digitsData, "--scale", "1/16", "--batch", "16",
+		"--steps", "10", "--losses", "kd,hint", "-o", student)
 	m := b.Benchmarks[0]
 	if !m.Training || m.Batch != 16 || m.Steps != 10 || len(m.Losses) != 2 || len(m.First) != 3 || len(m.Last) != 3 || m.Sides.Student.MACs*2 > m.Sides.Teacher.MACs {
 		t.Errorf("%+v", m)
@@ -59,7 +60,8 @@ func TestBenchTraining(t *testing.T) {
 	if r := command("", "inspect", student); r.code != exitDone || !strings.Contains(r.out, "BatchNormalization") {
 		t.Errorf("the student that was written: exit code %d: %s%s", r.code, r.out, r.errors)
 	}
-	again := benched(t, small, "--train", "--engine", "embedded", "--student", student, "--batch", "16", "--steps", "1", "--losses", "kd")
+	again := benched(t, small, "--train", "--engine", "embedded", "--student", student, "--batch", "16",
+		"--steps", "1", "--losses", "kd")
 	if s := again.Benchmarks[0].Sides.Student; s.MACs != m.Sides.Student.MACs {
 		t.Errorf("a student of %d MACs from a file of one with %d", s.MACs, m.Sides.Student.MACs)
 	}

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// smallDisk lets the test binary, standing in for the command, write no more than 4 kB to a file, which fails as a full disk does: in the
-// middle of writing.
+// smallDisk lets the test binary, standing in for the command, write no more than 4 kB to a file, which fails as a
+// full disk does: in the middle of writing.
 const smallDisk = "ILDC_TEST_SMALL_DISK"
 
 func init() {

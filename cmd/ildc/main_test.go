@@ -50,7 +50,8 @@ func command(stdin string, args ...string) result {
 
 // compressArgs is a short run on the digits.
 func compressArgs(output string, more ...string) []string {
-	return append([]string{"compress", small, "--data", digitsData, "--scale", "1/16", "--steps", "12", "--eval-every", "6", "--progress", "none", "-o", output}, more...)
+	return append([]string{"compress", small, "--data", digitsData, "--scale", "1/16", "--steps", "12", "--eval-every", "6",
+		"--progress", "none", "-o", output}, more...)
 }
 
 // eachEngine runs a test on every engine, by its name; on one that this machine does not have it is skipped.
@@ -174,7 +175,8 @@ func compressOn(t *testing.T, engine string) {
 	if got.Schema != 1 || !got.Met || !got.Budget.Met || got.Steps != 12 || len(got.Pairs) == 0 || len(got.Losses) == 0 || !strings.HasPrefix(got.Engine, versions[engine]) || got.Images <= 0 {
 		t.Errorf("got %+v", got)
 	}
-	if s.MACs*2 > got.Teacher.MACs || s.Params >= got.Teacher.Params || s.Bytes != int64(len(read(t, output))) || s.Metrics.Accuracy < 0.85 { // 0.875 was measured
+	if s.MACs*2 > got.Teacher.MACs || s.Params >= got.Teacher.Params || s.Bytes != int64(len(read(t, output))) ||
+		s.Metrics.Accuracy < 0.85 { // 0.875 was measured
 		t.Errorf("student %+v of teacher %+v", s, got.Teacher)
 	}
 	if r := command("", compressArgs(output, "--engine", engine)...); r.code != exitFailed || !strings.Contains(r.errors, "exists") {
@@ -214,7 +216,8 @@ func TestVersion(t *testing.T) {
 }
 
 func TestStdinStdout(t *testing.T) {
-	r := command(string(read(t, small)), "compress", "-", "--data", digitsData, "--scale", "1/16", "--steps", "1", "--progress", "none", "-o", "-")
+	r := command(string(read(t, small)), "compress", "-", "--data", digitsData, "--scale", "1/16",
+		"--steps", "1", "--progress", "none", "-o", "-")
 	if r.code != exitDone {
 		t.Fatalf("exit code %d: %s", r.code, r.errors)
 	}
@@ -264,7 +267,8 @@ func killedAndResumedOn(t *testing.T, engine string) {
 	dir := t.TempDir()
 	whole, output, checkpoint := filepath.Join(dir, "whole.onnx"), filepath.Join(dir, "resumed.onnx"), filepath.Join(dir, "checkpoint")
 	long := func(output string, more ...string) []string {
-		return append(compressArgs(output, "--engine", engine, "--steps", "120", "--batch", "16", "--checkpoint-every", "5", "--json"), more...)
+		return append(compressArgs(output, "--engine", engine, "--steps", "120", "--batch", "16",
+			"--checkpoint-every", "5", "--json"), more...)
 	}
 	finish := func(args ...string) {
 		t.Helper()

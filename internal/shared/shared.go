@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Root is the folder of the module, by its full path: the one with go.mod, at or above the folder that the test runs in.
+// Root is the folder of the module, by its full path: the one with go.mod, at or above the test's own folder.
 func Root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -36,7 +36,8 @@ func Folder(t testing.TB) string {
 	return filepath.Join(filepath.Dir(Root(t)), "shared")
 }
 
-// File is a file or a folder of ../shared, by its slash-separated path below that. Where it is not there the test is skipped.
+// File is a file or a folder of ../shared, by its slash-separated path below that. Where it is not there the test
+// is skipped.
 func File(t testing.TB, path string) string {
 	t.Helper()
 	full := filepath.Join(Folder(t), filepath.FromSlash(path))
@@ -46,8 +47,8 @@ func File(t testing.TB, path string) string {
 	return full
 }
 
-// All says whether everything is tested that takes long, and not a sample of it: where the environment has CI, as services that
-// run every commit's tests set it.
+// All says whether everything is tested that takes long, and not a sample of it: where the environment has CI, as
+// services that run every commit's tests set it.
 func All() bool { return os.Getenv("CI") != "" }
 
 // Models lists the models of others, in order. Where there are none, and in short mode, the test is skipped.
