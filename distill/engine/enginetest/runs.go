@@ -49,21 +49,25 @@ func cancel(t testing.TB, e engine.Engine) {
 	same(t, "state after it", mustState(t, p), mustState(t, fresh))
 }
 
-// longStep is a step of which a run on one thread takes so long that a timer can end it midway, and how long it takes.
-func longStep(t testing.TB, e engine.Engine) (*engine.Step, map[string]*graph.Tensor, time.Duration) {
+// longStep is a step of which a run on one thread takes so long that a timer can end it midway, and how long it takes
+// at the least.
+func longStep(t testing.TB, e engine.Engine) (step *engine.Step, feeds map[string]*graph.Tensor, whole time.Duration) {
 	t.Helper()
 	const enough = 20 * time.Millisecond // timers are late by about one
 	for _, s := range []trainingStep{{8, 16, 8}, {32, 32, 16}} {
-		step, feeds := s.graph(t, e.Native())
+		step, feeds = s.graph(t, e.Native())
 		p := compile(t, e, step, engine.Options{Threads: 1})
-		run(t, p, feeds) // the first run takes longer
-		begin := time.Now()
-		run(t, p, feeds)
-		if whole := time.Since(begin); whole >= enough || s.n == 32 {
-			return step, feeds, whole
+		whole = time.Hour
+		for range 3 {
+			begin := time.Now()
+			run(t, p, feeds)
+			whole = min(whole, time.Since(begin))
+		}
+		if whole >= enough {
+			break
 		}
 	}
-	panic("the last step is taken")
+	return step, feeds, whole
 }
 
 // deterministic checks that the same inputs give the same bytes.

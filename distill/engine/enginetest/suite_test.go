@@ -164,7 +164,7 @@ func TestFaultsAreFound(t *testing.T) {
 		})}, "cancel", "a context that was over"},
 		{"a context that is looked at before a run only", faulty{plant: always(func(p *broken) {
 			p.run = func(ctx context.Context, in values) (values, error) {
-				if err := ctx.Err(); err != nil {
+				if err := ctx.Err(); errors.Is(err, context.Canceled) {
 					return nil, err
 				}
 				return p.reference.Run(context.Background(), in)
