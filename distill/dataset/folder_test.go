@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ildc/ildc/internal/setting"
 	"github.com/ildc/ildc/internal/shared"
 )
 
@@ -193,6 +194,21 @@ func TestUnreadableImages(t *testing.T) {
 			wantError(t, err, test.want...)
 		})
 	}
+	t.Run("settings", func(t *testing.T) {
+		dir := write(t, map[string][]byte{"a.png": good, "b.png": encode(t, "png", gradient(4, 6))})
+		for _, c := range []struct {
+			o    Options
+			want []string
+		}{
+			{Options{}, []string{"Height", "Width"}},
+			{Options{Height: 3, Channels: 2, Holdout: 2}, []string{"Height", "Width", "Channels", "Holdout"}},
+		} {
+			_, err := Open(t.Context(), dir, c.o)
+			if got := setting.Fields(err); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%+v: the settings that would mend it are %q, want %q", c.o, got, c.want)
+			}
+		}
+	})
 	t.Run("absent", func(t *testing.T) {
 		_, err := Open(context.Background(), filepath.Join(t.TempDir(), "nowhere"), Options{})
 		wantError(t, err, "nowhere", "no such file")

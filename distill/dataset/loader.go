@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // LoaderOptions say how batches are drawn.
@@ -80,7 +81,9 @@ func (l *Loader) validate() error {
 	case l.data.Len() == 0:
 		bad("there are no samples")
 	case o.Train && l.data.Len() < o.Batch:
-		bad("%d samples do not fill a training batch of %d: want a smaller batch", l.data.Len(), o.Batch)
+		err := fmt.Errorf("dataset: %d samples do not fill a training batch of %d: want a smaller batch",
+			l.data.Len(), o.Batch)
+		errs = append(errs, setting.Mends(err, "Batch"))
 	}
 	if o.OneHot != "" && l.spec.Classes == 0 {
 		bad("labels are asked for as %q, and the data has none", o.OneHot)

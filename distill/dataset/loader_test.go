@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // first is the first batch.
@@ -194,6 +195,9 @@ func TestLoaderErrors(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := NewLoader(test.ds, test.o)
 			wantError(t, err, test.want...)
+			if got := setting.Fields(err); slices.Equal(got, []string{"Batch"}) != (test.name == "too few to train on") {
+				t.Errorf("the settings that would mend it are %q", got)
+			}
 		})
 	}
 	failure := errors.New("disk on fire")

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // Options say how files become samples. The zero value is good.
@@ -86,18 +87,19 @@ func Open(ctx context.Context, path string, o Options) (*Data, error) {
 }
 
 func (o Options) validate() error {
-	var errs []error
+	var size, channels, holdout error
 	if o.Height < 0 || o.Width < 0 || (o.Height == 0) != (o.Width == 0) || int64(o.Height)*int64(o.Width) > maxPixels {
-		errs = append(errs, fmt.Errorf("dataset: resize to %d×%d: want a height and a width of at most %d pixels together",
-			o.Height, o.Width, maxPixels))
+		size = fmt.Errorf("dataset: resize to %d×%d: want a height and a width of at most %d pixels together",
+			o.Height, o.Width, maxPixels)
 	}
 	if o.Channels != 0 && o.Channels != 1 && o.Channels != 3 {
-		errs = append(errs, fmt.Errorf("dataset: %d channels: want 1 (gray) or 3 (RGB)", o.Channels))
+		channels = fmt.Errorf("dataset: %d channels: want 1 (gray) or 3 (RGB)", o.Channels)
 	}
 	if !(o.Holdout >= 0 && o.Holdout <= 1) {
-		errs = append(errs, fmt.Errorf("dataset: a held-out fraction of %g: want 0 to 1", o.Holdout))
+		holdout = fmt.Errorf("dataset: a held-out fraction of %g: want 0 to 1", o.Holdout)
 	}
-	return errors.Join(errs...)
+	return errors.Join(setting.Mends(size, "Height", "Width"), setting.Mends(channels, "Channels"),
+		setting.Mends(holdout, "Holdout"))
 }
 
 func (o Options) maxBytes() int64 {

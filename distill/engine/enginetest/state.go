@@ -46,8 +46,8 @@ func state(t testing.TB, e engine.Engine) {
 // swapped carries two tensors of state into each other, and keeps one that only SetState changes.
 func swapped(t testing.TB, e engine.Engine) {
 	g, b := newGraph("swapped")
-	u, v, w := b.Input("u", graph.Float32, graph.Dims(3)), b.Input("v", graph.Float32, graph.Dims(3)),
-		b.Input("w", graph.Float32, graph.Dims(3))
+	input := func(name string) *graph.Value { return b.Input(name, graph.Float32, graph.Dims(3)) }
+	u, v, w := input("u"), input("v"), input("w")
 	out := b.Rename(b.Op("Add", nil, u, w), "out")
 	b.Output(out, b.Rename(u, "u next"), b.Rename(v, "v next"))
 	if err := b.Err(); err != nil {

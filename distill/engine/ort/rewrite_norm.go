@@ -30,14 +30,13 @@ func centrable(g *graph.Graph) map[string]string {
 		if x.DType != graph.Float32 || x.Producer == nil || x.Producer.OpName() != "Conv" || !known[mean] {
 			continue
 		}
-		only := func(v *graph.Value, norm bool) bool {
-			for _, c := range consumers[v] {
-				if c == nil || c != n && (c.OpName() != "ildc.BatchNormGrad" || c.Inputs[1] != x || c.Inputs[3] != n.Output(3)) ||
-					c == n && !norm {
-					return false
-				}
-			}
-			return true
+		gradient := func(c *graph.Node) bool { // is n's
+			return c.OpName() == "ildc.BatchNormGrad" && c.Inputs[1] == x && c.Inputs[3] == n.Output(3)
+		}
+		only := func(v *graph.Value, norm bool) bool { // n's gradient reads it, and n where norm says so
+			return !slices.ContainsFunc(consumers[v], func(c *graph.Node) bool {
+				return c == nil || c == n && !norm || c != n && !gradient(c)
+			})
 		}
 		if only(x, true) && (n.Output(3) == nil || only(n.Output(3), false)) {
 			found[x.Name] = mean.Name
