@@ -45,82 +45,102 @@ func ParseSelection(text string) (Selection, error) {
 // a pool alone has made is left: it says what its operand says. A number takes so many of the ends of stages, at even
 // distances, or of all pairs where there are fewer ends.
 func choose(pairs []Pair, stages []Stage, selection Selection) {
-	staged := make([][]*Pair, len(stages))
-	var eligible []*Pair
-	given := make([]bool, len(stages))
-	used := 0
+	c := newChoice(pairs, stages)
+	switch most := int(selection); {
+	case selection == All:
+		c.taken = c.eligible
+	case most > len(c.taken):
+		c.taken = spread(c.eligible, most)
+	case most > 0:
+		c.taken = spread(c.taken, most)
+	default:
+		c.taken = spread(c.taken, mostChosen)
+	}
+	for _, p := range c.taken {
+		p.Chosen = cmp.Or(c.reason[p], "asked for")
+	}
+}
+
+// choice is what can be chosen, and the ends of stages among it.
+type choice struct {
+	stages   []Stage
+	staged   [][]*Pair // that are eligible, by the teacher's stage
+	given    []bool    // whether pairs of a stage were asked for
+	eligible []*Pair
+	used     int // stages that have eligible pairs
+
+	lastMaps int  // the last stage of maps with positions, −1 for none
+	longest  int  // of those the one of most pairs
+	even     bool // whether all of those have one resolution
+
+	taken  []*Pair
+	reason map[*Pair]string // of those taken
+}
+
+func newChoice(pairs []Pair, stages []Stage) *choice {
+	c := &choice{stages: stages, staged: make([][]*Pair, len(stages)), given: make([]bool, len(stages)),
+		lastMaps: -1, longest: -1, even: true, reason: map[*Pair]string{}}
 	for i := range pairs {
 		p := &pairs[i]
 		k := p.Teacher.Stage
 		if p.Given {
 			p.Chosen = "given"
 			if k >= 0 {
-				given[k] = true
+				c.given[k] = true
 			}
 			continue
 		}
 		if k >= 0 && p.Student.Stage >= 0 && p.sameLayout() && p.Teacher.Kind != Pooling && p.Student.Kind != Pooling {
-			eligible = append(eligible, p)
-			if staged[k] = append(staged[k], p); len(staged[k]) == 1 {
-				used++
+			c.eligible = append(c.eligible, p)
+			if c.staged[k] = append(c.staged[k], p); len(c.staged[k]) == 1 {
+				c.used++
 			}
 		}
 	}
-	// the last stage of maps with positions, the one of most pairs, and whether all have one resolution
-	lastMaps, longest, even := -1, -1, true
-	for k, in := range staged {
+	for k, in := range c.staged {
 		if len(in) > 0 && len(stages[k].Spatial) > 0 {
-			even = even && (lastMaps < 0 || slices.Equal(stages[k].Spatial, stages[lastMaps].Spatial))
-			if lastMaps = k; longest < 0 || len(in) > len(staged[longest]) {
-				longest = k
+			c.even = c.even && (c.lastMaps < 0 || slices.Equal(stages[k].Spatial, stages[c.lastMaps].Spatial))
+			if c.lastMaps = k; c.longest < 0 || len(in) > len(c.staged[c.longest]) {
+				c.longest = k
 			}
 		}
 	}
-	var taken []*Pair
-	reason := map[*Pair]string{}
-	take := func(p *Pair, why string) {
-		taken = append(taken, p)
-		reason[p] = why
-	}
-	for k, in := range staged {
-		if len(in) == 0 || given[k] {
-			continue
-		}
-		whole, blocks := preferred(in, false), preferred(in, true)
-		last := whole[len(whole)-1]
-		switch {
-		case used == 1 || even && k == longest:
-			if ends := merged(in); used > 1 && len(ends) > 0 {
-				blocks = ends
-			}
-			if blocks[len(blocks)-1] != last {
-				blocks = append(blocks, last)
-			}
-			few := spread(blocks, evenly)
-			for i, p := range few {
-				take(p, fmt.Sprintf("hidden %d of %d", i+1, len(few)))
-			}
-		case k == lastMaps:
-			take(last, "last map")
-		case len(stages[k].Spatial) == 0:
-			take(last, "last vector")
-		default:
-			take(blocks[len(blocks)-1], "last at "+resolution(stages[k].Spatial))
+	for k, in := range c.staged {
+		if len(in) > 0 && !c.given[k] {
+			c.takeEnds(k, in)
 		}
 	}
-	switch most := int(selection); {
-	case selection == All:
-		taken = eligible
-	case most > len(taken):
-		taken = spread(eligible, most)
-	case most > 0:
-		taken = spread(taken, most)
+	return c
+}
+
+// takeEnds takes what stands for stage k: its end, or, of a network that has little else, some pairs at even distances.
+func (c *choice) takeEnds(k int, in []*Pair) {
+	whole, blocks := preferred(in, false), preferred(in, true)
+	last := whole[len(whole)-1]
+	switch {
+	case c.used == 1 || c.even && k == c.longest:
+		if ends := merged(in); c.used > 1 && len(ends) > 0 {
+			blocks = ends
+		}
+		if blocks[len(blocks)-1] != last {
+			blocks = append(blocks, last)
+		}
+		few := spread(blocks, evenly)
+		for i, p := range few {
+			c.take(p, fmt.Sprintf("hidden %d of %d", i+1, len(few)))
+		}
+	case k == c.lastMaps:
+		c.take(last, "last map")
+	case len(c.stages[k].Spatial) == 0:
+		c.take(last, "last vector")
 	default:
-		taken = spread(taken, mostChosen)
+		c.take(blocks[len(blocks)-1], "last at "+resolution(c.stages[k].Spatial))
 	}
-	for _, p := range taken {
-		p.Chosen = cmp.Or(reason[p], "asked for")
-	}
+}
+
+func (c *choice) take(p *Pair, why string) {
+	c.taken = append(c.taken, p)
+	c.reason[p] = why
 }
 
 // merged keeps the ends of blocks: of a transformer every one counts, though masks lead past them.

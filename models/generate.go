@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ildc/ildc/graph"
@@ -116,82 +115,6 @@ func Generate(teacher *graph.Graph, budget Budget, o Options) (*Student, error) 
 	return narrowed(teacher, teacher, budget, o)
 }
 
-// narrowed removes channels, unless only depth is to shrink, of a base that is the teacher or what is left of it.
-func narrowed(teacher, base *graph.Graph, budget Budget, o Options) (*Student, error) {
-	gs, err := pass.Channels(base, o.Binding)
-	if err != nil {
-		return nil, fmt.Errorf("models: %w", err)
-	}
-	s := &Student{Budget: budget}
-	if s.Before, err = costOf(teacher, o); err != nil {
-		return nil, err
-	}
-	s.gone = pass.ConstantBytes(teacher) - pass.ConstantBytes(base)
-	for _, f := range gs.Fixed {
-		s.Untouched = append(s.Untouched, Reason{gs.NameOf(f.Node), f.Node.OpName(), f.Why})
-	}
-	s.Untouched = slices.Compact(s.Untouched) // parts of one node
-	if o.Shrink == Depth {
-		gs.List = nil
-	}
-	s.exclude(gs, o.Keep)
-	readers := findReaders(gs)
-	activations, err := o.values(readers, o.Activations)
-	if err != nil {
-		return nil, fmt.Errorf("models: activations: %w", err)
-	}
-	var gradients map[string]*graph.Tensor
-	if o.Importance == Taylor {
-		if gradients, err = o.values(readers, o.Gradients); err != nil {
-			return nil, fmt.Errorf("models: gradients: %w", err)
-		}
-	}
-	score, err := importance(gs, readers, o.Importance, activations, gradients)
-	if err != nil {
-		return nil, err
-	}
-	var keep [][]int
-	var sliced *pass.Sliced
-	made := func(limits Budget) (_ *graph.Graph, err error) {
-		if keep, err = s.choose(gs, score, limits, o); err != nil {
-			return nil, err
-		}
-		if sliced, err = gs.Slice(keep); err != nil {
-			return nil, fmt.Errorf("models: %w", err)
-		}
-		return sliced.Graph, nil
-	}
-	capped := func(macs int64) (*graph.Graph, error) {
-		return made(append(budget.counted(), Limit{Measure: MACs, Value: float64(macs)}))
-	}
-	switch limit, timed := budget.latency(); {
-	case !timed:
-		_, err = made(budget)
-	case o.Found != nil:
-		s.Found.MACs = o.Found.MACs
-		_, err = capped(o.Found.MACs)
-	default:
-		err = s.within(limit, teacher, capped, o.Latency)
-	}
-	if err != nil {
-		return nil, err
-	}
-	s.Graph = sliced.Graph
-	for i, group := range gs.List {
-		s.Groups = append(s.Groups, Group{group.Name, group.Channels, len(keep[i])})
-	}
-	s.Lineage = lineage(gs, sliced)
-	if activations != nil && o.Init != Random {
-		if err := compensate(gs, sliced, readers, activations); err != nil {
-			return nil, err
-		}
-	}
-	if o.Init == Random {
-		randomise(s.Graph, gs, o.Seed)
-	}
-	return s, s.count(teacher, o)
-}
-
 // costOf counts what a teacher costs.
 func costOf(teacher *graph.Graph, o Options) (Cost, error) {
 	a, err := pass.Analyse(teacher, o.Binding)
@@ -235,117 +158,10 @@ func (o Options) check(teacher *graph.Graph) error {
 	return errors.Join(errs...)
 }
 
-// values asks for what the readers read, or for gradients in it; nil where there is no calibration.
-func (o Options) values(readers []reader,
-	of func([]string) (map[string]*graph.Tensor, error)) (map[string]*graph.Tensor, error) {
-	if of == nil {
-		return nil, nil
-	}
-	var names []string
-	for _, r := range readers {
-		if !slices.Contains(names, r.x.Value.Name) {
-			names = append(names, r.x.Value.Name)
-		}
-	}
-	if names == nil {
-		return nil, nil
-	}
-	return of(names)
-}
-
 func isNamed(n *graph.Node, name string) bool {
 	return n.Name == name || slices.ContainsFunc(n.Outputs, func(v *graph.Value) bool {
 		return v != nil && v.Name == name
 	})
-}
-
-// exclude drops the groups that reach the outputs of nodes that are to be kept.
-func (s *Student) exclude(gs *pass.Groups, keep []string) {
-	gs.List = slices.DeleteFunc(gs.List, func(group *pass.Group) bool {
-		asked := slices.ContainsFunc(group.Axes, func(a pass.GroupAxis) bool {
-			n := a.Value.Producer
-			return n != nil && slices.ContainsFunc(keep, func(name string) bool { return isNamed(n, name) })
-		})
-		if asked {
-			for _, n := range group.Producers {
-				s.Untouched = append(s.Untouched, Reason{pass.NodeName(n), n.OpName(), "it was asked to be kept"})
-			}
-		}
-		return asked
-	})
-}
-
-// choose finds the channels that stay within limits that can be counted.
-func (s *Student) choose(gs *pass.Groups, importance [][]float64, limits Budget, o Options) (keep [][]int, err error) {
-	floor := o.Floor
-	if floor == 0 {
-		floor = 1. / 16
-	}
-	w := &widthSearch{groups: gs.List, importance: importance}
-	whole := make([]int, len(gs.List))
-	loose := false
-	for i, group := range gs.List {
-		whole[i] = group.Channels
-		allowed := whole[i : i+1]
-		if loose = loose || group.Loose != ""; group.Loose == "" {
-			allowed = allowedWidths(group, o.Multiple, floor)
-		}
-		w.allowed = append(w.allowed, allowed)
-		w.pooled = append(w.pooled, w.importance[i]...)
-	}
-	slices.SortFunc(w.pooled, func(a, b float64) int { return cmp.Compare(b, a) })
-
-	model := gs.CostModel()
-	// what of the file does not shrink
-	model.Cost(whole)
-	rest := max(0, s.Before.Bytes-s.gone-model.Bytes())
-	if o.FileBytes > 0 {
-		rest += metadataBytes
-	}
-	cost := func(widths []int) Cost {
-		c := model.Cost(widths)
-		return Cost{c.MACs, c.Params, model.Bytes() + rest, s.Before.Latency}
-	}
-	w.fits = func(widths []int) bool {
-		return limits.met(s.Before, cost(widths))
-	}
-	widths, ok := whole, limits.met(s.Before, s.Before) || w.fits(whole)
-	if !ok {
-		widths, ok = w.run()
-	}
-	if !ok && loose { // what changes the rest shrinks only where nothing else will do
-		for i, group := range gs.List {
-			w.allowed[i] = allowedWidths(group, o.Multiple, floor)
-		}
-		widths, ok = w.run()
-	}
-	if !ok {
-		return nil, s.infeasible(limits, cost(widths), len(gs.List))
-	}
-	keep = make([][]int, len(widths))
-	for i, n := range widths {
-		keep[i] = most(w.importance[i], n)
-	}
-	return keep, nil
-}
-
-// infeasible is the error for a budget below the smallest student.
-func (s *Student) infeasible(limits Budget, smallest Cost, groups int) error {
-	for _, l := range limits {
-		if l.Ratio && s.Before.of(l.Measure) == 0 {
-			return fmt.Errorf("models: %w: %s asked, and the teacher has no %s that can be counted", ErrInfeasible, l, l.Measure)
-		}
-	}
-	err := fmt.Errorf("models: %w: %s asked, the smallest reachable is %s", ErrInfeasible, limits,
-		limits.reached(s.Before, smallest))
-	if groups > 0 {
-		return err
-	}
-	var left []string
-	for _, u := range s.Untouched {
-		left = append(left, fmt.Sprintf("\n  node %s (%s): %s", u.Node, u.Op, u.Why))
-	}
-	return fmt.Errorf("%w: %w%s", err, ErrWhole, strings.Join(left, ""))
 }
 
 // count measures the finished student.

@@ -18,6 +18,31 @@ type widthSearch struct {
 	fits       func(widths []int) bool
 }
 
+// newWidthSearch is a search without widths to choose from, see allow.
+func newWidthSearch(groups []*pass.Group, importance [][]float64, fits func(widths []int) bool) *widthSearch {
+	s := &widthSearch{groups: groups, importance: importance, fits: fits}
+	for _, v := range importance {
+		s.pooled = append(s.pooled, v...)
+	}
+	slices.SortFunc(s.pooled, func(a, b float64) int { return cmp.Compare(b, a) })
+	return s
+}
+
+// allow says which widths there are to choose from. Groups whose removal changes the rest stay whole unless loose; any
+// says whether there are such.
+func (s *widthSearch) allow(o Options, loose bool) (any bool) {
+	s.allowed = nil
+	for _, group := range s.groups {
+		widths := []int{group.Channels}
+		if group.Loose == "" || loose {
+			widths = allowedWidths(group, o.Multiple, cmp.Or(o.Floor, 1./16))
+		}
+		any = any || group.Loose != ""
+		s.allowed = append(s.allowed, widths)
+	}
+	return any
+}
+
 // allowedWidths lists the multiples from the floor on, and the whole. At least two outputs of each weight stay.
 func allowedWidths(group *pass.Group, multiple int, floor float64) []int {
 	channels, each := group.Channels, math.MaxInt

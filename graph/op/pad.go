@@ -150,6 +150,15 @@ func padEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	source, err := padSources(n, x, dims, begin)
+	if err != nil {
+		return nil, err
+	}
+	return []*graph.Tensor{arrange(all, dims, source)}, nil
+}
+
+// padSources is, for each position of the output, the one in x that it shows; x.Len() for the value.
+func padSources(n *graph.Node, x *graph.Tensor, dims, begin []int) ([]int, error) {
 	// Of each axis, the offset in x that each position shows; −1 for the value.
 	shows := make([][]int, len(dims))
 	inner := x.Len()
@@ -187,7 +196,7 @@ func padEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 			source[i] = x.Len()
 		}
 	}
-	return []*graph.Tensor{arrange(all, dims, source)}, nil
+	return source, nil
 }
 
 // padSource is the position of an axis that its position i shows, i counted from the first that is not padding; −1 for

@@ -122,108 +122,146 @@ func lstmStep(d direction, x, h, c *graph.Value) (*graph.Value, *graph.Value) {
 	return d.mul(d.activate(0, o), d.activate(2, c)), c
 }
 
+// unrolling is a recurrent layer that is being unrolled.
+type unrolling struct {
+	*graph.Builder
+	node        *graph.Node
+	cell        cell
+	x           *graph.Value // [T,B,I]
+	activations []string     // of all directions
+	way         string
+
+	steps, batch, hidden, directions int
+}
+
+// unroll appends the steps of a layer. It gives nil where the node stays, since its extents are not known.
 func unroll(b *graph.Builder, n *graph.Node, c cell) []*graph.Value {
-	x, w, r := n.Inputs[0], n.Inputs[1], n.Inputs[2]
-	if n.Has("clip") || n.Int("input_forget", 0) != 0 || n.Has("activation_alpha") || n.Has("activation_beta") {
-		b.Fail("%w", Errorf(n, ErrUnsupported, "clip, input_forget, or parameters of activations"))
+	u := unrolling{Builder: b, node: n, cell: c}
+	if !u.read() {
 		return nil
 	}
-	if len(x.Shape) != 3 || len(r.Shape) != 3 || !r.Shape.Static() {
-		return nil
-	}
-	batchFirst := n.Int("layout", 0) != 0
-	swap := func(v *graph.Value, perm ...int64) *graph.Value {
-		if !batchFirst || v == nil {
-			return v
-		}
-		return b.Op("Transpose", graph.Attrs{"perm": perm}, v)
-	}
-	x = swap(x, 1, 0, 2)
-	if b.Err() != nil || !x.Shape[0].Known() || !x.Shape[1].Known() {
-		return nil
-	}
-	steps, batch, hidden := x.Shape[0].Size, x.Shape[1].Size, r.Shape[2].Size
-	directions := r.Shape[0].Size
-	if lengths := n.Input(4); lengths != nil && (lengths.Const == nil || slices.ContainsFunc(lengths.Const.Values(),
-		func(l float64) bool { return int(l) != steps })) {
-		b.Fail("%w", Errorf(n, ErrUnsupported, "sequence_lens that differ from the %d steps", steps))
-		return nil
-	}
-	if directions < 1 || directions > 2 || batch*hidden > maxMade {
-		b.Fail("%w", Errorf(n, ErrUnsupported, "%d directions of states [%d,%d]", directions, batch, hidden))
-		return nil
-	}
-	activations, given := n.Attrs["activations"].([]string)
-	if !given {
-		activations = slices.Repeat(c.activations, directions)
-	}
-	way := n.String("direction", "forward")
-	switch {
-	case steps > maxUnrolled:
-		b.Fail("%w", Errorf(n, ErrUnsupported, "%d steps; up to %d are unrolled", steps, maxUnrolled))
-		return nil
-	case steps == 0 || (way == "bidirectional") != (directions == 2) || len(activations) != len(c.activations)*directions:
-		b.Fail("%w", Errorf(n, ErrMalformed, "%d steps, direction %q, activations %v", steps, way, activations))
-		return nil
-	}
-	state := func(k, d int) *graph.Value {
-		if v := n.Input(k); v != nil {
-			return pick(b, swap(v, 1, 0, 2), d)
-		}
-		return b.Const("state", graph.NewTensor(x.DType, batch, hidden))
-	}
-	ys := make([][]*graph.Value, steps)
+	ys := make([][]*graph.Value, u.steps) // by step, of each direction [B,H]
 	var hs, cs []*graph.Value
-	for k := range directions {
-		d := direction{Builder: b, node: n, hidden: hidden,
-			activations: activations[k*len(c.activations):][:len(c.activations)]}
-		transposed := func(v *graph.Value) *graph.Value {
-			return b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0}}, pick(b, v, k))
-		}
-		d.recurrence = transposed(r)
-		in := b.Op("MatMul", nil, x, transposed(w))
-		if bias := n.Input(3); bias != nil {
-			both := b.Ops("Split", 2, graph.Attrs{"axis": int64(0), "num_outputs": int64(2)}, pick(b, bias, k))
-			if in = d.add(in, both[0]); c.gates == 3 {
-				d.bias = both[1] // the reset gate comes between
-			} else {
-				in = d.add(in, both[1])
-			}
-		}
-		if p := n.Input(7); p != nil {
-			d.peepholes = pick(b, p, k)
-		}
+	for k := range u.directions {
+		d, in := u.direction(k)
 		if b.Err() != nil {
 			return nil
 		}
-		inputs := []*graph.Value{in}
-		if steps > 1 {
-			inputs = b.Ops("Split", steps, graph.Attrs{"axis": int64(0), "num_outputs": int64(steps)}, in)
-		}
-		h, memory := state(5, k), (*graph.Value)(nil)
-		if c.gates == 4 {
-			memory = state(6, k)
-		}
-		for t := range steps {
-			if way == "reverse" || k == 1 {
-				t = steps - 1 - t
-			}
-			h, memory = c.step(d, b.Op("Squeeze", nil, inputs[t], b.Ints(0)), h, memory)
-			ys[t] = append(ys[t], h)
-		}
+		h, memory := u.run(d, k, in, ys)
 		hs, cs = append(hs, h), append(cs, memory)
 	}
-	var out []*graph.Value
-	whole := make([]*graph.Value, steps)
-	for t := range steps {
+	whole := make([]*graph.Value, u.steps)
+	for t := range u.steps {
 		whole[t] = b.Op("Unsqueeze", nil, stack(b, ys[t]), b.Ints(0))
 	}
-	out = append(out, swap(b.Op("Concat", graph.Attrs{"axis": int64(0)}, whole...), 2, 0, 1, 3),
-		swap(stack(b, hs), 1, 0, 2))
+	out := []*graph.Value{u.swap(b.Op("Concat", graph.Attrs{"axis": int64(0)}, whole...), 2, 0, 1, 3),
+		u.swap(stack(b, hs), 1, 0, 2)}
 	if c.gates == 4 {
-		out = append(out, swap(stack(b, cs), 1, 0, 2))
+		out = append(out, u.swap(stack(b, cs), 1, 0, 2))
 	}
 	return out[:min(len(out), len(n.Outputs))]
+}
+
+// read takes extents and attributes from the node; ok is false where it can't be unrolled, or not yet.
+func (u *unrolling) read() (ok bool) {
+	n := u.node
+	x, r := n.Inputs[0], n.Inputs[2]
+	bad := func(kind error, format string, args ...any) bool {
+		u.Fail("%w", Errorf(n, kind, format, args...))
+		return false
+	}
+	if n.Has("clip") || n.Int("input_forget", 0) != 0 || n.Has("activation_alpha") || n.Has("activation_beta") {
+		return bad(ErrUnsupported, "clip, input_forget, or parameters of activations")
+	}
+	if len(x.Shape) != 3 || len(r.Shape) != 3 || !r.Shape.Static() {
+		return false
+	}
+	u.x = u.swap(x, 1, 0, 2)
+	if u.Err() != nil || !u.x.Shape[0].Known() || !u.x.Shape[1].Known() {
+		return false
+	}
+	u.steps, u.batch, u.hidden, u.directions = u.x.Shape[0].Size, u.x.Shape[1].Size, r.Shape[2].Size, r.Shape[0].Size
+	other := func(length float64) bool { return int(length) != u.steps }
+	if lengths := n.Input(4); lengths != nil &&
+		(lengths.Const == nil || slices.ContainsFunc(lengths.Const.Values(), other)) {
+		return bad(ErrUnsupported, "sequence_lens that differ from the %d steps", u.steps)
+	}
+	if u.directions < 1 || u.directions > 2 || u.batch*u.hidden > maxMade {
+		return bad(ErrUnsupported, "%d directions of states [%d,%d]", u.directions, u.batch, u.hidden)
+	}
+	var given bool
+	if u.activations, given = n.Attrs["activations"].([]string); !given {
+		u.activations = slices.Repeat(u.cell.activations, u.directions)
+	}
+	u.way = n.String("direction", "forward")
+	switch {
+	case u.steps > maxUnrolled:
+		return bad(ErrUnsupported, "%d steps; up to %d are unrolled", u.steps, maxUnrolled)
+	case u.steps == 0 || (u.way == "bidirectional") != (u.directions == 2) ||
+		len(u.activations) != len(u.cell.activations)*u.directions:
+		return bad(ErrMalformed, "%d steps, direction %q, activations %v", u.steps, u.way, u.activations)
+	}
+	return true
+}
+
+// swap brings a value between the layouts of the node and of the steps, where they differ.
+func (u *unrolling) swap(v *graph.Value, perm ...int64) *graph.Value {
+	if u.node.Int("layout", 0) == 0 || v == nil {
+		return v
+	}
+	return u.Op("Transpose", graph.Attrs{"perm": perm}, v)
+}
+
+// direction gives the weights of direction k, and what its input adds to each step: [T,B,g·H].
+func (u *unrolling) direction(k int) (d direction, in *graph.Value) {
+	b, n, each := u.Builder, u.node, len(u.cell.activations)
+	d = direction{Builder: b, node: n, hidden: u.hidden, activations: u.activations[k*each:][:each]}
+	transposed := func(v *graph.Value) *graph.Value {
+		return b.Op("Transpose", graph.Attrs{"perm": []int64{1, 0}}, pick(b, v, k))
+	}
+	d.recurrence = transposed(n.Inputs[2])
+	in = b.Op("MatMul", nil, u.x, transposed(n.Inputs[1]))
+	if bias := n.Input(3); bias != nil {
+		both := b.Ops("Split", 2, graph.Attrs{"axis": int64(0), "num_outputs": int64(2)}, pick(b, bias, k))
+		if in = d.add(in, both[0]); u.cell.gates == 3 {
+			d.bias = both[1] // the reset gate comes between
+		} else {
+			in = d.add(in, both[1])
+		}
+	}
+	if p := n.Input(7); p != nil {
+		d.peepholes = pick(b, p, k)
+	}
+	return d, in
+}
+
+// run appends the steps of direction k and their outputs to ys. It gives the last state, and of LSTM the last memory.
+func (u *unrolling) run(d direction, k int, in *graph.Value, ys [][]*graph.Value) (h, memory *graph.Value) {
+	b := u.Builder
+	inputs := []*graph.Value{in}
+	if u.steps > 1 {
+		inputs = b.Ops("Split", u.steps, graph.Attrs{"axis": int64(0), "num_outputs": int64(u.steps)}, in)
+	}
+	h = u.state(5, k)
+	if u.cell.gates == 4 {
+		memory = u.state(6, k)
+	}
+	for t := range u.steps {
+		if u.way == "reverse" || k == 1 {
+			t = u.steps - 1 - t
+		}
+		h, memory = u.cell.step(d, b.Op("Squeeze", nil, inputs[t], b.Ints(0)), h, memory)
+		ys[t] = append(ys[t], h)
+	}
+	return h, memory
+}
+
+// state is what direction k begins with: an input of the node, or zeros.
+func (u *unrolling) state(input, k int) *graph.Value {
+	if v := u.node.Input(input); v != nil {
+		return pick(u.Builder, u.swap(v, 1, 0, 2), k)
+	}
+	return u.Const("state", graph.NewTensor(u.x.DType, u.batch, u.hidden))
 }
 
 // pick takes position d of the first axis, which it drops.

@@ -101,41 +101,19 @@ func (gs *Groups) SourceAxis(w *graph.Value) int {
 	return -1
 }
 
+// place is a position of an axis, by number.
+type place struct {
+	axis, at int
+}
+
 // gather makes groups of the removable classes that touch the same axes, equally often.
 func (gs *Groups) gather() {
-	c := gs.coupling
-	type place struct {
-		axis, at int
-	}
-	axes := c.Axes()
-	positions := 0
-	for _, axis := range axes {
-		positions += axis.Value.Shape[axis.Axis].Size
-	}
-	const unseen, removable, stays = 0, 1, 2
-	state := make([]uint8, positions) // by class; most positions, such as those of a batch, stay
-	places := map[int][]place{}       // of removable classes
-	var classes []int
-	for k, axis := range axes {
-		for i := range axis.Value.Shape[axis.Axis].Size {
-			class := c.Class(axis, i)
-			if state[class] == unseen {
-				state[class] = stays
-				if ok, _ := c.Removable(class); ok {
-					state[class] = removable
-					classes = append(classes, class)
-				}
-			}
-			if state[class] == removable {
-				places[class] = append(places[class], place{k, i})
-			}
-		}
-	}
-	slices.Sort(classes)
+	axes := gs.coupling.Axes()
 	sources := map[op.AxisRef]bool{}
-	for _, a := range c.Sources() {
+	for _, a := range gs.coupling.Sources() {
 		sources[a] = true
 	}
+	classes, places := removable(gs.coupling)
 	bySignature := map[string]*Group{}
 	for _, class := range classes {
 		var signature strings.Builder
@@ -144,7 +122,7 @@ func (gs *Groups) gather() {
 		}
 		group := bySignature[signature.String()]
 		if group == nil {
-			group = &Group{Loose: c.Loose(class)}
+			group = &Group{Loose: gs.coupling.Loose(class)}
 			for i, p := range places[class] {
 				if i == 0 || p.axis != places[class][i-1].axis {
 					group.Axes = append(group.Axes, GroupAxis{AxisRef: axes[p.axis], Source: sources[axes[p.axis]]})
@@ -153,19 +131,53 @@ func (gs *Groups) gather() {
 			bySignature[signature.String()] = group
 			gs.List = append(gs.List, group)
 		}
-		group.Channels++
-		k := -1
-		for i, p := range places[class] {
-			if i == 0 || p.axis != places[class][i-1].axis {
-				k++
-				group.Axes[k].At = append(group.Axes[k].At, nil)
-			}
-			at := &group.Axes[k].At[group.Channels-1]
-			*at = append(*at, p.at)
-		}
+		group.add(places[class])
 	}
 	gs.List = slices.DeleteFunc(gs.List, func(group *Group) bool { return group.Channels < 2 })
 	gs.nameProducers()
+}
+
+// removable lists the classes that can be removed, in order, and the places of each.
+func removable(c *op.Coupling) (classes []int, places map[int][]place) {
+	axes := c.Axes()
+	positions := 0
+	for _, axis := range axes {
+		positions += axis.Value.Shape[axis.Axis].Size
+	}
+	const unseen, goes, stays = 0, 1, 2
+	state := make([]uint8, positions) // by class; most positions, such as those of a batch, stay
+	places = map[int][]place{}
+	for k, axis := range axes {
+		for i := range axis.Value.Shape[axis.Axis].Size {
+			class := c.Class(axis, i)
+			if state[class] == unseen {
+				state[class] = stays
+				if ok, _ := c.Removable(class); ok {
+					state[class] = goes
+					classes = append(classes, class)
+				}
+			}
+			if state[class] == goes {
+				places[class] = append(places[class], place{k, i})
+			}
+		}
+	}
+	slices.Sort(classes)
+	return classes, places
+}
+
+// add adds a channel that lies at these places, axis by axis.
+func (group *Group) add(places []place) {
+	group.Channels++
+	k := -1
+	for i, p := range places {
+		if i == 0 || p.axis != places[i-1].axis {
+			k++
+			group.Axes[k].At = append(group.Axes[k].At, nil)
+		}
+		at := &group.Axes[k].At[group.Channels-1]
+		*at = append(*at, p.at)
+	}
 }
 
 // NameOf is the name of the node in the file that a node of the analysed copy stands for, or is a part of.

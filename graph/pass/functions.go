@@ -50,25 +50,8 @@ func (z *normaliser) call(b *graph.Builder, n *graph.Node, f *graph.Function) []
 	maps.Copy(given, n.Attrs)
 	b = b.In(NodeName(n))
 	for _, m := range f.Nodes {
-		c := &graph.Node{Name: m.Name, Op: m.Op, Domain: m.Domain, Attrs: graph.Attrs{}}
-		for name, a := range m.Attrs {
-			if ref, ok := a.(graph.Ref); ok {
-				if a, ok = given[ref.Name]; !ok {
-					continue // the op's own default
-				}
-			}
-			c.Attrs[name] = a
-		}
-		for _, name := range m.Inputs {
-			c.Inputs = append(c.Inputs, at[name])
-		}
-		outputs := make([]*graph.Value, len(m.Outputs))
-		for i, name := range m.Outputs {
-			if name != "" {
-				outputs[i] = &graph.Value{Name: name}
-			}
-		}
-		c.Outputs = outputs
+		c := instance(m, given, at)
+		outputs := c.Outputs
 		results := z.node(b, c, f.Opsets[""])
 		if b.Err() != nil {
 			return nil
@@ -95,4 +78,27 @@ func (z *normaliser) call(b *graph.Builder, n *graph.Node, f *graph.Function) []
 		out[i] = at[f.Outputs[i]]
 	}
 	return out
+}
+
+// instance is a node of a function in a call, with the attributes that the caller gives and the values there by name.
+func instance(m graph.FunctionNode, given graph.Attrs, at map[string]*graph.Value) *graph.Node {
+	c := &graph.Node{Name: m.Name, Op: m.Op, Domain: m.Domain, Attrs: graph.Attrs{}}
+	for name, a := range m.Attrs {
+		if ref, ok := a.(graph.Ref); ok {
+			if a, ok = given[ref.Name]; !ok {
+				continue // the op's own default
+			}
+		}
+		c.Attrs[name] = a
+	}
+	for _, name := range m.Inputs {
+		c.Inputs = append(c.Inputs, at[name])
+	}
+	c.Outputs = make([]*graph.Value, len(m.Outputs))
+	for i, name := range m.Outputs {
+		if name != "" {
+			c.Outputs[i] = &graph.Value{Name: name}
+		}
+	}
+	return c
 }

@@ -121,12 +121,14 @@ func readerOf(v *graph.Value, n *graph.Node, depth int) *graph.Node {
 	return nil
 }
 
+// use is a constant as one node reads it.
+type use struct {
+	node     *graph.Node
+	constant *graph.Value
+}
+
 // edit writes the new numbers. A constant whose readers want different ones gets copies.
 func (s *slicer) edit() error {
-	type use struct {
-		node     *graph.Node
-		constant *graph.Value
-	}
 	wanted := map[use][]int64{}
 	var uses []use
 	for _, e := range s.groups.edits {
@@ -135,8 +137,8 @@ func (s *slicer) edit() error {
 			continue
 		}
 		if len(at)%e.per != 0 {
-			return fmt.Errorf("pass: slice: axis %d of %q: %d positions are not a multiple of %d", e.of.Axis, e.of.Value.Name,
-				len(at), e.per)
+			return fmt.Errorf("pass: slice: axis %d of %q: %d positions are not a multiple of %d",
+				e.of.Axis, e.of.Value.Name, len(at), e.per)
 		}
 		before, after := int64(e.of.Value.Shape[e.of.Axis].Size/e.per), int64(len(at)/e.per)
 		n := s.outputOf[e.node]
@@ -148,13 +150,15 @@ func (s *slicer) edit() error {
 		if wanted[u] == nil {
 			t := s.constant(e.constant)
 			if t == nil || t.Int64s() == nil {
-				return fmt.Errorf("pass: slice: node %q (%s): %q is not an integer constant", NodeName(n), n.OpName(), e.constant)
+				return fmt.Errorf("pass: slice: node %q (%s): %q is not an integer constant",
+					NodeName(n), n.OpName(), e.constant)
 			}
 			wanted[u] = slices.Clone(t.Int64s())
 			uses = append(uses, u)
 		}
 		if e.index >= len(wanted[u]) {
-			return fmt.Errorf("pass: slice: node %q (%s): %q has no element %d", NodeName(n), n.OpName(), e.constant, e.index)
+			return fmt.Errorf("pass: slice: node %q (%s): %q has no element %d",
+				NodeName(n), n.OpName(), e.constant, e.index)
 		}
 		if wanted[u][e.index] == before {
 			wanted[u][e.index] = after
@@ -162,30 +166,36 @@ func (s *slicer) edit() error {
 	}
 	consumers := s.graph.Consumers()
 	for _, u := range uses {
-		old := s.constant(u.constant.Name)
-		t := graph.FromValues(old.DType, old.Dims, graph.Ints(wanted[u]...).Values())
-		everyone := !slices.Contains(s.graph.Outputs, u.constant)
-		for _, n := range consumers[u.constant] {
-			everyone = everyone && slices.Equal(wanted[use{n, u.constant}], wanted[u])
-		}
-		if !everyone {
-			c := &graph.Value{Name: s.unique(u.constant.Name + "_" + NodeName(u.node)), DType: t.DType, Shape: t.Shape(),
-				Const: t}
-			s.values[c.Name] = c
-			s.graph.Initializers = append(s.graph.Initializers, c)
-			for i, v := range u.node.Inputs {
-				if v == u.constant {
-					u.node.Inputs[i] = c
-				}
-			}
-			continue
-		}
+		s.replace(u, wanted, consumers[u.constant])
+	}
+	return nil
+}
+
+// replace gives a node the elements that it wants of a constant: in its place where all readers want the same, else in
+// a copy.
+func (s *slicer) replace(u use, wanted map[use][]int64, readers []*graph.Node) {
+	old := s.constant(u.constant.Name)
+	t := graph.FromValues(old.DType, old.Dims, graph.Ints(wanted[u]...).Values())
+	everyone := !slices.Contains(s.graph.Outputs, u.constant)
+	for _, n := range readers {
+		everyone = everyone && slices.Equal(wanted[use{n, u.constant}], wanted[u])
+	}
+	if everyone {
 		if u.constant.Producer != nil {
 			s.detach(u.constant, t)
 		}
 		u.constant.Const, u.constant.Shape = t, t.Shape()
+		return
 	}
-	return nil
+	name := s.unique(u.constant.Name + "_" + NodeName(u.node))
+	c := &graph.Value{Name: name, DType: t.DType, Shape: t.Shape(), Const: t}
+	s.values[c.Name] = c
+	s.graph.Initializers = append(s.graph.Initializers, c)
+	for i, v := range u.node.Inputs {
+		if v == u.constant {
+			u.node.Inputs[i] = c
+		}
+	}
 }
 
 // restate lets attributes that restate extents follow them.

@@ -3,6 +3,7 @@ package onnxgo
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/owulveryck/onnx-go"
@@ -108,75 +109,99 @@ func (b *Backend) Graph(inputs, outputs []int64) (*graph.Graph, error) {
 
 // build is Graph, with nodes in the order of the file, whatever it is.
 func (b *Backend) build(inputs, outputs []int64) (*graph.Graph, error) {
-	g := graph.New("")
-	values := map[string]*graph.Value{}
-	var errs []error
-	define := func(v *graph.Value) *graph.Value {
-		if values[v.Name] != nil {
-			errs = append(errs, fmt.Errorf("value %q is given twice", v.Name))
-		}
-		values[v.Name] = v
-		return v
-	}
+	m := &made{of: b, graph: graph.New(""), values: map[string]*graph.Value{}}
 	for _, id := range inputs {
 		v := &graph.Value{Name: b.values[id].name}
 		if t := b.values[id].data; t != nil {
 			v.DType, _ = dtypeOf(t)
 		}
-		g.Inputs = append(g.Inputs, define(v))
+		m.graph.Inputs = append(m.graph.Inputs, m.define(v))
 	}
 	for _, op := range b.ops {
-		n := &graph.Node{Op: op.Name, Attrs: graph.Attrs{}}
-		for _, name := range op.outputs {
-			if name == "" {
-				n.Outputs = append(n.Outputs, nil)
-			} else {
-				n.Outputs = append(n.Outputs, define(&graph.Value{Name: name, Producer: n}))
-			}
-		}
-		for name, a := range op.Attributes {
-			attr, err := attribute(a)
-			if err != nil {
-				errs = append(errs, fmt.Errorf("%s: attribute %q: %w", op.Name, name, err))
-				continue
-			}
-			n.Attrs[name] = attr
-		}
-		g.Nodes = append(g.Nodes, n)
+		m.node(op)
 	}
-	for _, v := range b.values {
-		if values[v.name] != nil || v.name == "" || v.data == nil {
+	m.initializers()
+	for i, op := range b.ops {
+		m.read(m.graph.Nodes[i], op)
+	}
+	for _, id := range outputs {
+		v := m.values[b.values[id].name]
+		if v == nil {
+			m.bad("output %q is not given", b.values[id].name)
+			continue
+		}
+		m.graph.Outputs = append(m.graph.Outputs, v)
+	}
+	return m.graph, errors.Join(m.errs...)
+}
+
+// made is a graph that is being made of what onnx-go gave.
+type made struct {
+	of     *Backend
+	graph  *graph.Graph
+	values map[string]*graph.Value
+	errs   []error
+}
+
+func (m *made) bad(format string, args ...any) { m.errs = append(m.errs, fmt.Errorf(format, args...)) }
+
+func (m *made) define(v *graph.Value) *graph.Value {
+	if m.values[v.Name] != nil {
+		m.bad("value %q is given twice", v.Name)
+	}
+	m.values[v.Name] = v
+	return v
+}
+
+// node appends a node with its outputs and attributes.
+func (m *made) node(op operation) {
+	n := &graph.Node{Op: op.Name, Attrs: graph.Attrs{}}
+	for _, name := range op.outputs {
+		if name == "" {
+			n.Outputs = append(n.Outputs, nil)
+		} else {
+			n.Outputs = append(n.Outputs, m.define(&graph.Value{Name: name, Producer: n}))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(op.Attributes)) {
+		attr, err := attribute(op.Attributes[name])
+		if err != nil {
+			m.bad("%s: attribute %q: %w", op.Name, name, err)
+			continue
+		}
+		n.Attrs[name] = attr
+	}
+	m.graph.Nodes = append(m.graph.Nodes, n)
+}
+
+// initializers appends the values that have data and that nothing gives.
+func (m *made) initializers() {
+	for _, v := range m.of.values {
+		if m.values[v.name] != nil || v.name == "" || v.data == nil {
 			continue
 		}
 		t, err := tensorOf(v.data)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("initializer %q: %w", v.name, err))
+			m.bad("initializer %q: %w", v.name, err)
 			continue
 		}
-		g.Initializers = append(g.Initializers, define(&graph.Value{Name: v.name, DType: t.DType, Shape: t.Shape(),
-			Const: t}))
+		w := m.define(&graph.Value{Name: v.name, DType: t.DType, Shape: t.Shape(), Const: t})
+		m.graph.Initializers = append(m.graph.Initializers, w)
 	}
-	for i, op := range b.ops {
-		for _, name := range op.inputs {
-			v := values[name]
-			if v == nil && name != "" {
-				if len(op.inputs) == 1 && b.madeUp(name) {
-					break
-				}
-				errs = append(errs, fmt.Errorf("%s reads %q, which nothing gives", op.Name, name))
+}
+
+// read gives a node its inputs.
+func (m *made) read(n *graph.Node, op operation) {
+	for _, name := range op.inputs {
+		v := m.values[name]
+		if v == nil && name != "" {
+			if len(op.inputs) == 1 && m.of.madeUp(name) {
+				break
 			}
-			g.Nodes[i].Inputs = append(g.Nodes[i].Inputs, v)
+			m.bad("%s reads %q, which nothing gives", op.Name, name)
 		}
+		n.Inputs = append(n.Inputs, v)
 	}
-	for _, id := range outputs {
-		v := values[b.values[id].name]
-		if v == nil {
-			errs = append(errs, fmt.Errorf("output %q is not given", b.values[id].name))
-			continue
-		}
-		g.Outputs = append(g.Outputs, v)
-	}
-	return g, errors.Join(errs...)
 }
 
 // madeUp says whether a name is that of the input, "<node>/input", that onnx-go makes up for an op without inputs: it
