@@ -78,7 +78,7 @@ func (e *encoder) graph(g *graph.Graph, origin *onnxpb.GraphProto, ir int64) *on
 		m.Name = &g.Name
 	}
 	m.Node = e.nodes(g, origin)
-	e.initializers(m, g, origin)
+	e.encodeInitializers(m, g, origin)
 	d := newDeclarations(g, origin)
 	m.Input = d.inputs(ir)
 	m.Output = d.list(g.Outputs, origin.GetOutput())

@@ -54,7 +54,7 @@ func (e *encoder) node(n *graph.Node) (m *onnxpb.NodeProto, rewired bool) {
 	}
 	what := fmt.Sprintf("node %q (%s)", n.Name, n.OpName())
 	m.Attribute = e.attributes(n, origin, what)
-	return m, e.captures(m, n, what) || rewired
+	return m, e.renameCaptures(m, n, what) || rewired
 }
 
 // attributes keeps attributes in their order, with those that are new behind.
@@ -114,9 +114,9 @@ func (e *encoder) attribute(name string, value any, origin *onnxpb.AttributeProt
 	return a, a.SetValue(value)
 }
 
-// captures makes the node's subgraphs read the values that the node captures, and says whether those have other names
-// than before.
-func (e *encoder) captures(m *onnxpb.NodeProto, n *graph.Node, what string) bool {
+// renameCaptures makes the node's subgraphs read the values that the node captures, and says whether those have other
+// names than before.
+func (e *encoder) renameCaptures(m *onnxpb.NodeProto, n *graph.Node, what string) bool {
 	have, want := m.Captures(), graph.Names(n.Captures)
 	if slices.Equal(have, want) {
 		return false

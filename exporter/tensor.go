@@ -8,8 +8,8 @@ import (
 	"github.com/ildc/ildc/internal/onnxpb"
 )
 
-// initializers encodes the weights. They replace the origin's by name.
-func (e *encoder) initializers(m *onnxpb.GraphProto, g *graph.Graph, origin *onnxpb.GraphProto) {
+// encodeInitializers encodes the weights. They replace the origin's by name.
+func (e *encoder) encodeInitializers(m *onnxpb.GraphProto, g *graph.Graph, origin *onnxpb.GraphProto) {
 	old := map[string]*onnxpb.TensorProto{}
 	for _, t := range origin.GetInitializer() {
 		old[t.GetName()] = t

@@ -33,7 +33,7 @@ func (g *Graph) Check() error {
 		}
 	}
 	for _, n := range g.Nodes {
-		c.node(n)
+		c.checkNode(n)
 	}
 	for _, v := range g.Outputs {
 		if !c.defined[v] {
@@ -64,7 +64,7 @@ func (c *checker) define(v *Value, what string) {
 	c.names[v.Name], c.defined[v] = true, true
 }
 
-func (c *checker) node(n *Node) {
+func (c *checker) checkNode(n *Node) {
 	if n.Op == "" {
 		c.bad("node %q has no op", n.Name)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/ildc/ildc/internal/onnxpb"
 )
 
-// external reads elements from a file in the model's folder: as raw data, location naming the file, offset and length
-// in bytes.
-func (r *reader) external(p *onnxpb.TensorProto) (any, error) {
+// readExternal reads elements from a file in the model's folder: as raw data, location naming the file, offset and
+// length in bytes.
+func (r *reader) readExternal(p *onnxpb.TensorProto) (any, error) {
 	want, err := p.RawLen()
 	if err != nil {
 		return nil, err

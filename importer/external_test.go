@@ -12,7 +12,7 @@ import (
 	"github.com/ildc/ildc/internal/onnxpb"
 )
 
-// external makes w of the model lie in a file: 2 floats.
+// readExternal makes w of the model lie in a file: 2 floats.
 func external(entries ...string) *onnxpb.ModelProto {
 	m := model()
 	w := m.Graph.Initializer[0]

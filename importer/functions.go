@@ -7,9 +7,9 @@ import (
 	"github.com/ildc/ildc/internal/onnxpb"
 )
 
-// functions reads the ops that the model defines itself. Only those that nodes call are of interest, but all are kept,
-// since they call each other.
-func (r *reader) functions(g *graph.Graph, m *onnxpb.ModelProto) {
+// readFunctions reads the ops that the model defines itself. Only those that nodes call are of interest, but all are
+// kept, since they call each other.
+func (r *reader) readFunctions(g *graph.Graph, m *onnxpb.ModelProto) {
 	for i, p := range m.GetFunctions() {
 		f := &graph.Function{Domain: domain(p.GetDomain()), Name: p.GetName(), Inputs: p.GetInput(), Outputs: p.GetOutput(),
 			Opsets: map[string]int64{}}

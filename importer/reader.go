@@ -66,11 +66,11 @@ func (r *reader) problems() error {
 func (r *reader) model(m *onnxpb.ModelProto) *graph.Graph {
 	g := graph.New(m.Graph.GetName())
 	g.Origin = m
-	r.opsets(g, m)
-	r.initializers(g, m.Graph)
-	r.inputs(g, m.Graph)
-	r.nodes(g, m.Graph)
-	r.functions(g, m)
+	r.readOpsets(g, m)
+	r.readInitializers(g, m.Graph)
+	r.readInputs(g, m.Graph)
+	r.readNodes(g, m.Graph)
+	r.readFunctions(g, m)
 	for _, info := range m.Graph.GetOutput() {
 		if v := r.values[info.GetName()]; v != nil {
 			g.Outputs = append(g.Outputs, v)
@@ -87,7 +87,7 @@ func (r *reader) model(m *onnxpb.ModelProto) *graph.Graph {
 	return g
 }
 
-func (r *reader) opsets(g *graph.Graph, m *onnxpb.ModelProto) {
+func (r *reader) readOpsets(g *graph.Graph, m *onnxpb.ModelProto) {
 	for _, o := range m.GetOpsetImport() {
 		d, version := domain(o.GetDomain()), o.GetVersion()
 		if old, twice := g.Opsets[d]; twice && old != version {
@@ -113,7 +113,7 @@ func (r *reader) define(v *graph.Value, what string) {
 	}
 }
 
-func (r *reader) initializers(g *graph.Graph, m *onnxpb.GraphProto) {
+func (r *reader) readInitializers(g *graph.Graph, m *onnxpb.GraphProto) {
 	add := func(name string, t *graph.Tensor, err error) {
 		if err != nil {
 			r.refuseTensor(fmt.Sprintf("initializer %q", name), err)
@@ -133,7 +133,7 @@ func (r *reader) initializers(g *graph.Graph, m *onnxpb.GraphProto) {
 	}
 }
 
-func (r *reader) inputs(g *graph.Graph, m *onnxpb.GraphProto) {
+func (r *reader) readInputs(g *graph.Graph, m *onnxpb.GraphProto) {
 	listed := map[string]bool{}
 	for _, info := range m.GetInput() {
 		name := info.GetName()
@@ -148,7 +148,7 @@ func (r *reader) inputs(g *graph.Graph, m *onnxpb.GraphProto) {
 	}
 }
 
-func (r *reader) nodes(g *graph.Graph, m *onnxpb.GraphProto) {
+func (r *reader) readNodes(g *graph.Graph, m *onnxpb.GraphProto) {
 	declared := map[string]*onnxpb.ValueInfoProto{}
 	for _, list := range [][]*onnxpb.ValueInfoProto{m.GetOutput(), m.GetValueInfo()} {
 		for _, info := range list {

@@ -23,7 +23,7 @@ func (r *reader) tensor(p *onnxpb.TensorProto) (*graph.Tensor, error) {
 	}
 	var err error
 	if p.External() {
-		t.Data, err = r.external(p)
+		t.Data, err = r.readExternal(p)
 	} else {
 		t.Data, err = p.Elements()
 	}

@@ -17,7 +17,7 @@ func Verify(data []byte, o Options, g *graph.Graph) error {
 		return err
 	}
 	d := differ{}
-	d.graphs(got, g)
+	d.compareGraphs(got, g)
 	if err := d.problems(); err != nil {
 		return fmt.Errorf("importer: the model read back differs: %w", err)
 	}
@@ -31,16 +31,16 @@ func (d *differ) differs(format string, args ...any) {
 	d.errs = append(d.errs, fmt.Errorf(format, args...))
 }
 
-func (d *differ) graphs(got, want *graph.Graph) {
+func (d *differ) compareGraphs(got, want *graph.Graph) {
 	if got.Name != want.Name {
 		d.differs("graph: name %q, want %q", got.Name, want.Name)
 	}
 	if !reflect.DeepEqual(got.Opsets, want.Opsets) {
 		d.differs("opsets %v, want %v", got.Opsets, want.Opsets)
 	}
-	d.values("input", got.Inputs, want.Inputs)
-	d.values("output", got.Outputs, want.Outputs)
-	if d.count("initializers", len(got.Initializers), len(want.Initializers)) {
+	d.compareValues("input", got.Inputs, want.Inputs)
+	d.compareValues("output", got.Outputs, want.Outputs)
+	if d.compareCount("initializers", len(got.Initializers), len(want.Initializers)) {
 		for i, v := range want.Initializers {
 			w := got.Initializers[i]
 			if w.Name != v.Name {
@@ -50,22 +50,22 @@ func (d *differ) graphs(got, want *graph.Graph) {
 			}
 		}
 	}
-	if d.count("nodes", len(got.Nodes), len(want.Nodes)) {
+	if d.compareCount("nodes", len(got.Nodes), len(want.Nodes)) {
 		for i, n := range want.Nodes {
-			d.nodes(got.Nodes[i], n)
+			d.compareNodes(got.Nodes[i], n)
 		}
 	}
 }
 
-func (d *differ) count(what string, got, want int) bool {
+func (d *differ) compareCount(what string, got, want int) bool {
 	if got != want {
 		d.differs("%d %s, want %d", got, what, want)
 	}
 	return got == want
 }
 
-func (d *differ) values(what string, got, want []*graph.Value) {
-	if !d.count(what+"s", len(got), len(want)) {
+func (d *differ) compareValues(what string, got, want []*graph.Value) {
+	if !d.compareCount(what+"s", len(got), len(want)) {
 		return
 	}
 	for i, v := range want {
@@ -78,7 +78,7 @@ func (d *differ) values(what string, got, want []*graph.Value) {
 	}
 }
 
-func (d *differ) nodes(got, want *graph.Node) {
+func (d *differ) compareNodes(got, want *graph.Node) {
 	what := fmt.Sprintf("node %q (%s)", want.Name, want.OpName())
 	if got.Name != want.Name || got.OpName() != want.OpName() {
 		d.differs("%s: is %q (%s)", what, got.Name, got.OpName())
@@ -93,7 +93,7 @@ func (d *differ) nodes(got, want *graph.Node) {
 			d.differs("%s: %s %q, want %q", what, list.what, g, w)
 		}
 	}
-	d.count("attributes of "+what, len(got.Attrs), len(want.Attrs))
+	d.compareCount("attributes of "+what, len(got.Attrs), len(want.Attrs))
 	for name, a := range want.Attrs {
 		if !graph.Same(got.Attrs[name], a) {
 			d.differs("%s: attribute %q: %v, want %v", what, name, got.Attrs[name], a)

@@ -200,7 +200,7 @@ func (n *network) findChannels() {
 	n.channel = map[*graph.Value]int{}
 	coupling := op.NewCoupling()
 	for _, node := range n.order {
-		coupling.Node(node)
+		coupling.Apply(node)
 	}
 	for _, node := range n.order {
 		for _, v := range node.Outputs {

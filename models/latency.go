@@ -18,9 +18,9 @@ const (
 	latencyLow, latencyHigh = 0.92, 0.97
 )
 
-// within finds, by bisection of the multiply-adds, the largest student that is fast enough: made makes one of no more
-// than so many MACs, and the last one it made is the student.
-func (s *Student) within(limit Limit, teacher *graph.Graph,
+// meetLatency finds, by bisection of the multiply-adds, the largest student that is fast enough: made makes one of no
+// more than so many MACs, and the last one it made is the student.
+func (s *Student) meetLatency(limit Limit, teacher *graph.Graph,
 	made func(macs int64) (*graph.Graph, error), measure Latencies) error {
 	if measure == nil {
 		return fmt.Errorf("models: budget %s: latency is measured in ONNX Runtime, and there is none", limit)

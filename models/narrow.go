@@ -67,12 +67,12 @@ func newNarrowing(teacher, base *graph.Graph, budget Budget, o Options) (*narrow
 	}
 	s.exclude(gs, o.Keep)
 	n := &narrowing{Student: s, options: o, groups: gs, readers: findReaders(gs)}
-	if n.activations, err = n.values(o.Activations); err != nil {
+	if n.activations, err = n.calibrate(o.Activations); err != nil {
 		return nil, fmt.Errorf("models: activations: %w", err)
 	}
 	var gradients map[string]*graph.Tensor
 	if o.Importance == Taylor {
-		if gradients, err = n.values(o.Gradients); err != nil {
+		if gradients, err = n.calibrate(o.Gradients); err != nil {
 			return nil, fmt.Errorf("models: gradients: %w", err)
 		}
 	}
@@ -80,8 +80,8 @@ func newNarrowing(teacher, base *graph.Graph, budget Budget, o Options) (*narrow
 	return n, err
 }
 
-// values asks for what the readers read, or for gradients in it; nil where there is no calibration.
-func (n *narrowing) values(of func([]string) (map[string]*graph.Tensor, error)) (map[string]*graph.Tensor, error) {
+// calibrate asks for what the readers read, or for gradients in it; nil where there is no calibration.
+func (n *narrowing) calibrate(of func([]string) (map[string]*graph.Tensor, error)) (map[string]*graph.Tensor, error) {
 	if of == nil {
 		return nil, nil
 	}
@@ -130,7 +130,7 @@ func (n *narrowing) search(teacher *graph.Graph) error {
 		_, err := capped(found.MACs)
 		return err
 	}
-	return n.within(limit, teacher, capped, n.options.Latency)
+	return n.meetLatency(limit, teacher, capped, n.options.Latency)
 }
 
 // slice makes a student within limits that can be counted.

@@ -53,7 +53,7 @@ func sameAsFirst(n *graph.Node) ([]Type, error) {
 // sameChannels couples each axis of the first input with that of the first output.
 func sameChannels(c *Coupling, n *graph.Node) {
 	for axis := range n.Inputs[0].Shape {
-		c.Same(n.Inputs[0], axis, n.Outputs[0], axis)
+		c.tie(n.Inputs[0], axis, n.Outputs[0], axis)
 	}
 }
 

@@ -54,11 +54,11 @@ func argChannels(c *Coupling, n *graph.Node) {
 	for i := range x.Shape {
 		switch {
 		case i == axis:
-			c.Fix(x, i, "node "+n.Name+" ("+n.OpName()+") gives positions on it")
+			c.fix(x, i, "node "+n.Name+" ("+n.OpName()+") gives positions on it")
 		case i > axis && !keepsDims(n):
-			c.Same(x, i, y, i-1)
+			c.tie(x, i, y, i-1)
 		default:
-			c.Same(x, i, y, i)
+			c.tie(x, i, y, i)
 		}
 	}
 }

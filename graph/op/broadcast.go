@@ -129,10 +129,10 @@ func broadcastChannels(c *Coupling, n *graph.Node) {
 		lead := len(out.Shape) - len(v.Shape)
 		for i, d := range v.Shape {
 			if d.Is(1) && !out.Shape[lead+i].Is(1) {
-				c.Fix(v, i, "it is broadcast")
+				c.fix(v, i, "it is broadcast")
 				continue
 			}
-			c.Same(v, i, out, lead+i)
+			c.tie(v, i, out, lead+i)
 		}
 	}
 }

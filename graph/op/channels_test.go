@@ -61,9 +61,9 @@ func checkChannel(t *testing.T, c channelCase) {
 	}
 	coupling := op.NewCoupling()
 	for _, ref := range strings.Fields(c.source) {
-		coupling.Source(axisOf(ref).Value, axisOf(ref).Axis)
+		coupling.MarkSource(axisOf(ref).Value, axisOf(ref).Axis)
 	}
-	coupling.Node(values["y"].Producer)
+	coupling.Apply(values["y"].Producer)
 	listed := map[op.AxisRef]bool{}
 	classOf := map[rune]int{}
 	letterOf := map[int]rune{}

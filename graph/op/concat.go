@@ -72,14 +72,14 @@ func concatChannels(c *Coupling, n *graph.Node) {
 	for _, v := range n.Inputs {
 		for a := range v.Shape {
 			if a != axis {
-				c.Same(v, a, y, a)
+				c.tie(v, a, y, a)
 				continue
 			}
 			if !v.Shape[a].Known() {
 				return
 			}
 			from := offset
-			c.Map(v, a, y, a, func(i int) int { return from + i })
+			c.tieTo(v, a, y, a, func(i int) int { return from + i })
 			offset += v.Shape[a].Size
 		}
 	}
@@ -240,16 +240,16 @@ func splitChannels(c *Coupling, n *graph.Node) {
 	for _, y := range n.Outputs {
 		for a := range x.Shape {
 			if y != nil && a != axis {
-				c.Same(x, a, y, a)
+				c.tie(x, a, y, a)
 			}
 		}
 	}
 	written := n.Input(1) != nil
 	if !written && parts[len(parts)-1] != parts[0] {
-		c.Fix(x, axis, "node "+n.Name+" ("+n.OpName()+") splits it into parts of unequal extent that are not written down")
+		c.fix(x, axis, "node "+n.Name+" ("+n.OpName()+") splits it into parts of unequal extent that are not written down")
 	}
 	if !written && parts[0] > 0 {
-		c.Map(x, axis, x, axis, func(k int) int { return k % parts[0] })
+		c.tieTo(x, axis, x, axis, func(k int) int { return k % parts[0] })
 	}
 	offset := 0
 	for i, y := range n.Outputs {
@@ -257,12 +257,12 @@ func splitChannels(c *Coupling, n *graph.Node) {
 		if offset += parts[i]; y == nil {
 			if written {
 				for k := first; k < offset; k++ {
-					c.FixAt(x, axis, k, "node "+n.Name+" ("+n.OpName()+") drops it")
+					c.fixAt(x, axis, k, "node "+n.Name+" ("+n.OpName()+") drops it")
 				}
 			}
 			continue
 		}
-		c.Map(y, axis, x, axis, func(k int) int { return first + k })
+		c.tieTo(y, axis, x, axis, func(k int) int { return first + k })
 		if written {
 			follow(c, n, n.Inputs[1], i, y, axis)
 		}

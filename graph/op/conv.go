@@ -115,29 +115,29 @@ func convChannels(c *Coupling, n *graph.Node) {
 	if x.Shape == nil || !w.Shape.Static() {
 		return
 	}
-	c.Same(x, 0, y, 0)
-	c.Same(w, 0, y, 1)
+	c.tie(x, 0, y, 0)
+	c.tie(w, 0, y, 1)
 	if bias := n.Input(2); bias != nil {
-		c.Same(bias, 0, y, 1)
+		c.tie(bias, 0, y, 1)
 	}
 	group := int(n.Int("group", 1))
 	in, out := w.Shape[1].Size, w.Shape[0].Size/group // per group
 	switch {
 	case group == 1:
-		c.Same(x, 1, w, 1)
-		c.Source(w, 0)
+		c.tie(x, 1, w, 1)
+		c.MarkSource(w, 0)
 	case in == 1:
-		c.Map(w, 0, x, 1, func(o int) int { return o / out })
-		c.Fix(w, 1, "it is the one input channel of a group")
-		c.Size(SizeRef{Node: n, Attr: "group", Of: AxisRef{Value: x, Axis: 1}, Per: 1})
+		c.tieTo(w, 0, x, 1, func(o int) int { return o / out })
+		c.fix(w, 1, "it is the one input channel of a group")
+		c.follow(SizeRef{Node: n, Attr: "group", Of: AxisRef{Value: x, Axis: 1}, Per: 1})
 	default:
-		c.Map(x, 1, w, 1, func(i int) int { return i % in })
+		c.tieTo(x, 1, w, 1, func(i int) int { return i % in })
 		if out == 1 {
-			c.Fix(w, 0, "it is the one output channel of a group")
+			c.fix(w, 0, "it is the one output channel of a group")
 			return
 		}
-		c.Map(w, 0, w, 0, func(o int) int { return o % out })
-		c.Source(w, 0)
+		c.tieTo(w, 0, w, 0, func(o int) int { return o % out })
+		c.MarkSource(w, 0)
 	}
 }
 

@@ -122,16 +122,16 @@ func convTransposeMACs(n *graph.Node) int64 {
 // convTransposeChannels couples X's channels with W's axis 0 and Y's with W's axis 1; a grouped one is left whole.
 func convTransposeChannels(c *Coupling, n *graph.Node) {
 	x, w, y := n.Inputs[0], n.Inputs[1], n.Outputs[0]
-	c.Same(x, 0, y, 0)
+	c.tie(x, 0, y, 0)
 	if n.Int("group", 1) != 1 {
 		return
 	}
-	c.Same(x, 1, w, 0)
-	c.Same(w, 1, y, 1)
+	c.tie(x, 1, w, 0)
+	c.tie(w, 1, y, 1)
 	if bias := n.Input(2); bias != nil {
-		c.Same(bias, 0, y, 1)
+		c.tie(bias, 0, y, 1)
 	}
-	c.Source(w, 1)
+	c.MarkSource(w, 1)
 }
 
 // The gradient of an adjoint is the convolution itself: dX = Conv(dY, W), and dW is that of the convolution that reads

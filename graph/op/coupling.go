@@ -8,10 +8,10 @@ import (
 
 // Coupling collects which positions of which axes of a graph's values must be removed together.
 //
-// Every position i of every axis a of every value v is an element. Same and Map join elements into classes;
-// a class is removed whole or kept whole. Fix keeps classes for ever, Loosen marks those whose removal changes what is
-// left. Source marks where channels come from: the output axis of a weight. A class with a source and nothing fixed is
-// a channel that may be removed.
+// Every position i of every axis a of every value v is an element. tie and tieTo join elements into classes;
+// a class is removed whole or kept whole. fix keeps classes for ever, loosen marks those whose removal changes what is
+// left. MarkSource marks where channels come from: the output axis of a weight. A class with a source and nothing fixed
+// is a channel that may be removed.
 type Coupling struct {
 	parent  []int32
 	base    map[axisKey]int32 // first element of an axis
@@ -106,26 +106,26 @@ func (c *Coupling) join(a, b int32) {
 	}
 }
 
-// Same joins position i of one axis with position i of the other. Axes of different or unknown size are fixed.
-func (c *Coupling) Same(a *graph.Value, axisA int, b *graph.Value, axisB int) {
+// tie joins position i of one axis with position i of the other. Axes of different or unknown size are fixed.
+func (c *Coupling) tie(a *graph.Value, axisA int, b *graph.Value, axisB int) {
 	if _, na, okA := c.elements(a, axisA); okA {
 		if _, nb, okB := c.elements(b, axisB); okB && na != nb {
-			c.Fix(a, axisA, "it meets an axis of another extent")
-			c.Fix(b, axisB, "it meets an axis of another extent")
+			c.fix(a, axisA, "it meets an axis of another extent")
+			c.fix(b, axisB, "it meets an axis of another extent")
 			return
 		}
 	}
-	c.Map(a, axisA, b, axisB, func(i int) int { return i })
+	c.tieTo(a, axisA, b, axisB, func(i int) int { return i })
 }
 
-// Map joins position i of the first axis with position to(i) of the second; to gives -1 for a position that has no
+// tieTo joins position i of the first axis with position to(i) of the second; to gives -1 for a position that has no
 // counterpart. A position of b that none maps to is left alone.
-func (c *Coupling) Map(a *graph.Value, axisA int, b *graph.Value, axisB int, to func(i int) int) {
+func (c *Coupling) tieTo(a *graph.Value, axisA int, b *graph.Value, axisB int, to func(i int) int) {
 	ea, na, okA := c.elements(a, axisA)
 	eb, nb, okB := c.elements(b, axisB)
 	if !okA || !okB {
-		c.Fix(a, axisA, "its extent is symbolic or too large")
-		c.Fix(b, axisB, "its extent is symbolic or too large")
+		c.fix(a, axisA, "its extent is symbolic or too large")
+		c.fix(b, axisB, "its extent is symbolic or too large")
 		return
 	}
 	for i := range na {
@@ -135,25 +135,25 @@ func (c *Coupling) Map(a *graph.Value, axisA int, b *graph.Value, axisB int, to 
 	}
 }
 
-// Fix keeps every position of an axis for ever. The reason completes "left alone: …".
-func (c *Coupling) Fix(v *graph.Value, axis int, why string) {
+// fix keeps every position of an axis for ever. The reason completes "left alone: …".
+func (c *Coupling) fix(v *graph.Value, axis int, why string) {
 	if first, size, ok := c.elements(v, axis); ok {
 		for i := range size {
-			c.fix(first+int32(i), why)
+			c.fixClass(first+int32(i), why)
 		}
 	}
 }
 
-// FixAt keeps one position of an axis of known extent for ever.
-func (c *Coupling) FixAt(v *graph.Value, axis, i int, why string) {
+// fixAt keeps one position of an axis of known extent for ever.
+func (c *Coupling) fixAt(v *graph.Value, axis, i int, why string) {
 	first, size, ok := c.elements(v, axis)
 	if !ok || i < 0 || i >= size {
 		return
 	}
-	c.fix(first+int32(i), why)
+	c.fixClass(first+int32(i), why)
 }
 
-func (c *Coupling) fix(e int32, why string) {
+func (c *Coupling) fixClass(e int32, why string) {
 	r := c.find(e)
 	if c.fixed[r] != 0 {
 		return
@@ -170,9 +170,9 @@ func (c *Coupling) reason(why string) int32 {
 	return c.reasons[why]
 }
 
-// Loosen says of every position of an axis that its removal changes more than zeroing it would: statistics over the
+// loosen says of every position of an axis that its removal changes more than zeroing it would: statistics over the
 // axis are those of what is left. The reason completes "its removal changes the rest: …".
-func (c *Coupling) Loosen(v *graph.Value, axis int, why string) {
+func (c *Coupling) loosen(v *graph.Value, axis int, why string) {
 	first, size, ok := c.elements(v, axis)
 	if !ok {
 		return
@@ -191,13 +191,13 @@ func (c *Coupling) Loose(class int) string { return c.why[c.loose[class]] }
 func (c *Coupling) FixAll(v *graph.Value, why string) {
 	if v != nil {
 		for axis := range v.Shape {
-			c.Fix(v, axis, why)
+			c.fix(v, axis, why)
 		}
 	}
 }
 
-// Source marks an axis of a weight as one that channels come from.
-func (c *Coupling) Source(w *graph.Value, axis int) {
+// MarkSource marks an axis of a weight as one that channels come from.
+func (c *Coupling) MarkSource(w *graph.Value, axis int) {
 	first, size, ok := c.elements(w, axis)
 	if !ok {
 		return
@@ -208,11 +208,11 @@ func (c *Coupling) Source(w *graph.Value, axis int) {
 	c.sources = append(c.sources, AxisRef{w, axis})
 }
 
-// Size records an integer that follows the size of an axis.
-func (c *Coupling) Size(r SizeRef) { c.sizes = append(c.sizes, r) }
+// follow records an integer that follows the size of an axis.
+func (c *Coupling) follow(r SizeRef) { c.sizes = append(c.sizes, r) }
 
-// Node applies the rule of the node's op. What the rule does not mention is fixed.
-func (c *Coupling) Node(n *graph.Node) {
+// Apply applies the rule of the node's op. What the rule does not mention is fixed.
+func (c *Coupling) Apply(n *graph.Node) {
 	clear(c.touched)
 	why := "node " + n.Name + " (" + n.OpName() + ") is not known to allow it"
 	if s := Of(n); s != nil && s.Channels != nil {
@@ -228,7 +228,7 @@ func (c *Coupling) Node(n *graph.Node) {
 		}
 		for axis := range v.Shape {
 			if !c.touched[axisKey{v, axis}] {
-				c.Fix(v, axis, why)
+				c.fix(v, axis, why)
 			}
 		}
 	}

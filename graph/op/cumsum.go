@@ -19,7 +19,7 @@ func cumSumChannels(c *Coupling, n *graph.Node) {
 	}
 	for a := range x.Shape {
 		if a != axis {
-			c.Same(x, a, y, a)
+			c.tie(x, a, y, a)
 		}
 	}
 }
@@ -74,7 +74,7 @@ func cumSumEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {
 // triluChannels couples the axes in front of the matrices.
 func triluChannels(c *Coupling, n *graph.Node) {
 	for a := range max(0, len(n.Inputs[0].Shape)-2) {
-		c.Same(n.Inputs[0], a, n.Outputs[0], a)
+		c.tie(n.Inputs[0], a, n.Outputs[0], a)
 	}
 }
 

@@ -40,7 +40,7 @@ func expandChannels(c *Coupling, n *graph.Node) {
 		if !d.Equal(y.Shape[lead+i]) {
 			continue
 		}
-		c.Same(x, i, y, lead+i)
+		c.tie(x, i, y, lead+i)
 		if k := lead + i - (len(y.Shape) - len(to)); k >= 0 && !to[k].Is(1) {
 			follow(c, n, n.Inputs[1], k, y, lead+i)
 		}
@@ -97,7 +97,7 @@ func tileChannels(c *Coupling, n *graph.Node) {
 	repeats := elems(n.Inputs[1])
 	for i := range x.Shape {
 		if repeats != nil && repeats[i].Is(1) {
-			c.Same(x, i, y, i)
+			c.tie(x, i, y, i)
 		}
 	}
 }

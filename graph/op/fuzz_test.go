@@ -128,7 +128,7 @@ func FuzzInfer(f *testing.F) {
 		if op.Infer(n) != nil {
 			return
 		}
-		op.NewCoupling().Node(n)
+		op.NewCoupling().Apply(n)
 		for _, y := range n.Outputs {
 			for _, d := range y.Shape {
 				if d.Known() && d.Size < 0 {

@@ -48,11 +48,11 @@ func gatherChannels(c *Coupling, n *graph.Node) {
 	for a := range x.Shape {
 		switch {
 		case a < axis:
-			c.Same(x, a, y, a)
+			c.tie(x, a, y, a)
 		case a > axis:
-			c.Same(x, a, y, a+len(index.Shape)-1)
+			c.tie(x, a, y, a+len(index.Shape)-1)
 		default:
-			c.Fix(x, a, "node "+n.Name+" ("+n.OpName()+") takes a part of it by position")
+			c.fix(x, a, "node "+n.Name+" ("+n.OpName()+") takes a part of it by position")
 		}
 	}
 }

@@ -63,23 +63,23 @@ func gemmMACs(n *graph.Node) int64 {
 func gemmChannels(c *Coupling, n *graph.Node) {
 	a, b, y := n.Inputs[0], n.Inputs[1], n.Outputs[0]
 	row, innerA, innerB, column := gemmAxes(n)
-	c.Same(a, row, y, 0)
-	c.Same(a, innerA, b, innerB)
-	c.Same(b, column, y, 1)
+	c.tie(a, row, y, 0)
+	c.tie(a, innerA, b, innerB)
+	c.tie(b, column, y, 1)
 	if isWeight(a) {
-		c.Source(a, row)
+		c.MarkSource(a, row)
 	}
 	if isWeight(b) {
-		c.Source(b, column)
+		c.MarkSource(b, column)
 	}
 	if bias := n.Input(2); bias != nil {
 		for i, d := range bias.Shape {
 			axis := i + 2 - len(bias.Shape)
 			if d.Is(1) && !y.Shape[axis].Is(1) {
-				c.Fix(bias, i, "it is broadcast")
+				c.fix(bias, i, "it is broadcast")
 				continue
 			}
-			c.Same(bias, i, y, axis)
+			c.tie(bias, i, y, axis)
 		}
 	}
 }

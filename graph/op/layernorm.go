@@ -56,14 +56,14 @@ func layerNormChannels(c *Coupling, n *graph.Node) {
 		return
 	}
 	for i := range x.Shape {
-		c.Same(x, i, n.Outputs[0], i)
+		c.tie(x, i, n.Outputs[0], i)
 		if i >= axis {
-			c.Loosen(x, i, "node "+n.Name+" ("+n.OpName()+") normalises over it")
+			c.loosen(x, i, "node "+n.Name+" ("+n.OpName()+") normalises over it")
 			continue
 		}
 		for _, y := range n.Outputs[1:] {
 			if y != nil {
-				c.Same(x, i, y, i)
+				c.tie(x, i, y, i)
 			}
 		}
 	}
@@ -73,7 +73,7 @@ func layerNormChannels(c *Coupling, n *graph.Node) {
 		}
 		for k, d := range p.Shape {
 			if i := len(x.Shape) - len(p.Shape) + k; i >= axis && d.Equal(x.Shape[i]) {
-				c.Same(p, k, x, i)
+				c.tie(p, k, x, i)
 			}
 		}
 	}

@@ -78,7 +78,7 @@ func matMulChannels(c *Coupling, n *graph.Node) {
 		return
 	}
 	ra, rb, ry := len(a.Shape), len(b.Shape), len(y.Shape)
-	c.Same(a, ra-1, b, max(0, rb-2))
+	c.tie(a, ra-1, b, max(0, rb-2))
 	row, column := ry-2, ry-1 // of Y
 	if ra == 1 {
 		row = -1
@@ -87,15 +87,15 @@ func matMulChannels(c *Coupling, n *graph.Node) {
 		row, column = ry-1, -1
 	}
 	if ra > 1 {
-		c.Same(a, ra-2, y, row)
+		c.tie(a, ra-2, y, row)
 		if isWeight(a) {
-			c.Source(a, ra-2)
+			c.MarkSource(a, ra-2)
 		}
 	}
 	if rb > 1 {
-		c.Same(b, rb-1, y, column)
+		c.tie(b, rb-1, y, column)
 		if isWeight(b) {
-			c.Source(b, rb-1)
+			c.MarkSource(b, rb-1)
 		}
 	}
 	batch := ry - min(ra-1, 1) - min(rb-1, 1)
@@ -103,10 +103,10 @@ func matMulChannels(c *Coupling, n *graph.Node) {
 		lead := batch - max(0, len(v.Shape)-2)
 		for i := range matrixBatch(v.Shape) {
 			if v.Shape[i].Is(1) && !y.Shape[lead+i].Is(1) {
-				c.Fix(v, i, "it is broadcast")
+				c.fix(v, i, "it is broadcast")
 				continue
 			}
-			c.Same(v, i, y, lead+i)
+			c.tie(v, i, y, lead+i)
 		}
 	}
 }

@@ -111,8 +111,8 @@ func TestMatMulSource(t *testing.T) {
 			t.Fatal(b.Err())
 		}
 		c := op.NewCoupling()
-		c.Node(w.Producer)
-		c.Node(y.Producer)
+		c.Apply(w.Producer)
+		c.Apply(y.Producer)
 		if removable, why := c.Removable(c.Class(op.AxisRef{Value: y, Axis: 1}, 0)); removable != constant {
 			t.Errorf("constant %v: a column may be removed: %v (%s)", constant, removable, why)
 		}

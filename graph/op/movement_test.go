@@ -340,10 +340,10 @@ func TestPadJoined(t *testing.T) {
 		t.Fatal(b.Err())
 	}
 	c := op.NewCoupling()
-	c.Source(x, 1)
-	c.Source(w, 1)
-	c.Node(long.Producer)
-	c.Node(y.Producer)
+	c.MarkSource(x, 1)
+	c.MarkSource(w, 1)
+	c.Apply(long.Producer)
+	c.Apply(y.Producer)
 	for i, want := range []bool{false, true, true, false} {
 		if got, why := c.Removable(c.Class(op.AxisRef{Value: y, Axis: 1}, i)); got != want {
 			t.Errorf("channel %d may be removed: %v (%s)", i, got, why)

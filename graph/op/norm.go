@@ -121,14 +121,14 @@ func batchNormChannels(c *Coupling, n *graph.Node) {
 		return
 	}
 	for axis := range x.Shape {
-		c.Same(x, axis, y, axis)
+		c.tie(x, axis, y, axis)
 	}
 	for _, p := range n.Inputs[1:] {
-		c.Same(p, 0, x, 1)
+		c.tie(p, 0, x, 1)
 	}
 	for _, p := range n.Outputs[1:] {
 		if p != nil {
-			c.Same(p, 0, x, 1)
+			c.tie(p, 0, x, 1)
 		}
 	}
 }

@@ -98,13 +98,13 @@ func padChannels(c *Coupling, n *graph.Node) {
 	for i, d := range x.Shape {
 		switch {
 		case begin[i] == 0 && end[i] == 0:
-			c.Same(x, i, y, i)
+			c.tie(x, i, y, i)
 		case begin[i] >= 0 && end[i] >= 0 && padMode(n) == "constant" && d.Known():
 			before := begin[i]
-			c.Map(x, i, y, i, func(k int) int { return before + k })
+			c.tieTo(x, i, y, i, func(k int) int { return before + k })
 			for k := range y.Shape[i].Size {
 				if k < before || k >= before+d.Size {
-					c.FixAt(y, i, k, "node "+n.Name+" ("+n.OpName()+") adds it")
+					c.fixAt(y, i, k, "node "+n.Name+" ("+n.OpName()+") adds it")
 				}
 			}
 		}

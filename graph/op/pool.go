@@ -87,8 +87,8 @@ func poolChannels(c *Coupling, n *graph.Node) {
 	if n.Output(1) != nil {
 		return
 	}
-	c.Same(n.Inputs[0], 0, n.Outputs[0], 0)
-	c.Same(n.Inputs[0], 1, n.Outputs[0], 1)
+	c.tie(n.Inputs[0], 0, n.Outputs[0], 0)
+	c.tie(n.Inputs[0], 1, n.Outputs[0], 1)
 }
 
 func maxPoolEval(n *graph.Node, in []*graph.Tensor) ([]*graph.Tensor, error) {

@@ -132,11 +132,11 @@ func reduceChannels(c *Coupling, n *graph.Node) {
 	for i := range x.Shape {
 		switch why := "node " + n.Name + " (" + n.OpName() + ") reduces over it"; {
 		case reduced[i] && slices.Contains(statistic, n.Op):
-			c.Loosen(x, i, why)
+			c.loosen(x, i, why)
 		case reduced[i]:
-			c.Fix(x, i, why)
+			c.fix(x, i, why)
 		default:
-			c.Same(x, i, y, out)
+			c.tie(x, i, y, out)
 		}
 		if !reduced[i] || keepsDims(n) {
 			out++

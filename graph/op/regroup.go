@@ -28,9 +28,9 @@ func follow(c *Coupling, n *graph.Node, vector *graph.Value, k int, y *graph.Val
 	leaf, index, ok := origin(vector, k)
 	switch {
 	case !ok:
-		c.Fix(y, axis, "the shape that node "+n.Name+" ("+n.OpName()+") reads is computed by the graph")
+		c.fix(y, axis, "the shape that node "+n.Name+" ("+n.OpName()+") reads is computed by the graph")
 	case leaf != nil:
-		c.Size(SizeRef{Node: n, Const: leaf, Index: index, Of: AxisRef{y, axis}, Per: 1})
+		c.follow(SizeRef{Node: n, Const: leaf, Index: index, Of: AxisRef{y, axis}, Per: 1})
 	}
 }
 
@@ -90,7 +90,7 @@ func regroup(c *Coupling, n *graph.Node) {
 		from, to := r.wide(x.Shape, r.x), r.wide(y.Shape, r.y)
 		switch {
 		case len(from) == 1 && len(to) == 1:
-			c.Same(x, from[0], y, to[0])
+			c.tie(x, from[0], y, to[0])
 		case len(from) > 1 && len(to) == 1:
 			merge(c, x, from, y, to[0])
 		case len(from) == 1 && len(to) > 1:
@@ -100,7 +100,7 @@ func regroup(c *Coupling, n *graph.Node) {
 			for _, a := range to[at+1:] {
 				inner *= y.Shape[a].Size
 			}
-			c.Map(x, from[0], y, to[at], func(i int) int { return i / inner % size })
+			c.tieTo(x, from[0], y, to[at], func(i int) int { return i / inner % size })
 			c.splits = append(c.splits, split{AxisRef{x, from[0]}, AxisRef{y, to[at]}, len(order)})
 		}
 	}
@@ -177,7 +177,7 @@ func merge(c *Coupling, x *graph.Value, from []int, y *graph.Value, to int) {
 	for _, a := range from[channel+1:] {
 		inner *= x.Shape[a].Size
 	}
-	c.Map(y, to, x, from[channel], func(i int) int { return i / inner % size })
+	c.tieTo(y, to, x, from[channel], func(i int) int { return i / inner % size })
 }
 
 // run is a run of axes of one shape that holds the same elements as a run of another.

@@ -145,7 +145,7 @@ func resizeChannels(c *Coupling, n *graph.Node) {
 		if !x.Shape[a].Equal(y.Shape[a]) || k >= 0 && scales != nil && scales[k] != 1 {
 			continue
 		}
-		c.Same(x, a, y, a)
+		c.tie(x, a, y, a)
 		if k >= 0 && scales == nil {
 			follow(c, n, n.Inputs[3], k, y, a)
 		}

@@ -37,7 +37,7 @@ func shapes() []*Spec {
 func readsShape(c *Coupling, n *graph.Node) {
 	x := n.Inputs[0]
 	for axis := range x.Shape {
-		c.Same(x, axis, x, axis)
+		c.tie(x, axis, x, axis)
 	}
 }
 
@@ -152,7 +152,7 @@ func constantOfShapeShape(n *graph.Node) ([]Type, error) {
 func constantOfShapeChannels(c *Coupling, n *graph.Node) {
 	y := n.Outputs[0]
 	for axis := range y.Shape {
-		c.Same(y, axis, y, axis)
+		c.tie(y, axis, y, axis)
 		follow(c, n, n.Inputs[0], axis, y, axis)
 	}
 }

@@ -168,9 +168,9 @@ func sliceChannels(c *Coupling, n *graph.Node) {
 	}
 	for i, d := range x.Shape {
 		if q, ok := ps[i].resolve(d); ps[i].all() || ok && q == (picked{0, 1, d.Size}) {
-			c.Same(x, i, y, i) // an end beyond a shorter axis is cut to it
+			c.tie(x, i, y, i) // an end beyond a shorter axis is cut to it
 		} else {
-			c.Fix(x, i, "node "+n.Name+" ("+n.OpName()+") takes a part of it by position")
+			c.fix(x, i, "node "+n.Name+" ("+n.OpName()+") takes a part of it by position")
 		}
 	}
 }

@@ -70,10 +70,10 @@ func softmaxChannels(c *Coupling, n *graph.Node) {
 	}
 	for axis := range x.Shape {
 		if axis == along {
-			c.Fix(x, axis, "node "+n.Name+" ("+n.OpName()+") normalises over it")
+			c.fix(x, axis, "node "+n.Name+" ("+n.OpName()+") normalises over it")
 			continue
 		}
-		c.Same(x, axis, y, axis)
+		c.tie(x, axis, y, axis)
 	}
 }
 

@@ -50,7 +50,7 @@ func topKChannels(c *Coupling, n *graph.Node) {
 		}
 		for _, y := range n.Outputs {
 			if y != nil {
-				c.Same(x, a, y, a)
+				c.tie(x, a, y, a)
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func transposeChannels(c *Coupling, n *graph.Node) {
 		return
 	}
 	for i, a := range p {
-		c.Same(n.Inputs[0], a, n.Outputs[0], i)
+		c.tie(n.Inputs[0], a, n.Outputs[0], i)
 	}
 }
 

@@ -121,7 +121,7 @@ func dropoutChannels(c *Coupling, n *graph.Node) {
 	for axis := range n.Inputs[0].Shape {
 		for _, y := range n.Outputs {
 			if y != nil {
-				c.Same(n.Inputs[0], axis, y, axis)
+				c.tie(n.Inputs[0], axis, y, axis)
 			}
 		}
 	}

@@ -67,7 +67,7 @@ func Channels(g *graph.Graph, bind Binding) (*Groups, error) {
 			c.FixAll(v, "it is model output "+v.Name)
 		}
 		for _, n := range a.Nodes {
-			c.Node(n)
+			c.Apply(n)
 		}
 	}
 	gs := &Groups{Source: g, Graph: a, bind: bind, coupling: c}
@@ -254,22 +254,22 @@ func NodeName(n *graph.Node) string {
 // decline drops the groups whose number of channels is written where it can't be changed, or computed in a way that
 // does not follow: a trial removes one channel of each group and infers every shape again.
 func (gs *Groups) decline() (declined []*Group, err error) {
-	if gs.trial(gs.List...) == nil {
+	if gs.try(gs.List...) == nil {
 		return nil, nil
 	}
 	var allowed []*Group
 	for _, group := range gs.List {
-		if gs.trial(group) == nil {
+		if gs.try(group) == nil {
 			allowed = append(allowed, group)
 		} else {
 			declined = append(declined, group)
 		}
 	}
 	gs.List = allowed
-	return declined, gs.trial(allowed...)
+	return declined, gs.try(allowed...)
 }
 
-func (gs *Groups) trial(groups ...*Group) error {
+func (gs *Groups) try(groups ...*Group) error {
 	keep := make([][]int, len(gs.List))
 	for i, group := range gs.List {
 		if slices.Contains(groups, group) {

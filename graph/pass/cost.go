@@ -7,21 +7,19 @@ import (
 
 // Cost is what a graph costs to hold and to run once.
 type Cost struct {
-	MACs        int64 // multiply-adds (one multiply-add = 1 MAC)
-	Params      int64 // elements of the float initializers of rank 1 or more that nodes read
-	Activations int64 // bytes of all values that nodes give
+	MACs   int64 // multiply-adds (one multiply-add = 1 MAC)
+	Params int64 // elements of the float initializers of rank 1 or more that nodes read
 
 	Nodes []NodeCost
 
-	// Uncounted are ops that are not in the table, or whose shapes are not known: their MACs and bytes are missing.
+	// Uncounted are ops that are not in the table, or whose shapes are not known: their MACs are missing.
 	Uncounted []*graph.Node
 }
 
 // NodeCost is the part of one node.
 type NodeCost struct {
-	Node        *graph.Node
-	MACs        int64
-	Activations int64 // bytes of its outputs
+	Node *graph.Node
+	MACs int64
 }
 
 // CostOf counts the cost of a graph whose shapes are inferred, see [Analyse] and [Specialise].
@@ -40,13 +38,7 @@ func CostOf(g *graph.Graph) Cost {
 		}
 		nc := NodeCost{Node: n}
 		for _, v := range n.Outputs {
-			if v == nil {
-				continue
-			}
-			if v.Shape.Static() {
-				nc.Activations += int64(v.Shape.Elements()) * int64(v.DType.Size())
-			}
-			static = static && v.Shape.Static()
+			static = static && (v == nil || v.Shape.Static())
 		}
 		if !static {
 			c.Uncounted = append(c.Uncounted, n)
@@ -55,7 +47,6 @@ func CostOf(g *graph.Graph) Cost {
 		}
 		c.Nodes = append(c.Nodes, nc)
 		c.MACs += nc.MACs
-		c.Activations += nc.Activations
 	}
 	return c
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/ildc/ildc/graph/op"
 )
 
-// Fold replaces, in place, every node whose outputs are known without a run by initializers of the same names: nodes
-// that read constants only, other than those named in keep, and nodes whose elements shape inference found. What is
-// dead then is removed.
-func Fold(g *graph.Graph, keep map[string]bool) error {
+// foldConstants replaces, in place, every node whose outputs are known without a run by initializers of the same names:
+// nodes that read constants only, other than those named in keep, and nodes whose elements shape inference found. What
+// is dead then is removed.
+func foldConstants(g *graph.Graph, keep map[string]bool) error {
 	kept := g.Nodes[:0:0]
 	for _, n := range g.Nodes {
 		out, err := fold(n, keep)

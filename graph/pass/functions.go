@@ -16,9 +16,9 @@ type normaliser struct {
 	depth int
 }
 
-// node is what stands in a node's place, nil where it stays: the body of the function that it calls, or the upgraded
-// form.
-func (z *normaliser) node(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
+// rewrite gives what stands in a node's place, nil where it stays: the body of the function that it calls, or the
+// upgraded form.
+func (z *normaliser) rewrite(b *graph.Builder, n *graph.Node, opset int64) []*graph.Value {
 	if f := z.graph.FunctionOf(n); f != nil {
 		return z.call(b, n, f)
 	}
@@ -52,7 +52,7 @@ func (z *normaliser) call(b *graph.Builder, n *graph.Node, f *graph.Function) []
 	for _, m := range f.Nodes {
 		c := instance(m, given, at)
 		outputs := c.Outputs
-		results := z.node(b, c, f.Opsets[""])
+		results := z.rewrite(b, c, f.Opsets[""])
 		if b.Err() != nil {
 			return nil
 		}

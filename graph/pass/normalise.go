@@ -23,7 +23,7 @@ func Normalise(g *graph.Graph) (*graph.Graph, error) {
 func upgrade(w *work) error {
 	z := &normaliser{graph: w.graph}
 	opset := w.graph.Opsets[""]
-	g, err := Rewrite(w.graph, func(b *graph.Builder, n *graph.Node) []*graph.Value { return z.node(b, n, opset) })
+	g, err := Rewrite(w.graph, func(b *graph.Builder, n *graph.Node) []*graph.Value { return z.rewrite(b, n, opset) })
 	if err != nil {
 		return fmt.Errorf("pass: %w", err)
 	}

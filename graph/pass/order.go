@@ -42,7 +42,7 @@ var passes = []struct {
 	{"infer declared", []phase{analysis}, inferAllDeclared},
 	{"bind inputs", []phase{specialisation}, bindInputs},
 	{"rebatch", []phase{specialisation}, rebatch},
-	{"fold", []phase{specialisation}, func(w *work) error { return Fold(w.graph, w.bind.Keep) }},
+	{"fold", []phase{specialisation}, func(w *work) error { return foldConstants(w.graph, w.bind.Keep) }},
 	{"infer", []phase{specialisation}, func(w *work) error { return Infer(w.graph) }},
 	{"require static", []phase{specialisation}, requireStatic},
 	{"train", []phase{training}, train},

@@ -118,11 +118,11 @@ func (b *Backend) build(inputs, outputs []int64) (*graph.Graph, error) {
 		m.graph.Inputs = append(m.graph.Inputs, m.define(v))
 	}
 	for _, op := range b.ops {
-		m.node(op)
+		m.addNode(op)
 	}
-	m.initializers()
+	m.addInitializers()
 	for i, op := range b.ops {
-		m.read(m.graph.Nodes[i], op)
+		m.addInputs(m.graph.Nodes[i], op)
 	}
 	for _, id := range outputs {
 		v := m.values[b.values[id].name]
@@ -153,8 +153,8 @@ func (m *made) define(v *graph.Value) *graph.Value {
 	return v
 }
 
-// node appends a node with its outputs and attributes.
-func (m *made) node(op operation) {
+// addNode appends a node with its outputs and attributes.
+func (m *made) addNode(op operation) {
 	n := &graph.Node{Op: op.Name, Attrs: graph.Attrs{}}
 	for _, name := range op.outputs {
 		if name == "" {
@@ -174,8 +174,8 @@ func (m *made) node(op operation) {
 	m.graph.Nodes = append(m.graph.Nodes, n)
 }
 
-// initializers appends the values that have data and that nothing gives.
-func (m *made) initializers() {
+// addInitializers appends the values that have data and that nothing gives.
+func (m *made) addInitializers() {
 	for _, v := range m.of.values {
 		if m.values[v.name] != nil || v.name == "" || v.data == nil {
 			continue
@@ -190,8 +190,8 @@ func (m *made) initializers() {
 	}
 }
 
-// read gives a node its inputs.
-func (m *made) read(n *graph.Node, op operation) {
+// addInputs gives a node its inputs.
+func (m *made) addInputs(n *graph.Node, op operation) {
 	for _, name := range op.inputs {
 		v := m.values[name]
 		if v == nil && name != "" {

@@ -89,8 +89,8 @@ func (r *Report) differs(format string, args ...any) {
 }
 
 func (r *Report) compare(got, want *graph.Graph) {
-	r.names("inputs", graph.Names(got.Inputs), graph.Names(want.Inputs))
-	r.names("outputs", graph.Names(got.Outputs), graph.Names(want.Outputs))
+	r.compareNames("inputs", graph.Names(got.Inputs), graph.Names(want.Inputs))
+	r.compareNames("outputs", graph.Names(got.Outputs), graph.Names(want.Outputs))
 	weights := map[string]*graph.Tensor{}
 	for _, v := range got.Initializers {
 		weights[v.Name] = v.Const
@@ -117,11 +117,11 @@ func (r *Report) compare(got, want *graph.Graph) {
 	for _, n := range want.Nodes {
 		r.Nodes++
 		r.Edges += len(n.Inputs)
-		r.node(of, n)
+		r.compareNode(of, n)
 	}
 }
 
-func (r *Report) node(of map[string]*graph.Node, want *graph.Node) {
+func (r *Report) compareNode(of map[string]*graph.Node, want *graph.Node) {
 	outputs := graph.Names(want.Outputs)
 	what := fmt.Sprintf("node %q (%s) giving %q", want.Name, want.OpName(), outputs)
 	var got *graph.Node
@@ -138,8 +138,8 @@ func (r *Report) node(of map[string]*graph.Node, want *graph.Node) {
 	if got.Op != want.Op {
 		r.differs("%s: op %s", what, got.Op)
 	}
-	r.names(what+": outputs", graph.Names(got.Outputs), outputs)
-	r.names(what+": inputs", graph.Names(got.Inputs), graph.Names(want.Inputs))
+	r.compareNames(what+": outputs", graph.Names(got.Outputs), outputs)
+	r.compareNames(what+": inputs", graph.Names(got.Inputs), graph.Names(want.Inputs))
 	for _, name := range slices.Sorted(maps.Keys(want.Attrs)) {
 		a, b := got.Attrs[name], want.Attrs[name]
 		if _, unread := a.(graph.Opaque); !unread && !graph.Same(a, b) {
@@ -151,7 +151,7 @@ func (r *Report) node(of map[string]*graph.Node, want *graph.Node) {
 	}
 }
 
-func (r *Report) names(what string, got, want []string) {
+func (r *Report) compareNames(what string, got, want []string) {
 	if !slices.Equal(got, want) {
 		r.differs("%s %q, want %q", what, got, want)
 	}
