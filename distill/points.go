@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// afterStep validates, reports and writes checkpoints when it is time.
-func (r *run) afterStep(ctx context.Context, epoch int) error {
+// finishStep validates, reports and writes checkpoints when it is time.
+func (r *run) finishStep(ctx context.Context, epoch int) error {
 	point, err := r.validateIfDue(ctx, epoch)
 	if err != nil {
 		return err

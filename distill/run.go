@@ -186,7 +186,7 @@ func (r *run) loop(ctx context.Context) error {
 		}
 		if err == nil {
 			r.settleSteps(first)
-			err = r.afterStep(ctx, loader.Steps())
+			err = r.finishStep(ctx, loader.Steps())
 		}
 		switch {
 		case cancelled(ctx, err):
