@@ -21,11 +21,12 @@ type BenchOptions struct {
 	EngineOptions engine.Options
 }
 
-// Timing says how long to measure: Warmup runs (default 3), and then Steps runs, or as many as Time takes (default 3 s; at least 5).
+// Timing says how long to measure: Warmup runs (default 3), and then Steps runs, or as many as Time takes (default 3 s;
+// at least 5).
 type Timing = bench.Timing
 
-// Benchmark is what was measured: times of a run in milliseconds, samples per second, and memory in bytes. Its memory is that of the whole
-// process, so that it tells of one model only where the process has run nothing else.
+// Benchmark is what was measured: times of a run in milliseconds, samples per second, and memory in bytes. Its memory
+// is that of the whole process, so that it tells of one model only where the process has run nothing else.
 type Benchmark = report.Benchmark
 
 // Bench measures the inference of a model.
@@ -34,12 +35,13 @@ func Bench(ctx context.Context, o BenchOptions) (*Benchmark, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bench.Inference(ctx, bench.Model{Source: source, Data: pipeline.Samples{Source: o.Data}, Seed: o.Seed, Batch: max(1, o.Batch),
-		Host: pipeline.Host{Engine: orEmbedded(o.Engine), Options: o.EngineOptions}}, o.Timing)
+	m := bench.Model{Source: source, Data: pipeline.Samples{Source: o.Data}, Seed: o.Seed, Batch: max(1, o.Batch),
+		Host: pipeline.Host{Engine: orEmbedded(o.Engine), Options: o.EngineOptions}}
+	return bench.Inference(ctx, m, o.Timing)
 }
 
-// BenchTraining measures the training step that [Compress] takes with these options: teacher, student, losses, gradients and update. Data
-// is fed in its order, and not augmented; without any, it is made up.
+// BenchTraining measures the training step that [Compress] takes with these options: teacher, student, losses,
+// gradients and update. Data is fed in its order, and not augmented; without any, it is made up.
 func BenchTraining(ctx context.Context, o Options, t Timing) (*Benchmark, error) {
 	j, err := o.job()
 	if err != nil {

@@ -7,15 +7,18 @@ import (
 	"github.com/ildc/ildc/internal/report"
 )
 
-// Result is what a call has reached: both models with their cost and metrics, what was left out and why, pairs, losses and their
-// history, and the student as ONNX. Its JSON form is what the command prints with --json, and Summary writes it as text.
+// Result is what a call has reached: both models with their cost and metrics, what was left out and why, pairs, losses
+// and their history, and the student as ONNX. Its JSON form is what the command prints with --json, and Summary writes
+// it as text.
 type Result = report.Result
 
-// Schema is the version of the JSON form of [Result] and [Study]; it changes when a field changes its meaning or goes away.
+// Schema is the version of the JSON form of [Result] and [Study]; it changes when a field changes its meaning or goes
+// away.
 const Schema = report.Schema
 
-// Compress runs the whole pipeline. A result whose requirements (budget, least score) are not all met is given without an error, with
-// Met false and the reasons in NotMet. It is also given beside [ErrDeclined], with the reasons in Declined.
+// Compress runs the whole pipeline. A result whose requirements (budget, least score) are not all met is given without
+// an error, with Met false and the reasons in NotMet. It is also given beside [ErrDeclined], with the reasons in
+// Declined.
 func Compress(ctx context.Context, o Options) (*Result, error) {
 	j, err := o.job()
 	if err != nil {
@@ -24,8 +27,8 @@ func Compress(ctx context.Context, o Options) (*Result, error) {
 	return pipeline.Compress(ctx, j)
 }
 
-// Plan generates the student and aligns it with the teacher, without training. With data it is the plan that [Compress] would follow on
-// these data. The result is also given beside [ErrDeclined].
+// Plan generates the student and aligns it with the teacher, without training. With data it is the plan that [Compress]
+// would follow on these data. The result is also given beside [ErrDeclined].
 func Plan(ctx context.Context, o Options) (*Result, error) {
 	j, err := o.job()
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package ildc makes a pretrained ONNX model smaller: it imports the teacher, generates a smaller student from it, aligns the
-// teacher's intermediate nodes with the student's, trains the student to reproduce the teacher's outputs and intermediate
-// representations, and exports the student to ONNX.
+// Package ildc makes a pretrained ONNX model smaller: it imports the teacher, generates a smaller student from it,
+// aligns the teacher's intermediate nodes with the student's, trains the student to reproduce the teacher's outputs and
+// intermediate representations, and exports the student to ONNX.
 //
 // [Compress] is the whole pipeline as one call, [Plan] its first half: student and alignment, without training.
 //

@@ -15,8 +15,9 @@ type EngineChoice struct {
 	DeviceOptions map[string]string
 }
 
-// OpenEngine gives an engine, and one line that explains the choice. Where ONNX Runtime cannot be had, "auto" takes the embedded engine and
-// the line says why; where it was asked for, by its name or by a device that only it has, that is an error.
+// OpenEngine gives an engine, and one line that explains the choice. Where ONNX Runtime cannot be had, "auto" takes the
+// embedded engine and the line says why; where it was asked for, by its name or by a device that only it has, that is
+// an error.
 func OpenEngine(c EngineChoice) (engine.Engine, string, error) {
 	return engines.Open(engines.Choice(c))
 }

@@ -18,8 +18,8 @@ var (
 	ErrMemory = distill.ErrMemory
 	// ErrVerification says that the exported student does not compute what was trained.
 	ErrVerification = pipeline.ErrVerification
-	// ErrNoSuchEngine and ErrNoSuchDevice are those of [OpenEngine]. Where an engine that exists cannot be had, its errors wrap
-	// library.ErrNotFound or ort.ErrUnavailable.
+	// ErrNoSuchEngine and ErrNoSuchDevice are those of [OpenEngine]. Where an engine that exists cannot be had, its errors
+	// wrap library.ErrNotFound or ort.ErrUnavailable.
 	ErrNoSuchEngine = engines.ErrNoEngine
 	ErrNoSuchDevice = engines.ErrNoDevice
 )

@@ -24,8 +24,8 @@ type EvalOptions struct {
 // Measures are what [Evaluate] gives: metrics, the part of the data that they are of, and the engine.
 type Measures = report.Measures
 
-// Evaluate measures a model on data, and against a teacher. Of a model with nodes that cannot be run it compares with the teacher what is
-// in front of them; without a teacher it is declined.
+// Evaluate measures a model on data, and against a teacher. Of a model with nodes that cannot be run it compares with
+// the teacher what is in front of them; without a teacher it is declined.
 func Evaluate(ctx context.Context, o EvalOptions) (*Measures, error) {
 	x := pipeline.Examination{Data: pipeline.Samples{Source: o.Data}, Task: distill.Task(o.Task), Batch: o.Batch,
 		Engine: orEmbedded(o.Engine), Options: o.EngineOptions}
@@ -57,11 +57,13 @@ const defaultCases = 3
 
 // RecordGolden runs a model on samples of the data and records inputs and outputs, see package golden.
 func RecordGolden(ctx context.Context, o GoldenOptions) error {
-	return pipeline.Record(ctx, pipeline.Recording{Model: o.Model, Folder: o.Dir, Data: pipeline.Samples{Source: o.Data}, Seed: o.Seed,
-		Cases: cmp.Or(o.Cases, defaultCases), Batch: cmp.Or(o.Batch, 1), Engine: orEmbedded(o.Engine), Golden: o.Golden})
+	return pipeline.Record(ctx, pipeline.Recording{Model: o.Model, Folder: o.Dir, Data: pipeline.Samples{Source: o.Data},
+		Seed: o.Seed, Cases: cmp.Or(o.Cases, defaultCases), Batch: cmp.Or(o.Batch, 1), Engine: orEmbedded(o.Engine),
+		Golden: o.Golden})
 }
 
-// Inspection is what there is to know of a model: inputs, outputs, cost, and of each node what can be done with it. Text writes it.
+// Inspection is what there is to know of a model: inputs, outputs, cost, and of each node what can be done with it.
+// Text writes it.
 type Inspection = report.Inspection
 
 // Inspect describes a model. symbols are sizes of symbolic extents other than the batch, which counts as 1.
@@ -73,10 +75,12 @@ func Inspect(m Model, symbols map[string]int) (*Inspection, error) {
 	return pipeline.Inspect(s, symbols)
 }
 
-// Verdict is what can be done with a model: "plannable", "accepted" (it imports, and is declined for compression) or "declined"; and why.
+// Verdict is what can be done with a model: "plannable", "accepted" (it imports, and is declined for compression) or
+// "declined"; and why.
 type Verdict = report.Verdict
 
-// Survey tells of each file what can be done with it at a budget; "" is the default one. It goes on after a model that is declined.
+// Survey tells of each file what can be done with it at a budget; "" is the default one. It goes on after a model that
+// is declined.
 func Survey(ctx context.Context, paths []string, budget string) ([]Verdict, error) {
 	var all []Verdict
 	for _, path := range paths {

@@ -24,7 +24,7 @@ type Options struct {
 
 	Budget  string            // "macs=0.5x,params=100k"; default macs=0.5x. See [models.ParseBudget]
 	Keep    []string          // nodes of the teacher whose width stays
-	Rank    models.Importance // what tells how much a channel matters; default: what it does on the data, its weights' norm without
+	Rank    models.Importance // what tells how much a channel matters; default: activations, norms without data
 	Shrink  models.Shrink     // channels, blocks or both; default channels
 	Random  bool              // the student starts from random weights instead of the teacher's
 	Pairs   []string          // "teacher_value:student_value", in place of those that alignment chooses
@@ -37,12 +37,13 @@ type Options struct {
 
 	Engine        engine.Engine // default: the embedded engine
 	EngineOptions engine.Options
-	Verifier      ModelRunner // runs the exported student to check it; default: Engine where it can, else the embedded engine
+	Verifier      ModelRunner // runs the exported student to check it; default: Engine where it can, else embedded
 
 	Checkpoint string  // folder for checkpoints
 	Resume     bool    // go on from the checkpoint in that folder
 	MinScore   float64 // least test accuracy of the student, or agreement where there are no labels, 0 to 1
-	// Memory is the bytes that a training step may take, see [ErrMemory]; default: what the processor has free, where that is known.
+	// Memory is the bytes that a training step may take, see [ErrMemory]; default: what the processor has free, where that
+	// is known.
 	Memory int64
 	Force  bool // train also where the teacher is near chance on the data, or a step needs more than Memory
 
@@ -62,7 +63,8 @@ const defaultBudget = "macs=0.5x"
 // job checks the options, reads their texts, and fills what is not given.
 func (o Options) job() (j pipeline.Job, err error) {
 	j = pipeline.Job{
-		Choice: pipeline.Choice{Asked: cmp.Or(o.Budget, defaultBudget), Keep: o.Keep, Importance: o.Rank, Shrink: o.Shrink, Random: o.Random},
+		Choice: pipeline.Choice{Asked: cmp.Or(o.Budget, defaultBudget), Keep: o.Keep, Importance: o.Rank, Shrink: o.Shrink,
+			Random: o.Random},
 		Wishes: pipeline.Wishes{Pairs: o.Pairs, NoPairs: o.NoPairs, Select: o.Select},
 		Data:   pipeline.Samples{Source: o.Data},
 		Train:  o.Train,
@@ -79,7 +81,8 @@ func (o Options) job() (j pipeline.Job, err error) {
 		return j, err
 	}
 	if o.Budget != "" || len(o.Keep) > 0 || o.Random || o.Rank != "" || o.Shrink != "" {
-		return j, errors.New("ildc: budget, kept nodes, importance and random weights are for a generated student, and a student was given")
+		return j, errors.New("ildc: budget, kept nodes, importance, what shrinks and random weights are for a generated " +
+			"student, and a student was given")
 	}
 	j.Student, err = o.Student.source()
 	return j, err

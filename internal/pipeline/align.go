@@ -66,8 +66,8 @@ func (s *Student) taught(pair layermatch.Pair, a *layermatch.Alignment) distill.
 		}
 		return b
 	}
-	return distill.Pair{Teacher: pair.Teacher.Name, Student: pair.Student.Name, Channel: pair.Teacher.Channel, Kept: pair.Kept,
-		First: beside(a.First(pair)), Pre: beside(pair.Pre())}
+	return distill.Pair{Teacher: pair.Teacher.Name, Student: pair.Student.Name, Channel: pair.Teacher.Channel,
+		Kept: pair.Kept, First: beside(a.First(pair)), Pre: beside(pair.Pre())}
 }
 
 // attention are the attention layers that correspond, as losses take them: scores and values.

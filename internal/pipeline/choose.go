@@ -82,11 +82,13 @@ func generate(ctx context.Context, j Job, d Decision, bind pass.Binding) (*Stude
 		Budget: report.Budget{Asked: j.Choice.Asked, Reached: made.Reached(), Met: true}}, nil
 }
 
-// generation says how to generate a student. What channels and blocks are worth is told by what they do on the data, where there are any.
+// generation says how to generate a student. What channels and blocks are worth is told by what they do on the data,
+// where there are any.
 func (j Job) generation(ctx context.Context, d Decision, bind pass.Binding) models.Options {
-	o := models.Options{Keep: j.Choice.Keep, Importance: j.Choice.Importance, Shrink: j.Choice.Shrink, Init: models.Inherited,
+	c := j.Choice
+	o := models.Options{Keep: c.Keep, Importance: c.Importance, Shrink: c.Shrink, Init: models.Inherited,
 		Seed: j.Train.Seed, Binding: bind, FileBytes: d.Teacher.side.Bytes}
-	if j.Choice.Random {
+	if c.Random {
 		o.Init = models.Random
 	}
 	tries := 0

@@ -8,8 +8,8 @@ import (
 	"github.com/ildc/ildc/internal/report"
 )
 
-// Compress runs the whole pipeline. A result whose requirements are not all met is given without an error, with Met false and the reasons
-// in NotMet. A result is also given beside [ErrDeclined].
+// Compress runs the whole pipeline. A result whose requirements are not all met is given without an error, with Met
+// false and the reasons in NotMet. A result is also given beside [ErrDeclined].
 func Compress(ctx context.Context, j Job) (*report.Result, error) {
 	if err := CheckOutput(j.Output, j.Overwrite); err != nil {
 		return nil, err
@@ -68,8 +68,8 @@ type Decision struct {
 	Alignment *Alignment
 }
 
-// Decide runs the stages before training. Data that are not given are made up where they are needed. What was decided until an error is
-// given beside it.
+// Decide runs the stages before training. Data that are not given are made up where they are needed. What was decided
+// until an error is given beside it.
 func Decide(ctx context.Context, j Job, needData bool) (d Decision, err error) {
 	teacher, err := Load(j.Teacher)
 	if err != nil {

@@ -66,7 +66,8 @@ func Open(ctx context.Context, s Samples, to Inputs, seed uint64) (*Data, error)
 	if err != nil {
 		return nil, err
 	}
-	about := fmt.Sprintf("%s (%s): %d training and %d test samples", s.Path, files.Format, files.Train.Len(), files.Test.Len())
+	about := fmt.Sprintf("%s (%s): %d training and %d test samples", s.Path, files.Format,
+		files.Train.Len(), files.Test.Len())
 	return part(s, parts{train: files.Train, test: files.Test, about: about}, to, seed)
 }
 
@@ -99,8 +100,8 @@ type parts struct {
 func part(s Samples, p parts, to Inputs, seed uint64) (*Data, error) {
 	d := &Data{Test: p.test, About: p.about, Warning: p.warning}
 	if p.train.Spec().Synthetic {
-		d.Warning = "there is no data: the student was trained and measured on synthetic inputs; on real ones expect it to be " +
-			"clearly worse. Give data, labels are not needed"
+		d.Warning = "there is no data: the student was trained and measured on synthetic inputs; on real ones expect it " +
+			"to be clearly worse. Give data, labels are not needed"
 	}
 	if d.Test != nil && d.Test.Len() == 0 {
 		d.Test = nil

@@ -38,9 +38,9 @@ func (e *Declined) Error() string {
 // Is says that it is [ErrDeclined].
 func (e *Declined) Is(target error) bool { return target == ErrDeclined }
 
-// decline refuses a model, as analysed, that cannot be compressed: nil where it can. Ops that the table does not have leave the shapes
-// behind them unknown, so that only they are named where there are any; so are those that keep the model from being run where nothing
-// that is left of it can be trained.
+// decline refuses a model, as analysed, that cannot be compressed: nil where it can. Ops that the table does not have
+// leave the shapes behind them unknown, so that only they are named where there are any; so are those that keep the
+// model from being run where nothing that is left of it can be trained.
 func (m *Model) decline(g *graph.Graph) error {
 	unknown, shapeless := uncounted(g)
 	unbound := unboundInputs(g)
@@ -64,7 +64,8 @@ func (m *Model) decline(g *graph.Graph) error {
 	return &Declined{m.Name, reasons}
 }
 
-// uncounted tells of nodes whose cost is not known: those whose op the table does not have, and others whose shapes are not known.
+// uncounted tells of nodes whose cost is not known: those whose op the table does not have, and others whose shapes are
+// not known.
 func uncounted(g *graph.Graph) (unknown, shapeless []models.Reason) {
 	for _, n := range pass.CostOf(g).Uncounted {
 		r := models.Reason{Node: pass.NodeName(n), Op: n.OpName()}

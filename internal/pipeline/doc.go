@@ -1,5 +1,5 @@
-// Package pipeline compresses a model in stages. Each stage is a function that takes values and gives a value; none changes what it was
-// given. [Compress] is the list of them, in their order:
+// Package pipeline compresses a model in stages. Each stage is a function that takes values and gives a value; none
+// changes what it was given. [Compress] is the list of them, in their order:
 //
 //	Load     a Source            → Model       bytes, imported
 //	Open     Model, data         → Data        samples in parts, bound to the models' inputs
@@ -12,6 +12,6 @@
 //	Measure  File, Data          → Measured    both models on the part that nothing was chosen on
 //	Check    File, Measured      → Checked     what was asked against what was reached
 //
-// A new stage is a file here and a line there. What stages run on, and whom they tell, is a [Host]. [Job] is what a caller wants,
-// checked: the facade makes one of its options.
+// A new stage is a file here and a line there. What stages run on, and whom they tell, is a [Host]. [Job] is what a
+// caller wants, checked: the facade makes one of its options.
 package pipeline

@@ -20,8 +20,8 @@ type Examination struct {
 	Options        engine.Options
 }
 
-// Evaluate measures a model on data, and against a teacher. Of a model with nodes that cannot be run it compares with the teacher what is
-// in front of them; without a teacher it is declined.
+// Evaluate measures a model on data, and against a teacher. Of a model with nodes that cannot be run it compares with
+// the teacher what is in front of them; without a teacher it is declined.
 func Evaluate(ctx context.Context, x Examination) (*report.Measures, error) {
 	m, err := Load(x.Model)
 	if err != nil {
@@ -42,14 +42,14 @@ func Evaluate(ctx context.Context, x Examination) (*report.Measures, error) {
 		return nil, err
 	}
 	part, name := d.Measured()
-	e := distill.Evaluation{Model: m.Graph, Engine: x.Engine, EngineOptions: x.Options, Data: part, Bindings: d.Bindings, Batch: x.Batch,
-		Task: x.Task, Symbols: d.Symbols}
+	e := distill.Evaluation{Model: m.Graph, Engine: x.Engine, EngineOptions: x.Options, Data: part, Bindings: d.Bindings,
+		Batch: x.Batch, Task: x.Task, Symbols: d.Symbols}
 	if x.Teacher.Given() {
 		if t, _, err = t.Analyse(bind); err != nil {
 			return nil, err
 		}
 		e.Teacher = t.Graph
-	} else if m.Frozen != nil { // what is in front of its outputs can be compared with a teacher's, and means nothing by itself
+	} else if m.Frozen != nil { // what is in front of its outputs means nothing but beside a teacher's
 		return nil, &Declined{m.Name, m.Frozen}
 	}
 	metrics, err := e.Run(ctx)

@@ -29,9 +29,9 @@ func Inspect(s Source, symbols map[string]int) (*report.Inspection, error) {
 		return nil, fmt.Errorf("%s: %w", m.Name, err)
 	}
 	cost := pass.CostOf(groups.Graph)
-	i := &report.Inspection{Side: m.side, Inputs: tensors(m.File.Inputs), Outputs: tensors(m.File.Outputs), Opsets: m.File.Opsets}
+	i := &report.Inspection{Side: m.side, Inputs: tensors(m.File.Inputs), Outputs: tensors(m.File.Outputs),
+		Opsets: m.File.Opsets, Nodes: nodes(groups, cost.Nodes)}
 	i.Params, i.MACs = cost.Params, cost.MACs
-	i.Nodes = nodes(groups, cost.Nodes)
 	if known == m.Graph {
 		i.Nodes = append(i.Nodes, unknownNodes(m.Whole, known)...)
 	}

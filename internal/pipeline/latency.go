@@ -20,7 +20,8 @@ import (
 )
 
 // latencies measures models that were made of one as they will be exported, on one sample at a time.
-func latencies(ctx context.Context, h Host, of *Model, bind pass.Binding, models ...*graph.Graph) ([]time.Duration, error) {
+func latencies(ctx context.Context, h Host, of *Model, bind pass.Binding,
+	models ...*graph.Graph) ([]time.Duration, error) {
 	var bytes [][]byte
 	var in []map[string]*graph.Tensor
 	var outputs [][]string
@@ -68,7 +69,8 @@ func anyInputs(g *graph.Graph, bind pass.Binding) (map[string]*graph.Tensor, err
 	return in, nil
 }
 
-// searchFile keeps, beside a checkpoint, what a search by latency ended at: measured once more, it might end at another student.
+// searchFile keeps, beside a checkpoint, what a search by latency ended at: measured once more, it might end at another
+// student.
 const searchFile = "student.json"
 
 // search is a search by latency that was done.
@@ -100,7 +102,8 @@ func (j Job) readSearch(teacher *Model) (*models.Found, error) {
 	return &done.Found, nil
 }
 
-// writeSearch writes what a search by latency ended at, where there is a checkpoint to go on from, and there was such a search.
+// writeSearch writes what a search by latency ended at, where there is a checkpoint to go on from, and there was such a
+// search.
 func (j Job) writeSearch(teacher *Model, found models.Found) error {
 	if found.MACs == 0 || j.Checkpoint == "" {
 		return nil

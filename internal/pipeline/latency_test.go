@@ -7,7 +7,8 @@ import (
 	"github.com/ildc/ildc/models"
 )
 
-// TestSearchIsKept: a resumed run goes on with the student that the search by latency ended at, and another job's search is not taken.
+// TestSearchIsKept: a resumed run goes on with the student that the search by latency ended at, and another job's
+// search is not taken.
 func TestSearchIsKept(t *testing.T) {
 	j := Job{Checkpoint: t.TempDir(), Resume: true, Choice: Choice{Asked: "latency=0.5x"}}
 	teacher := &Model{side: report.Side{SHA256: "abc"}}

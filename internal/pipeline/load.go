@@ -64,8 +64,8 @@ func (m Model) without(unsupported []string, why map[string]string) *Model {
 	return &m
 }
 
-// Analyse is [pass.Analyse] of the part of the model that can be run. The model it gives beside that is without the nodes that turned
-// out to be unsupported, and knows its cost.
+// Analyse is [pass.Analyse] of the part of the model that can be run. The model it gives beside that is without the
+// nodes that turned out to be unsupported, and knows its cost.
 func (m *Model) Analyse(bind pass.Binding) (*Model, *graph.Graph, error) {
 	why := map[string]string{}
 	for {

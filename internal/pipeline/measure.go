@@ -26,8 +26,9 @@ func Measure(ctx context.Context, j Job, d Decision, t *Trained, f *File) (*Meas
 	}
 	part, name := d.Data.Measured()
 	m := &Measured{Part: name}
-	e := distill.Evaluation{Model: student.Graph, Teacher: d.Teacher.Graph, Engine: j.Host.Engine, EngineOptions: j.Host.Options,
-		Data: part, Bindings: d.Data.Bindings, Batch: j.Train.Batch, Task: t.Task, Symbols: d.Data.Symbols}
+	e := distill.Evaluation{Model: student.Graph, Teacher: d.Teacher.Graph, Engine: j.Host.Engine,
+		EngineOptions: j.Host.Options, Data: part, Bindings: d.Data.Bindings, Batch: j.Train.Batch, Task: t.Task,
+		Symbols: d.Data.Symbols}
 	if m.Student, err = e.Run(ctx); err != nil {
 		return nil, err
 	}

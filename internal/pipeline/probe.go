@@ -18,9 +18,9 @@ func (j Job) probe(d *Data, g *graph.Graph, student bool) distill.Probe {
 
 // divergence is how far a student is from the teacher on the training data.
 func (j Job) divergence(d *Data, teacher, student *graph.Graph) distill.Divergence {
-	return distill.Divergence{Teacher: teacher, Student: student, Engine: j.Host.Engine, EngineOptions: j.Host.Options, Data: d.Train,
-		Bindings: d.Bindings, Augment: j.Data.Augment, Batch: j.Train.Batch, Seed: j.Train.Seed, Task: j.Train.Task,
-		Temperature: j.Train.Temperature, Symbols: d.Symbols, Logger: j.Host.Logger}
+	return distill.Divergence{Teacher: teacher, Student: student, Engine: j.Host.Engine, EngineOptions: j.Host.Options,
+		Data: d.Train, Bindings: d.Bindings, Augment: j.Data.Augment, Batch: j.Train.Batch, Seed: j.Train.Seed,
+		Task: j.Train.Task, Temperature: j.Train.Temperature, Symbols: d.Symbols, Logger: j.Host.Logger}
 }
 
 // similaritySamples is how many training samples tell how alike values are.

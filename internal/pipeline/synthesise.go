@@ -18,8 +18,8 @@ import (
 	"github.com/ildc/ildc/graph"
 )
 
-// Synthesise makes data where none are given: inputs with the statistics that the teacher's batch norm has stored, where it has any, else
-// noise and shapes. What took minutes to make lies in the cache.
+// Synthesise makes data where none are given: inputs with the statistics that the teacher's batch norm has stored,
+// where it has any, else noise and shapes. What took minutes to make lies in the cache.
 func Synthesise(ctx context.Context, h Host, s Samples, teacher *Model, to Inputs, seed uint64) (*Data, error) {
 	if s.Noise || s.Student != nil || s.Whole {
 		return makeUp(s, to, seed)
@@ -38,9 +38,10 @@ func Synthesise(ctx context.Context, h Host, s Samples, teacher *Model, to Input
 		return nil, err
 	}
 	s.Preprocess = dataset.Preprocess{} // they are made in the form that the teacher reads
-	return part(s, parts{train: made, about: fmt.Sprintf("%d inputs made from the teacher's batch norm statistics", made.Len()),
-		warning: "there is no data: the student was trained and measured on inputs made from the teacher's batch norm statistics; on " +
-			"real ones expect it to be worse. Give data, labels are not needed"}, to, seed)
+	const from = "inputs made from the teacher's batch norm statistics"
+	return part(s, parts{train: made, about: fmt.Sprintf("%d %s", made.Len(), from),
+		warning: "there is no data: the student was trained and measured on " + from + "; on real ones expect it to be " +
+			"worse. Give data, labels are not needed"}, to, seed)
 }
 
 // cached makes inputs [N,…], or reads what was made before.
@@ -87,7 +88,9 @@ func readInputs(file string) (*graph.Tensor, error) {
 func writeInputs(file string, t *graph.Tensor) error {
 	err := os.MkdirAll(filepath.Dir(file), 0o755)
 	if err == nil {
-		err = exporter.Write(file, func(w io.Writer) error { return gob.NewEncoder(w).Encode(madeInputs{t.Dims, t.Float32s()}) })
+		err = exporter.Write(file, func(w io.Writer) error {
+			return gob.NewEncoder(w).Encode(madeInputs{t.Dims, t.Float32s()})
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("ildc: cache: %w", err)

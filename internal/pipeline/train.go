@@ -30,7 +30,8 @@ func Train(ctx context.Context, j Job, d Decision) (*Trained, error) {
 	return &Trained{r, unfolded, job.Engine.Version()}, nil
 }
 
-// Training is the distillation of the student in the form that it is trained in. It says whether there is batch norm to fold again.
+// Training is the distillation of the student in the form that it is trained in. It says whether there is batch norm to
+// fold again.
 func Training(ctx context.Context, j Job, d Decision) (job distill.Job, unfolded bool, err error) {
 	student := d.Student.Graph
 	if j.unfolds(d.Student) {
@@ -42,24 +43,27 @@ func Training(ctx context.Context, j Job, d Decision) (job distill.Job, unfolded
 	o.Random = j.Choice.Random
 	job = distill.Job{Teacher: d.Teacher.Graph, Student: student, Pairs: d.Alignment.Pairs, Engine: j.Host.Engine,
 		EngineOptions: j.Host.Options, Train: d.Data.Train, Validation: d.Data.Validation, Bindings: d.Data.Bindings,
-		Augment: j.Data.Augment, Options: o, Checkpoint: j.Checkpoint, Resume: j.Resume, Force: j.Force, Memory: j.Host.Memory,
-		Symbols: d.Data.Symbols, Progress: j.Host.Progress, Logger: j.Host.Logger}
+		Augment: j.Data.Augment, Options: o, Checkpoint: j.Checkpoint, Resume: j.Resume, Force: j.Force,
+		Memory: j.Host.Memory, Symbols: d.Data.Symbols, Progress: j.Host.Progress, Logger: j.Host.Logger}
 	if job.Memory == 0 && j.Host.onProcessor() {
 		job.Memory = machine.FreeMemory()
 	}
 	return job, unfolded, nil
 }
 
-// leastUnfolded is how many convolutions a net must have for batch normalisation to be worth its noise: shallow nets train well without.
+// leastUnfolded is how many convolutions a net must have for batch normalisation to be worth its noise: shallow nets
+// train well without.
 const leastUnfolded = 6
 
-// unfolds says whether a student may be given batch norm: a generated one, with the teacher's weights, of a net without normalisations.
+// unfolds says whether a student may be given batch norm: a generated one, with the teacher's weights, of a net without
+// normalisations.
 func (j Job) unfolds(s *Student) bool {
 	return s.Generated != nil && !j.Choice.Random && !normalised(s.Graph)
 }
 
-// unfold gives the student of a deep net without normalisations, as exports with folded batch norm are, batch normalisation for training:
-// with the teacher's own statistics of the channels that were kept. It says whether there is something to fold again.
+// unfold gives the student of a deep net without normalisations, as exports with folded batch norm are, batch
+// normalisation for training: with the teacher's own statistics of the channels that were kept. It says whether there
+// is something to fold again.
 func unfold(ctx context.Context, j Job, d Decision) (_ *graph.Graph, unfolded bool, err error) {
 	student, _ := d.Student.Graph.Clone()
 	outputs := pass.Unfoldable(student)

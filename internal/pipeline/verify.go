@@ -21,11 +21,11 @@ var ErrVerification = errors.New("the exported student differs from the trained 
 
 const (
 	verifySamples = 16
-	// verifyTolerance is far above what float32 sums in another order, and folded batch norm, make of a deep net, and far below what
-	// a wrong weight does.
+	// verifyTolerance is far above what float32 sums in another order, and folded batch norm, make of a deep net, and far
+	// below what a wrong weight does.
 	verifyTolerance = 1e-3
-	// verifyFloor is the magnitude below which an output counts as so large: ONNX Runtime's Sigmoid is right to some 10⁻⁷, however
-	// small it is.
+	// verifyFloor is the magnitude below which an output counts as so large: ONNX Runtime's Sigmoid is right to some 10⁻⁷,
+	// however small it is.
 	verifyFloor = 1e-3
 	// verifyHalves is the same for 16-bit floats, each of whose roundings is 2⁻¹¹ or, of bfloat16, 2⁻⁸.
 	verifyHalves = 5e-2
@@ -37,8 +37,8 @@ type Verification struct {
 	Warning string // why it is not what was hoped for; "" where it is
 }
 
-// Verify runs the exported bytes, in ONNX Runtime where it is there, else in the embedded engine, and compares their outputs with those
-// that the student had before its batch norm was folded.
+// Verify runs the exported bytes, in ONNX Runtime where it is there, else in the embedded engine, and compares their
+// outputs with those that the student had before its batch norm was folded.
 func Verify(ctx context.Context, h Host, d *Data, trained *graph.Graph, f *File) (*Verification, error) {
 	in, n, err := verificationInputs(ctx, d, trained)
 	if err != nil {
@@ -58,7 +58,8 @@ func Verify(ctx context.Context, h Host, d *Data, trained *graph.Graph, f *File)
 			return nil, ctx.Err()
 		}
 		if v.Independent = err == nil; !v.Independent {
-			v.Warning = fmt.Sprintf("the student could not be run by %s, and was checked by the embedded engine: %v", v.Engine, err)
+			v.Warning = fmt.Sprintf("the student could not be run by %s, and was checked by the embedded engine: %v",
+				v.Engine, err)
 		}
 	}
 	if !v.Independent {
@@ -82,7 +83,8 @@ func Verify(ctx context.Context, h Host, d *Data, trained *graph.Graph, f *File)
 		v.MaxRelativeError = max(v.MaxRelativeError, relativeError(got[name], want[name]))
 	}
 	if !(v.MaxRelativeError <= f.tolerance()) {
-		return nil, fmt.Errorf("ildc: %w: by %.3g relative to the largest output, in %s", ErrVerification, v.MaxRelativeError, v.Engine)
+		return nil, fmt.Errorf("ildc: %w: by %.3g relative to the largest output, in %s",
+			ErrVerification, v.MaxRelativeError, v.Engine)
 	}
 	return v, nil
 }
@@ -98,7 +100,8 @@ func bindable(g *graph.Graph, values map[string]*graph.Tensor) (names []string) 
 }
 
 // run has the exported bytes run as they are, on inputs of the types that the file has.
-func (f *File) run(ctx context.Context, r ModelRunner, in map[string]*graph.Tensor, outputs []string) (map[string]*graph.Tensor, error) {
+func (f *File) run(ctx context.Context, r ModelRunner, in map[string]*graph.Tensor,
+	outputs []string) (map[string]*graph.Tensor, error) {
 	own := map[string]*graph.Tensor{}
 	for _, x := range f.of.narrow(f.Graph).Inputs {
 		own[x.Name] = in[x.Name]
@@ -121,7 +124,8 @@ func (f *File) tolerance() float64 {
 	return verifyTolerance
 }
 
-// verificationInputs are the first samples of the data that results are measured on, as many as the student's batch allows.
+// verificationInputs are the first samples of the data that results are measured on, as many as the student's batch
+// allows.
 func verificationInputs(ctx context.Context, d *Data, student *graph.Graph) (map[string]*graph.Tensor, int, error) {
 	data, _ := d.Measured()
 	n := min(verifySamples, data.Len())
@@ -151,8 +155,8 @@ func inferOnce(ctx context.Context, g *graph.Graph, bind pass.Binding, e engine.
 	return program.Run(ctx, in)
 }
 
-// relativeError is the largest difference over the largest magnitude of want; of integers, which may have been decided by a hair, the part
-// of elements that differ. It is the largest float64 where the two can't be compared.
+// relativeError is the largest difference over the largest magnitude of want; of integers, which may have been decided
+// by a hair, the part of elements that differ. It is the largest float64 where the two can't be compared.
 func relativeError(got, want *graph.Tensor) float64 {
 	if got == nil || got.Len() != want.Len() || want.DType == graph.String {
 		return math.MaxFloat64
