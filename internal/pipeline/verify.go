@@ -139,7 +139,10 @@ func verificationInputs(ctx context.Context, d *Data, student *graph.Graph) (map
 		return nil, 0, err
 	}
 	for b, err := range loader.Batches(ctx, 0) {
-		return b.Inputs, n, err
+		if err != nil {
+			return nil, 0, err
+		}
+		return b.Inputs, n, nil
 	}
 	return nil, 0, errors.New("ildc: there is no data to verify the student on")
 }
