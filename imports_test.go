@@ -19,7 +19,8 @@ const policy = `
 	NONE < graph < graph/op < graph/pass
 
 	# An error names the settings that would mend it, by their fields.
-	NONE < internal/setting < distill/dataset, distill/engine/ort, distill/engine/ort/library, internal/engines
+	NONE < internal/setting < models, layermatch, distill/dataset, distill/engine/ort/library
+	internal/setting < distill/engine/ort, internal/engines
 
 	# What tests read, and where it is. Only tests import it.
 	NONE < internal/shared

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // evenly is how many pairs are chosen from a network of one stage, mostChosen how many at the most from one of many.
@@ -32,7 +34,8 @@ func ParseSelection(text string) (Selection, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return Auto, fmt.Errorf("layermatch: selection %q: want auto, all or a number of pairs", text)
+		err = fmt.Errorf("layermatch: selection %q: want auto, all or a number of pairs", text)
+		return Auto, setting.Mends(err, "Select")
 	}
 	return Selection(n), nil
 }

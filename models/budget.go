@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // ErrInfeasible says that no student meets the budget. The error's text names the smallest reachable.
@@ -48,7 +50,9 @@ func ParseBudget(text string) (Budget, error) {
 	for _, part := range strings.Split(text, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		l := Limit{Measure: Measure(name)}
-		bad := func(why string) (Budget, error) { return nil, fmt.Errorf("models: budget %q: %s", part, why) }
+		bad := func(why string) (Budget, error) {
+			return nil, setting.Mends(fmt.Errorf("models: budget %q: %s", part, why), "Budget")
+		}
 		switch l.Measure {
 		case MACs, Params, Bytes, Latency:
 		default:

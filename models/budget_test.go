@@ -2,9 +2,11 @@ package models_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/ildc/ildc/internal/setting"
 	"github.com/ildc/ildc/models"
 )
 
@@ -44,7 +46,8 @@ func TestParseBudget(t *testing.T) {
 		"macs=0.5x,macs=100k": "twice",
 		"params=1MB":          "want a ratio",
 	} {
-		if _, err := models.ParseBudget(text); err == nil || !strings.Contains(err.Error(), why) {
+		if _, err := models.ParseBudget(text); err == nil || !strings.Contains(err.Error(), why) ||
+			!slices.Contains(setting.Fields(err), "Budget") {
 			t.Errorf("%q gives %v, want an error with %q", text, err, why)
 		}
 	}

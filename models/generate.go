@@ -9,6 +9,7 @@ import (
 
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // Init says what weights a student starts from.
@@ -127,22 +128,24 @@ func costOf(teacher *graph.Graph, o Options) (Cost, error) {
 
 func (o Options) check(teacher *graph.Graph) error {
 	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("models: "+format, args...)) }
+	add := func(err error) { errs = append(errs, err) }
+	bad := func(format string, args ...any) { add(fmt.Errorf("models: "+format, args...)) }
 	if o.Init != "" && o.Init != Inherited && o.Init != Random {
 		bad("init %q: want %q or %q", o.Init, Inherited, Random)
 	}
 	if o.Shrink != "" && !slices.Contains(Shrinks(), o.Shrink) {
-		bad("shrinking %q: there are %v", o.Shrink, Shrinks())
+		add(setting.Mends(fmt.Errorf("models: shrinking %q: there are %v", o.Shrink, Shrinks()), "Shrink"))
 	}
 	switch {
 	case o.Importance != Auto && !slices.Contains(Importances(), o.Importance):
-		bad("importance %q: there are %v", o.Importance, Importances())
+		add(setting.Mends(fmt.Errorf("models: importance %q: there are %v", o.Importance, Importances()), "Rank"))
 	case o.Importance == Activation && o.Activations == nil:
-		bad("importance by activation needs data")
+		add(setting.Mends(errors.New("models: importance by activation needs data"), "Data", "Rank"))
 	case (o.Shrink == Depth || o.Shrink == Both) && (o.Activations == nil || o.Divergence == nil):
-		bad("leaving out blocks and layers needs data, which tell how much each of them matters")
+		add(setting.Mends(errors.New("models: leaving out blocks and layers needs data, "+
+			"which tell how much each of them matters"), "Data", "Shrink"))
 	case o.Importance == Taylor && (o.Activations == nil || o.Gradients == nil):
-		bad("importance by Taylor expansion needs data with labels")
+		add(setting.Mends(errors.New("models: importance by Taylor expansion needs data with labels"), "Data", "Rank"))
 	}
 	if o.Floor < 0 || o.Floor > 1 {
 		bad("floor %g: want a part between 0 and 1", o.Floor)
@@ -152,7 +155,7 @@ func (o Options) check(teacher *graph.Graph) error {
 	}
 	for _, name := range o.Keep {
 		if !slices.ContainsFunc(teacher.Nodes, func(n *graph.Node) bool { return isNamed(n, name) }) {
-			bad("the teacher has no node %q to keep", name)
+			add(setting.Mends(fmt.Errorf("models: the teacher has no node %q to keep", name), "Keep"))
 		}
 	}
 	return errors.Join(errs...)

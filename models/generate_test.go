@@ -14,6 +14,7 @@ import (
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/internal/setting"
 	"github.com/ildc/ildc/models"
 )
 
@@ -134,6 +135,9 @@ func TestInfeasible(t *testing.T) {
 	_, err := models.Generate(g, budget(t, "macs=0.0001x"), models.Options{Binding: batchOfOne})
 	if !errors.Is(err, models.ErrInfeasible) || !strings.Contains(err.Error(), "the smallest reachable is macs=0.0") {
 		t.Fatalf("error %v", err)
+	}
+	if got := setting.Fields(err); !slices.Equal(got, []string{"Budget"}) {
+		t.Errorf("%v would mend it, want the budget", got)
 	}
 	_, err = models.Generate(g, budget(t, "macs=0.5x"),
 		models.Options{Binding: batchOfOne, Keep: []string{"Conv", "Conv_1", "Conv_3", "Gemm"}})

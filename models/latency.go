@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // A latency can't be counted from a graph, so that students are made and measured until one is fast enough: the largest
@@ -70,8 +71,8 @@ func (s *Student) meetLatency(limit Limit, teacher *graph.Graph,
 		next = low + (high-low)/2
 	}
 	if s.Found.MACs == 0 {
-		return fmt.Errorf("models: %w: %s asked, the fastest that was measured has %s", ErrInfeasible, limit,
-			Budget{limit}.reached(s.Before, Cost{Latency: fastest}))
+		return setting.Mends(fmt.Errorf("models: %w: %s asked, the fastest that was measured has %s", ErrInfeasible, limit,
+			Budget{limit}.reached(s.Before, Cost{Latency: fastest})), "Budget")
 	}
 	_, err = part(s.Found.MACs)
 	return err

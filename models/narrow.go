@@ -7,6 +7,7 @@ import (
 
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/internal/setting"
 )
 
 // narrowing makes students with fewer channels of a base.
@@ -192,13 +193,14 @@ func (n *narrowing) costs(whole []int) func(widths []int) Cost {
 func (s *Student) infeasible(limits Budget, smallest Cost, groups int) error {
 	for _, l := range limits {
 		if l.Ratio && s.Before.of(l.Measure) == 0 {
-			return fmt.Errorf("models: %w: %s asked, and the teacher has no %s that can be counted", ErrInfeasible, l, l.Measure)
+			err := fmt.Errorf("models: %w: %s asked, and the teacher has no %s that can be counted", ErrInfeasible, l, l.Measure)
+			return setting.Mends(err, "Budget")
 		}
 	}
 	err := fmt.Errorf("models: %w: %s asked, the smallest reachable is %s", ErrInfeasible, limits,
 		limits.reached(s.Before, smallest))
 	if groups > 0 {
-		return err
+		return setting.Mends(err, "Budget")
 	}
 	var left []string
 	for _, u := range s.Untouched {
