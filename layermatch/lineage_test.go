@@ -41,9 +41,9 @@ var teachers = []string{
 // large are those of teachers that take longer than all others together.
 var large = []string{"models/light_resnet50/light_resnet50.onnx"}
 
-// TestLineageIsRecovered hides where a student came from, and counts how much of it the matcher finds. A student has channels removed at
-// random, differently many in each group, is renamed and put into another topological order, and one of the two has
-// batch normalisation where the other has it folded.
+// TestLineageIsRecovered hides where a student came from, and counts how much of it the matcher finds. A student has
+// channels removed at random, differently many in each group, is renamed and put into another topological order, and
+// one of the two has batch normalisation where the other has it folded.
 func TestLineageIsRecovered(t *testing.T) {
 	var table strings.Builder
 	tw := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
