@@ -72,7 +72,7 @@ func TestUnusableLibrary(t *testing.T) {
 		cases = append(cases, struct{ name, library, says string }{"unreadable", path, path})
 	}
 	if runtime.GOOS == "linux" {
-		cases = append(cases, struct{ name, library, says string }{"of another version", oldRuntime(t), "1.24"})
+		cases = append(cases, struct{ name, library, says string }{"of another version", oldRuntime(t), "1.29"})
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -47,7 +47,7 @@ func load(path string) error {
 	onnxruntime.SetSharedLibraryPath(path)
 	// Failures come back as errors; what is logged beside them would only clutter the terminal.
 	if err := onnxruntime.InitializeEnvironment(onnxruntime.WithLogLevelFatal()); err != nil {
-		return unavailable(fmt.Errorf("%s: %w (version 1.24 or newer is needed)", path, err))
+		return unavailable(fmt.Errorf("%s: %w (version 1.29 or newer is needed)", path, err))
 	}
 	environment.library = path
 	return nil

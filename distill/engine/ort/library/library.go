@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// Version is the version of ONNX Runtime that is installed. The engine loads others, too, from 1.24 on.
+// Version is the version of ONNX Runtime that is installed. The engine loads others, too, from 1.29 on.
 const Version = "1.30.0"
 
 // Environment is the variable that may name the library.
