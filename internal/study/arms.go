@@ -27,7 +27,8 @@ const (
 	baseline  = "kd"
 )
 
-// DefaultArms are the arms of a study that names none: those on layers of attention, which few models have, are to be named.
+// DefaultArms are the arms of a study that names none: those on layers of attention, which few models have, are to be
+// named.
 func DefaultArms() []string {
 	arms := []string{scratch, finetune, baseline}
 	for _, l := range loss.Features() {
@@ -38,9 +39,10 @@ func DefaultArms() []string {
 	return append(arms, byDefault)
 }
 
-// ParseArms reads the names of arms: "scratch" (random weights, kd), "finetune" (the pruned student on labels alone), "default" (the default
-// mix), or terms to train the pruned student with, as "kd+hint" or "kd+hint=2+at". A term has its weight of the default mix, or else 1.
-// Terms on outputs and feature maps come beside the default weight of labels. nil are the [DefaultArms].
+// ParseArms reads the names of arms: "scratch" (random weights, kd), "finetune" (the pruned student on labels alone),
+// "default" (the default mix), or terms to train the pruned student with, as "kd+hint" or "kd+hint=2+at". A term has
+// its weight of the default mix, or else 1. Terms on outputs and feature maps come beside the default weight of labels.
+// nil are the [DefaultArms].
 func ParseArms(names []string) ([]Arm, error) {
 	if names == nil {
 		names = DefaultArms()
@@ -75,7 +77,8 @@ func parseArm(name string) (Arm, error) {
 	}
 	given, err := loss.ParseWeights(strings.ReplaceAll(name, "+", ","))
 	if err != nil {
-		return Arm{}, fmt.Errorf("ildc: study: arm %q: there are %s, %s, %s and terms joined by +: %w", name, scratch, finetune, byDefault, err)
+		return Arm{}, fmt.Errorf("ildc: study: arm %q: there are %s, %s, %s and terms joined by +: %w",
+			name, scratch, finetune, byDefault, err)
 	}
 	losses := loss.Weights{"ce": mix["ce"]}
 	for term, weight := range given {

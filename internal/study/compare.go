@@ -69,7 +69,8 @@ func spread(v []float64) report.Spread {
 	return s
 }
 
-// chance is how likely n paired differences with no mean of their own have one as far from 0: the two-sided t-test. nil for a single one.
+// chance is how likely n paired differences with no mean of their own have one as far from 0: the two-sided t-test. nil
+// for a single one.
 func chance(d report.Spread, n int) *float64 {
 	if n < 2 {
 		return nil

@@ -17,13 +17,15 @@ import (
 
 // Plan says what to compare.
 type Plan struct {
-	// Job is that of every run. Output, Checkpoint, Resume and Train.Seed are the study's own; Choice.Random and Train.Losses are the arms'.
+	// Job is that of every run. Output, Checkpoint, Resume and Train.Seed are the study's own; Choice.Random and
+	// Train.Losses are the arms'.
 	Job    pipeline.Job
 	Arms   []Arm
 	Seeds  int    // runs of each arm, with the seeds 0, 1 and so on
 	Folder string // keeps the results and the students of runs
 
-	Started func(run, runs int, arm string, seed uint64) // called when a run starts that the folder has no result of; may be nil
+	// Started is called when a run starts that the folder has no result of; may be nil.
+	Started func(run, runs int, arm string, seed uint64)
 }
 
 // Run runs the arms, and compares them.
@@ -86,7 +88,11 @@ func readRun(file string) (*report.Run, error) {
 		return nil, err
 	}
 	r := &report.Run{}
-	if err := json.Unmarshal(data, r); err != nil {
+	err = json.Unmarshal(data, r)
+	if err == nil && (r.Student.Metrics == nil || r.Best == nil) {
+		err = errors.New("it has no metrics")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("result %s is damaged (%w): remove it to run anew", file, err)
 	}
 	return r, nil
@@ -114,7 +120,16 @@ func key(j pipeline.Job) (string, error) {
 		}
 	}
 	fmt.Fprintln(h, j.Host.Engine.Name(), j.Host.Engine.Version())
+	// These have zeros that are not what nothing at all is.
+	if final := j.Train.FinalLosses; len(final) > 0 {
+		fmt.Fprintln(h, "final losses", final)
+	}
+	if own := j.Data.Student; own != nil {
+		fmt.Fprintln(h, "the student's preprocessing", own)
+	}
 	j.Teacher, j.Student = pipeline.Source{}, pipeline.Source{} // their bytes tell
+	j.Output, j.Overwrite, j.Checkpoint, j.Resume = "", false, "", false
+	j.Force, j.Host.Memory = false, 0 // they decide whether there is a result, not which
 	settings, err := json.Marshal(j)
 	var fields any
 	if err == nil {
@@ -129,7 +144,8 @@ func key(j pipeline.Job) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)[:8]), nil
 }
 
-// withoutZeros drops what is zero, so that a setting that is left alone counts as one that an earlier version did not have.
+// withoutZeros drops what is zero, so that a setting that is left alone counts as one that an earlier version did not
+// have.
 func withoutZeros(fields any) any {
 	object, ok := fields.(map[string]any)
 	if !ok {
