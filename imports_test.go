@@ -92,7 +92,7 @@ const dependencies = `
 	github.com/spf13/cobra: cmd/ildc
 	github.com/spf13/pflag: cmd/ildc
 	github.com/schollz/progressbar/v3: cmd/ildc
-	flag: NONE
+	flag: internal/report_test
 	log: NONE
 	net/http: distill/engine/ort/library
 `

@@ -1,5 +1,6 @@
-// Package report holds what calls have reached, as the values that the command prints with --json, and writes them as text: the
-// [Result] of a compression, a [Study], a [Benchmark], an [Inspection], a [Verdict]. It computes nothing of what it tells.
+// Package report holds what calls have reached, as the values that the command prints with --json, and writes them as
+// text: the [Result] of a compression, a [Study], a [Benchmark], an [Inspection], a [Verdict]. It computes nothing of
+// what it tells.
 //
 //	fmt.Print(result.Summary())
 //

@@ -53,13 +53,15 @@ func (i *Inspection) Text() string {
 	fmt.Fprintln(t, "node\top\toutput\tMACs\tparams\truns\ttrains\tshrinks")
 	yes := map[bool]string{true: "yes", false: "no"}
 	for _, n := range i.Nodes {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Op, n.Shape, thousands(n.MACs), thousands(n.Params), yes[n.Runs], yes[n.Trains], yes[n.Shrink])
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.Op, n.Shape,
+			thousands(n.MACs), thousands(n.Params), yes[n.Runs], yes[n.Trains], yes[n.Shrink])
 	}
 	t.Flush()
 	return s.String()
 }
 
-// Verdict is what can be done with a model: "plannable", "accepted" (it imports, and is declined for compression) or "declined".
+// Verdict is what can be done with a model: "plannable", "accepted" (it imports, and is declined for compression) or
+// "declined".
 type Verdict struct {
 	Path    string `json:"path"`
 	Verdict string `json:"verdict"`

@@ -6,10 +6,14 @@ import (
 	"github.com/ildc/ildc/models"
 )
 
-// Schema is the version of the JSON form of [Result] and [Study]; it changes when a field changes its meaning or goes away.
+// Schema is the version of the JSON form of [Result] and [Study]; it changes when a field changes its meaning or goes
+// away.
 const Schema = 1
 
-// Result is what a call has reached. Its JSON form is what the command prints with --json.
+// Result is what a compression has reached, or what a plan has decided: then it has no metrics, and nothing of what
+// training and export tell. Of a model that is declined it has the reasons, and what was known until then.
+//
+// Its JSON form, in which the fields of Training stand among the others, is what the command prints with --json.
 type Result struct {
 	Schema int `json:"schema"`
 	Training
@@ -19,16 +23,17 @@ type Result struct {
 	Data            string  `json:"data,omitempty"`              // what was trained on, in words
 	ImagesPerSecond float64 `json:"images_per_second,omitempty"` // of training
 
-	Groups []models.Group `json:"groups,omitempty"`
+	Groups []models.Group `json:"groups,omitempty"` // channels that a generated student has fewer of
 
-	// Similarity is a heat map of the teacher's feature maps and the student's before training, where there are data; Trained is
-	// one of the teacher's and those of the student that was exported.
+	// Similarity compares the teacher's feature maps with the student's before training, where there are data; Trained
+	// compares them with those of the student that was exported.
 	Similarity *layermatch.Similarity `json:"similarity,omitempty"`
 	Trained    *layermatch.Similarity `json:"similarity_trained,omitempty"`
 
 	Removed   []models.Cut    `json:"removed,omitempty"`   // blocks and layers that were left out
 	Untouched []models.Reason `json:"untouched,omitempty"` // nodes whose width stays, and why
-	// Frozen are nodes with ops that are not known: they and all that depends on them stay as they are, and are not counted.
+	// Frozen are nodes with ops that are not known: they and all that depends on them stay as they are, and are not
+	// counted.
 	Frozen   []models.Reason `json:"frozen,omitempty"`
 	Declined []models.Reason `json:"declined,omitempty"` // why the model is declined
 	Warnings []string        `json:"warnings,omitempty"`
@@ -53,11 +58,11 @@ type Training struct {
 	Batch    int              `json:"batch,omitempty"`
 	Seconds  float64          `json:"seconds,omitempty"` // of training, validations included
 	StepTime float64          `json:"step_ms,omitempty"` // the median of a training step
-	Pairs    []Pair           `json:"pairs"`
-	Losses   []distill.Term   `json:"losses,omitempty"`
-	History  []distill.Point  `json:"history,omitempty"`
-	Before   *distill.Metrics `json:"before,omitempty"` // of the student before training, on the validation part
-	Best     *distill.Metrics `json:"best,omitempty"`   // of the exported state, on the validation part
+	Pairs    []Pair           `json:"pairs"`             // what feature maps were aligned; never nil
+	Losses   []distill.Term   `json:"losses,omitempty"`  // the terms, and what each was of
+	History  []distill.Point  `json:"history,omitempty"` // the validations, by step
+	Before   *distill.Metrics `json:"before,omitempty"`  // of the student before training, on the validation part
+	Best     *distill.Metrics `json:"best,omitempty"`    // of the exported state, on the validation part
 }
 
 // Side is one of the two models.
@@ -69,7 +74,7 @@ type Side struct {
 	Bytes  int64  `json:"bytes"` // of the file
 	// Latency is the median of a run on one sample, in turns with the other model; where the budget limits it.
 	Latency float64          `json:"latency_ms,omitempty"`
-	Metrics *distill.Metrics `json:"metrics,omitempty"`
+	Metrics *distill.Metrics `json:"metrics,omitempty"` // on the part that Measured names
 }
 
 // Budget is what was asked, and what the written file has.
@@ -87,15 +92,18 @@ type Pair struct {
 	Bridge  string  `json:"bridge"` // how the shapes are brought together
 }
 
-// Verification compares the outputs of the exported student with those that the trained one has on the engine that trained it.
+// Verification compares the outputs of the exported student with those that the trained one has on the engine that
+// trained it.
 type Verification struct {
-	Engine           string  `json:"engine"`      // that ran the exported student
-	Independent      bool    `json:"independent"` // it ran the bytes as they are; else they were imported first, and run by the embedded engine
-	Samples          int     `json:"samples"`
-	MaxRelativeError float64 `json:"max_relative_error"` // the largest difference of an output over its largest magnitude
+	Engine string `json:"engine"` // that ran the exported student
+	// Independent is that it ran the bytes as they are; else they were imported first, and run by the embedded engine.
+	Independent bool `json:"independent"`
+	Samples     int  `json:"samples"`
+	// MaxRelativeError is the largest difference of an output over its largest magnitude.
+	MaxRelativeError float64 `json:"max_relative_error"`
 }
 
-// Measures are what an evaluation gives.
+// Measures are what the evaluation of one model gives.
 type Measures struct {
 	Measured string          `json:"measured"` // "test", or "all" where the data has no test part of its own
 	Engine   string          `json:"engine"`

@@ -18,12 +18,16 @@ type ArmStudy struct {
 	Losses string `json:"losses"` // with their weights
 	Runs   []*Run `json:"runs"`   // by seed
 
-	Score      Spread   `json:"score"`      // as measured
-	Validation Spread   `json:"validation"` // on the validation part, of the state that was exported
-	Difference *Spread  `json:"difference"` // of the scores from those of the baseline with the same seed; nil for the baseline
-	P          *float64 `json:"p"`          // that a difference as large as this comes about by chance, by the paired t-test; nil for the baseline, and for one seed
-	Overhead   *float64 `json:"overhead"`   // the time of a step over that of the baseline, less 1; nil for the baseline
-	StepTime   float64  `json:"step_ms"`    // the median over runs of a step's median time
+	Score      Spread `json:"score"`      // as measured
+	Validation Spread `json:"validation"` // on the validation part, of the state that was exported
+	// Difference is that of the scores from those of the baseline with the same seed; P how likely one as large comes
+	// about by chance, by the paired t-test; Overhead the time of a step over that of the baseline, less 1. All are nil
+	// for the baseline, P also for a single seed, and Overhead where the baseline's time is not known.
+	Difference *Spread  `json:"difference"`
+	P          *float64 `json:"p"`
+	Overhead   *float64 `json:"overhead"`
+
+	StepTime float64 `json:"step_ms"` // the median over runs of a step's median time
 }
 
 // Run is one training of a study. Its student lies in the study's folder.

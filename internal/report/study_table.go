@@ -13,13 +13,15 @@ import (
 func (s *Study) Summary() string {
 	var b strings.Builder
 	first := s.Arms[0].Runs[0]
-	fmt.Fprintf(&b, "budget %s: %s steps of %d, %d seeds, %s on the %s part", s.Budget, thousands(int64(first.Steps)), first.Batch, len(s.Arms[0].Runs), s.Metric, s.Measured)
+	fmt.Fprintf(&b, "budget %s: %s steps of %d, %d seeds, %s on the %s part",
+		s.Budget, thousands(int64(first.Steps)), first.Batch, len(s.Arms[0].Runs), s.Metric, s.Measured)
 	if m := s.Teacher.Metrics; m != nil && m.Accuracy != nil {
 		fmt.Fprintf(&b, "; the teacher's is %.2f %%", 100**m.Accuracy)
 	}
 	b.WriteString("\n\n")
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "arm\tMACs\t%s, %%\tvalidation, %%\tto %s\tper seed\tstep, ms\toverhead\tlosses\n", s.Metric, s.Baseline)
+	fmt.Fprintf(t, "arm\tMACs\t%s, %%\tvalidation, %%\tto %s\tper seed\tstep, ms\toverhead\tlosses\n",
+		s.Metric, s.Baseline)
 	for _, a := range s.Arms {
 		difference, overhead := "-", "-"
 		if a.Difference != nil {
@@ -34,20 +36,22 @@ func (s *Study) Summary() string {
 			each = append(each, fmt.Sprintf("%.2f", 100*score))
 		}
 		macs := float64(a.Runs[0].Student.MACs) / float64(max(1, s.Teacher.MACs))
-		fmt.Fprintf(t, "%s\t%.3f×\t%.2f ± %.2f\t%.2f ± %.2f\t%s\t%s\t%.0f\t%s\t%s\n", a.Name, macs, 100*a.Score.Mean, 100*a.Score.Deviation,
-			100*a.Validation.Mean, 100*a.Validation.Deviation, difference, strings.Join(each, " "), a.StepTime, overhead, a.Losses)
+		fmt.Fprintf(t, "%s\t%.3f×\t%s\t%s\t%s\t%s\t%.0f\t%s\t%s\n", a.Name, macs, percents(a.Score), percents(a.Validation),
+			difference, strings.Join(each, " "), a.StepTime, overhead, a.Losses)
 	}
 	t.Flush()
-	s.verdict(&b)
-	s.curves(&b)
+	s.writeVerdict(&b)
+	s.writeCurves(&b)
 	return b.String()
 }
+
+func percents(s Spread) string { return fmt.Sprintf("%.2f ± %.2f", 100*s.Mean, 100*s.Deviation) }
 
 // unlikely is the chance below which a difference is called one.
 const unlikely = 0.05
 
-// verdict says in words what the differences tell, and which arm to take, by the scores that were not measured on.
-func (s *Study) verdict(b *strings.Builder) {
+// writeVerdict says in words what the differences tell, and which arm to take, by the scores that were not measured on.
+func (s *Study) writeVerdict(b *strings.Builder) {
 	b.WriteString("\n")
 	best := s.Arms[0]
 	for _, a := range s.Arms {
@@ -64,13 +68,14 @@ func (s *Study) verdict(b *strings.Builder) {
 		case *a.P < unlikely:
 			what = "is worse than"
 		}
-		fmt.Fprintf(b, "%s %s %s: %+.2f points, p = %.2g in a paired t-test over %d seeds\n", a.Name, what, s.Baseline, 100*a.Difference.Mean, *a.P, len(a.Runs))
+		fmt.Fprintf(b, "%s %s %s: %+.2f points, p = %.2g in a paired t-test over %d seeds\n",
+			a.Name, what, s.Baseline, 100*a.Difference.Mean, *a.P, len(a.Runs))
 	}
-	fmt.Fprintf(b, "on validation %s is best, with %.2f ± %.2f %%\n", best.Name, 100*best.Validation.Mean, 100*best.Validation.Deviation)
+	fmt.Fprintf(b, "on validation %s is best, with %s %%\n", best.Name, percents(best.Validation))
 }
 
-// curves shows the mean validation score of each arm over the steps.
-func (s *Study) curves(b *strings.Builder) {
+// writeCurves shows the mean validation score of each arm over the steps.
+func (s *Study) writeCurves(b *strings.Builder) {
 	steps := []int{}
 	for _, p := range s.Arms[0].Runs[0].History {
 		steps = append(steps, p.Step)
@@ -92,6 +97,10 @@ func (s *Study) curves(b *strings.Builder) {
 					at = append(at, score)
 				}
 			}
+			if at == nil { // runs of a given duration may differ in their steps
+				fmt.Fprint(t, "-\t")
+				continue
+			}
 			fmt.Fprintf(t, "%.2f\t", 100*mean(at))
 		}
 		fmt.Fprintln(t)
@@ -99,7 +108,6 @@ func (s *Study) curves(b *strings.Builder) {
 	t.Flush()
 }
 
-// mean is 0 of nothing.
 func mean(v []float64) float64 {
 	var sum float64
 	for _, x := range v {

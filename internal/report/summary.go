@@ -10,9 +10,16 @@ import (
 	"github.com/ildc/ildc/distill"
 )
 
-// Summary is the result as text: both models side by side, what was done, and the alignment.
+// Summary is the result as text: both models side by side, what was done, and the alignment; or why the model is
+// declined.
 func (r *Result) Summary() string {
 	var s strings.Builder
+	if len(r.Declined) > 0 {
+		for _, d := range r.Declined {
+			fmt.Fprintf(&s, "declined: %s (%s): %s\n", d.Node, d.Op, d.Why)
+		}
+		return s.String()
+	}
 	t := tabwriter.NewWriter(&s, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }
 	row("", "teacher", "student", "ratio")
@@ -28,35 +35,19 @@ func (r *Result) Summary() string {
 	if r.Student.Bytes > 0 {
 		sizes("bytes", r.Teacher.Bytes, r.Student.Bytes)
 	}
-	r.measures(row)
+	r.writeMeasures(row)
 	t.Flush()
 	fmt.Fprintf(&s, "\nbudget %s, reached %s", r.Budget.Asked, r.Budget.Reached)
-	if r.Steps > 0 {
-		fmt.Fprintf(&s, "\n%s as a task to %s: %d steps of %d in %.1f s (%.0f images/s) on engine %s, best at step %d",
-			r.Data, r.Task, r.Steps, r.Batch, r.Seconds, r.ImagesPerSecond, r.Engine, r.BestStep)
-		for _, l := range r.Losses {
-			fmt.Fprintf(&s, "\nloss %s × %g", l.Name, l.Weight)
-			switch {
-			case l.Unused:
-				s.WriteString(" left out")
-			case l.Pairs != nil:
-				fmt.Fprintf(&s, " on %d pairs", len(l.Pairs))
-			case l.Outputs != nil:
-				fmt.Fprintf(&s, " on %s", strings.Join(l.Outputs, ", "))
-			}
-			for _, why := range l.Refused {
-				fmt.Fprintf(&s, "\n  not on %s", why)
-			}
-		}
-	}
+	r.writeTraining(&s)
 	if v := r.Verified; v != nil {
-		fmt.Fprintf(&s, "\nthe exported file, run by %s, gives the trained student's outputs within %.1e of their largest", v.Engine, v.MaxRelativeError)
+		fmt.Fprintf(&s, "\nthe exported file, run by %s, gives the trained student's outputs within %.1e of their largest",
+			v.Engine, v.MaxRelativeError)
 		if !v.Independent {
 			s.WriteString(" (with ONNX Runtime it is run there, too)")
 		}
 	}
 	s.WriteString("\n\n" + r.Alignment)
-	r.widths(&s)
+	r.writeWidths(&s)
 	for _, w := range r.Warnings {
 		fmt.Fprintf(&s, "warning: %s\n", w)
 	}
@@ -66,8 +57,31 @@ func (r *Result) Summary() string {
 	return s.String()
 }
 
-// measures shows the metrics of both sides, as far as there are any.
-func (r *Result) measures(row func(...string)) {
+// writeTraining shows what was trained on, and what became of each loss, where there was a training.
+func (r *Result) writeTraining(s *strings.Builder) {
+	if r.Steps == 0 {
+		return
+	}
+	fmt.Fprintf(s, "\n%s as a task to %s: %d steps of %d in %.1f s (%.0f images/s) on engine %s, best at step %d",
+		r.Data, r.Task, r.Steps, r.Batch, r.Seconds, r.ImagesPerSecond, r.Engine, r.BestStep)
+	for _, l := range r.Losses {
+		fmt.Fprintf(s, "\nloss %s × %g", l.Name, l.Weight)
+		switch {
+		case l.Unused:
+			s.WriteString(" left out")
+		case l.Pairs != nil:
+			fmt.Fprintf(s, " on %d pairs", len(l.Pairs))
+		case l.Outputs != nil:
+			fmt.Fprintf(s, " on %s", strings.Join(l.Outputs, ", "))
+		}
+		for _, why := range l.Refused {
+			fmt.Fprintf(s, "\n  not on %s", why)
+		}
+	}
+}
+
+// writeMeasures shows the metrics of both sides, as far as there are any.
+func (r *Result) writeMeasures(row func(...string)) {
 	if r.Student.Metrics == nil {
 		return
 	}
@@ -100,8 +114,8 @@ func (r *Result) measures(row func(...string)) {
 	}
 }
 
-// widths shows what shrank, and what stays and why.
-func (r *Result) widths(s *strings.Builder) {
+// writeWidths shows what shrank, and what stays and why.
+func (r *Result) writeWidths(s *strings.Builder) {
 	if len(r.Groups) > 0 {
 		t := tabwriter.NewWriter(s, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "channels of\tteacher\tstudent")
@@ -115,7 +129,8 @@ func (r *Result) widths(s *strings.Builder) {
 		if c.Into != "" {
 			into = ", its work taken over by " + c.Into
 		}
-		fmt.Fprintf(s, "left out: %s%s (%s MACs; by itself it adds %.3f to kd)\n", c.Node, into, thousands(c.MACs), c.Disturbance)
+		fmt.Fprintf(s, "left out: %s%s (%s MACs; by itself it adds %.3f to kd)\n",
+			c.Node, into, thousands(c.MACs), c.Disturbance)
 	}
 	for _, f := range r.Frozen {
 		fmt.Fprintf(s, "stays as it is, with all that depends on it: %s (%s): %s\n", f.Node, f.Op, f.Why)
