@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -71,8 +72,8 @@ func firstBatches(ctx context.Context, d *pipeline.Data, batch int) (in []map[st
 	return in, nil
 }
 
-// Training measures the training step that a job takes: teacher, student, losses, gradients and update. Data is fed in its order, and not
-// augmented; without any, it is made up.
+// Training measures the training step that a job takes: teacher, student, losses, gradients and update. Data is fed in
+// its order, and not augmented; without any, it is made up.
 func Training(ctx context.Context, j pipeline.Job, t Timing) (*report.Benchmark, error) {
 	j.Data.Whole, j.Data.Synthetic = true, max(pipeline.DefaultSynthetic, batches*j.Train.Batch)
 	decided, err := pipeline.Decide(ctx, j, true)
@@ -108,12 +109,6 @@ func Training(ctx context.Context, j pipeline.Job, t Timing) (*report.Benchmark,
 
 // describe says what is measured, and on what.
 func describe(s pipeline.Source, h pipeline.Host) *report.Benchmark {
-	b := &report.Benchmark{Model: s.Path, Engine: h.Engine.Name(), Version: h.Engine.Version(), Threads: h.Options.Threads, Device: h.Options.Device}
-	if b.Threads == 0 {
-		b.Threads = runtime.GOMAXPROCS(0)
-	}
-	if b.Device == "" {
-		b.Device = "cpu"
-	}
-	return b
+	return &report.Benchmark{Model: s.Path, Engine: h.Engine.Name(), Version: h.Engine.Version(),
+		Threads: cmp.Or(h.Options.Threads, runtime.GOMAXPROCS(0)), Device: cmp.Or(h.Options.Device, "cpu")}
 }
