@@ -13,8 +13,8 @@ import (
 // system is the root of the file system, where Linux says what memory there is. Other systems have no such files.
 var system = os.DirFS("/")
 
-// FreeMemory is how many bytes can still be allocated: what the machine has, or what its control groups leave of it. It is 0
-// where that is not known.
+// FreeMemory is how many bytes can still be allocated: what the machine has, or what its control groups leave of it. It
+// is 0 where that is not known.
 func FreeMemory() int64 { return freeMemory(system) }
 
 func freeMemory(root fs.FS) int64 {
@@ -58,7 +58,8 @@ func controlGroups(root fs.FS) []controlGroup {
 	return all
 }
 
-// free is what the group's limit leaves. Memory that caches files counts as free, since it is given up when it is needed.
+// free is what the group's limit leaves. Memory that caches files counts as free, since it is given up when it is
+// needed.
 func (g controlGroup) free(root fs.FS) int64 {
 	limit, limited := number(root, path.Join(g.folder, g.limit))
 	used, known := number(root, path.Join(g.folder, g.used))
@@ -94,7 +95,8 @@ func field(root fs.FS, file, name string) int64 {
 	return 0
 }
 
-// ResidentMemory is how many bytes of this process are in memory, and the most that were; 0 where the system does not say.
+// ResidentMemory is how many bytes of this process are in memory, and the most that were; 0 where the system does not
+// say.
 func ResidentMemory() (now, peak int64) { return residentMemory(system) }
 
 func residentMemory(root fs.FS) (now, peak int64) {
