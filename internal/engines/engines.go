@@ -36,8 +36,9 @@ func Devices() []string {
 	return []string{"cpu", "cuda", "tensorrt", "webgpu", "coreml", "directml", "openvino"}
 }
 
-// Open gives an engine, and one line that explains the choice. Where ONNX Runtime cannot be had, "auto" takes the embedded engine and the
-// line says why; where it was asked for, by its name or by a device that only it has, that is an error.
+// Open gives an engine, and one line that explains the choice. Where ONNX Runtime cannot be had, "auto" takes the
+// embedded engine and the line says why; where it was asked for, by its name or by a device that only it has, that is
+// an error.
 func Open(c Choice) (engine.Engine, string, error) {
 	kind, err := deviceKind(c.Device)
 	if err != nil {
@@ -50,7 +51,8 @@ func Open(c Choice) (engine.Engine, string, error) {
 	case "", "auto", "ort": // ONNX Runtime, if it can be had
 	case "embedded":
 		if kind != "cpu" {
-			return nil, "", setting.Mends(fmt.Errorf("ildc: device %q: the embedded engine runs on the CPU only; ort has others", c.Device), "Name")
+			err := fmt.Errorf("ildc: device %q: the embedded engine runs on the CPU only; ort has others", c.Device)
+			return nil, "", setting.Mends(err, "Name")
 		}
 		e := embedded.New()
 		return e, fmt.Sprintf("engine embedded: %s, as asked", e.Version()), nil
@@ -108,7 +110,8 @@ func deviceKind(device string) (string, error) {
 		return "cpu", nil
 	}
 	if _, err := strconv.ParseUint(index, 10, 16); indexed && err != nil || !slices.Contains(Devices(), kind) {
-		return "", fmt.Errorf("ildc: device %q: %w: want one of %s, and :N for the N-th beyond the first", device, ErrNoDevice, strings.Join(Devices(), ", "))
+		return "", fmt.Errorf("ildc: device %q: %w: want one of %s, and :N for the N-th beyond the first",
+			device, ErrNoDevice, strings.Join(Devices(), ", "))
 	}
 	return kind, nil
 }
