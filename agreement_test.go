@@ -15,13 +15,13 @@ import (
 	"github.com/ildc/ildc/internal/shared"
 )
 
-// The engines share no code for running a step: they agree on the losses of the first distillation step, and on those of the tenth, after
-// nine updates. One batch is none that blocks of channels divide.
+// The engines share no code for running a step: they agree on the losses of the first distillation step, and on those
+// of the tenth, after nine updates. One batch is none that blocks of channels divide.
 func TestEnginesTakeTheSameSteps(t *testing.T) {
 	fast := openORT(t)
 	every := loss.Weights{"kd": 1, "ce": 1, "dkd": 1, "dist": 1, "hint": 1, "at": 1, "fsp": 1, "ab": 1, "sp": 1}
-	// Sums of float32 in another order: some units in the seventh digit, of logits that a small loss is the difference of. Updates amplify
-	// that, in a deep net much more than in one of ten layers.
+	// Sums of float32 in another order: some units in the seventh digit, of logits that a small loss is the difference of.
+	// Updates amplify that, in a deep net much more than in one of ten layers.
 	const first, shallow, deep = 2e-5, 2e-4, 2e-2
 	for _, c := range []struct {
 		name, teacher, budget string // no teacher: ../shared/teachers/resnet20_cifar10.onnx
@@ -32,14 +32,16 @@ func TestEnginesTakeTheSameSteps(t *testing.T) {
 	}{
 		{"the default losses", digits, "macs=0.5x", digitsData(), 32, loss.Default(), shallow},
 		{"every loss", digits, "macs=0.5x", digitsData(), 20, every, shallow},
-		{"batch norm folded", "testdata/digits/teacher_folded.onnx", "params=0.3x", digitsData(), 32, loss.Default(), shallow},
+		{"batch norm folded", "testdata/digits/teacher_folded.onnx", "params=0.3x", digitsData(), 32, loss.Default(),
+			shallow},
 		{"ResNet-20", "", "macs=0.5x", ildc.Data{}, 16, loss.Weights{"kd": 1, "hint": 1}, deep},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.teacher == "" {
 				c.teacher = shared.File(t, "teachers/resnet20_cifar10.onnx")
 			}
-			o := ildc.Options{Teacher: ildc.File(c.teacher), Data: c.data, Budget: c.budget, Train: distill.Options{Batch: c.batch, Losses: c.losses}}
+			o := ildc.Options{Teacher: ildc.File(c.teacher), Data: c.data, Budget: c.budget,
+				Train: distill.Options{Batch: c.batch, Losses: c.losses}}
 			bench := func(e engine.Engine, steps int) *ildc.Benchmark {
 				t.Helper()
 				o.Engine = e
@@ -56,8 +58,9 @@ func TestEnginesTakeTheSameSteps(t *testing.T) {
 			}
 			o.Budget, o.Student = "", ildc.Bytes(student)
 			want, got := bench(embedded.New(), 10), bench(fast, 10)
-			if terms := slices.Sorted(maps.Keys(want.First)); len(terms) != len(c.losses)+1 || !slices.Equal(terms, slices.Sorted(maps.Keys(got.First))) {
-				t.Errorf("terms %q and %q", terms, slices.Sorted(maps.Keys(got.First)))
+			terms, others := slices.Sorted(maps.Keys(want.First)), slices.Sorted(maps.Keys(got.First))
+			if len(terms) != len(c.losses)+1 || !slices.Equal(terms, others) {
+				t.Errorf("terms %q and %q", terms, others)
 			}
 			for term, w := range want.First {
 				if d := math.Abs(got.First[term] - w); !(d <= first*w) {

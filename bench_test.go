@@ -43,7 +43,9 @@ func checkBenchmark(t *testing.T, b *ildc.Benchmark) {
 	if rate := float64(b.Batch) / b.P50 * 1000; rate > 10*b.ImagesPerSecond || rate < b.ImagesPerSecond/10 {
 		t.Errorf("p50 %v ms of %d images, and %v images/s", b.P50, b.Batch, b.ImagesPerSecond)
 	}
-	if m := b.Memory; runtime.GOOS == "linux" && (m.Loaded <= 0 || m.End <= 0 || m.Peak < m.End || m.Peak < m.Loaded || m.Loading < m.Loaded) {
+	m := b.Memory
+	if runtime.GOOS == "linux" &&
+		(m.Loaded <= 0 || m.End <= 0 || m.Peak < m.End || m.Peak < m.Loaded || m.Loading < m.Loaded) {
 		t.Errorf("memory %+v", m)
 	}
 }
@@ -57,8 +59,10 @@ func TestBench(t *testing.T) {
 		least int
 	}{
 		{"by steps", ildc.BenchOptions{Timing: ildc.Timing{Steps: 20}}, 1, 20},
-		{"by time, on data", ildc.BenchOptions{Batch: 8, Data: digitsData(), Timing: ildc.Timing{Time: time.Millisecond}}, 8, 5},
-		{"more than the data has", ildc.BenchOptions{Batch: 3000, Data: digitsData(), Timing: ildc.Timing{Steps: 1, Warmup: 1}}, 3000, 1},
+		{"by time, on data", ildc.BenchOptions{Batch: 8, Data: digitsData(),
+			Timing: ildc.Timing{Time: time.Millisecond}}, 8, 5},
+		{"more than the data has", ildc.BenchOptions{Batch: 3000, Data: digitsData(),
+			Timing: ildc.Timing{Steps: 1, Warmup: 1}}, 3000, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.o.Model = ildc.File(small)
@@ -86,8 +90,8 @@ func TestBench(t *testing.T) {
 	}
 }
 
-// A benchmark of the student that another one wrote takes the same step: with the same pairs, terms and first losses, but for the
-// connectors, which know the kept channels in the first case only.
+// A benchmark of the student that another one wrote takes the same step: with the same pairs, terms and first losses,
+// but for the connectors, which know the kept channels in the first case only.
 func TestBenchTraining(t *testing.T) {
 	shared.Long(t)
 	ctx := context.Background()
@@ -124,7 +128,8 @@ func TestBenchTraining(t *testing.T) {
 		}
 	}
 	o.Memory = 1000
-	if _, err := ildc.BenchTraining(ctx, o, ildc.Timing{Steps: 1}); !errors.Is(err, ildc.ErrMemory) || !strings.Contains(err.Error(), "batch of 1") {
+	_, err = ildc.BenchTraining(ctx, o, ildc.Timing{Steps: 1})
+	if !errors.Is(err, ildc.ErrMemory) || !strings.Contains(err.Error(), "batch of 1") {
 		t.Errorf("with 1,000 bytes of memory: %v", err)
 	}
 }

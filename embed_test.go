@@ -12,7 +12,7 @@ import (
 	"github.com/ildc/ildc/internal/shared"
 )
 
-// A module outside the repository uses the library as one would who depends on it: testdata/pipeline, with a replace line.
+// Another module uses the library as one would who depends on it: testdata/pipeline, with a replace line.
 func TestOutsideModule(t *testing.T) {
 	shared.Long(t)
 	root := shared.Root(t)

@@ -38,7 +38,8 @@ func withTail(t *testing.T, file string) []byte {
 // What is behind an unknown op stays as it is, and what is in front of it is compressed.
 func TestFrozenTail(t *testing.T) {
 	teacher := withTail(t, small)
-	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.Bytes(teacher), Data: digitsData(), Train: distill.Options{Steps: 20}})
+	r, err := ildc.Compress(context.Background(), ildc.Options{
+		Teacher: ildc.Bytes(teacher), Data: digitsData(), Train: distill.Options{Steps: 20}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,8 @@ func TestFrozenWhole(t *testing.T) {
 	}
 }
 
-// A speech detector of others has its recurrent layers in the branches of an If: its encoder is compressed, and the rest is what it was.
+// A speech detector of others has its recurrent layers in the branches of an If: its encoder is compressed, and the
+// rest is what it was.
 func TestFrozenBranches(t *testing.T) {
 	shared.Long(t)
 	file := shared.File(t, "models/silero_vad_op15_16k/silero_vad_16k_op15.onnx")
@@ -98,7 +100,8 @@ func TestFrozenBranches(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File(file), Budget: "macs=0.5x",
-		Data: ildc.Data{Symbols: map[string]int{"sequence": 512}, Synthetic: 48, Noise: true}, Train: distill.Options{Steps: 4, Batch: 8}})
+		Data:  ildc.Data{Symbols: map[string]int{"sequence": 512}, Synthetic: 48, Noise: true},
+		Train: distill.Options{Steps: 4, Batch: 8}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +114,8 @@ func TestFrozenBranches(t *testing.T) {
 // What stands in front of nodes that cannot be run means nothing by itself, and can be compared.
 func TestEvaluateFrozen(t *testing.T) {
 	model := ildc.Bytes(withTail(t, small))
-	if _, err := ildc.Evaluate(context.Background(), ildc.EvalOptions{Model: model, Data: digitsData()}); !errors.Is(err, ildc.ErrDeclined) {
+	_, err := ildc.Evaluate(context.Background(), ildc.EvalOptions{Model: model, Data: digitsData()})
+	if !errors.Is(err, ildc.ErrDeclined) {
 		t.Errorf("error %v, want %v", err, ildc.ErrDeclined)
 	}
 	m, err := ildc.Evaluate(context.Background(), ildc.EvalOptions{Model: model, Teacher: model, Data: digitsData()})
@@ -151,11 +155,13 @@ func TestFrozenRecurrent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.Bytes(model), Data: ildc.Data{Synthetic: 32, Noise: true}, Train: distill.Options{Steps: 2, Batch: 4}})
+	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.Bytes(model),
+		Data: ildc.Data{Synthetic: 32, Noise: true}, Train: distill.Options{Steps: 2, Batch: 4}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Frozen) != 1 || r.Frozen[0].Node != "lstm" || r.Frozen[0].Why != "400 steps; up to 128 are unrolled" || len(r.Groups) != 1 {
+	if len(r.Frozen) != 1 || r.Frozen[0].Node != "lstm" ||
+		r.Frozen[0].Why != "400 steps; up to 128 are unrolled" || len(r.Groups) != 1 {
 		t.Errorf("frozen %+v, groups %+v", r.Frozen, r.Groups)
 	}
 	checkSignature(t, model, r.Model)

@@ -31,7 +31,8 @@ func TestHalves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.Bytes(teacher), Data: digitsData(), Train: distill.Options{Steps: 4}})
+	r, err := ildc.Compress(context.Background(), ildc.Options{
+		Teacher: ildc.Bytes(teacher), Data: digitsData(), Train: distill.Options{Steps: 4}})
 	if err != nil {
 		t.Fatal(err)
 	}

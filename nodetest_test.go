@@ -31,7 +31,8 @@ const nodeTests = ".cache/onnx/node"
 // nodeAbsolute is the onnx package's own tolerance.
 const nodeAbsolute = 1e-7
 
-// nodeRelative is the onnx package's own tolerance, and two roundings of the 16-bit types, whose steps are larger: 2⁻¹⁰ and 2⁻⁷ of a value.
+// nodeRelative is the onnx package's own tolerance, and two roundings of the 16-bit types, whose steps are larger: 2⁻¹⁰
+// and 2⁻⁷ of a value.
 func nodeRelative(t graph.DType) float64 {
 	switch t {
 	case graph.Float16:
@@ -42,8 +43,8 @@ func nodeRelative(t graph.DType) float64 {
 	return 1e-3
 }
 
-// The official node tests of every op that the table has: the reference evaluation and both engines. What is skipped, and why, stands
-// in testdata/nodetest/skipped.txt; each line of it that matches a test must be needed.
+// The official node tests of every op that the table has: the reference evaluation and both engines. What is skipped,
+// and why, stands in testdata/nodetest/skipped.txt; each line of it that matches a test must be needed.
 func TestNodes(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(nodeTests, "*"))
 	if err != nil || len(folders) == 0 {
@@ -88,7 +89,8 @@ func TestNodes(t *testing.T) {
 		}
 	}
 	for _, e := range engines {
-		t.Logf("%s: %d passed, %d skipped, %d of ops that the table does not have", e.Name(), passed[e.Name()], skipped[e.Name()], foreign)
+		t.Logf("%s: %d passed, %d skipped, %d of ops that the table does not have",
+			e.Name(), passed[e.Name()], skipped[e.Name()], foreign)
 	}
 	for _, s := range skips {
 		if s.matched && !s.needed {
@@ -205,8 +207,8 @@ func readTensors(folder, kind string) (all []*graph.Tensor, err error) {
 	}
 }
 
-// run compares what an engine gives with what is wanted. Where the shapes depend on the elements of inputs, those behind the first are
-// constants, or all of them.
+// run compares what an engine gives with what is wanted. Where the shapes depend on the elements of inputs, those
+// behind the first are constants, or all of them.
 func (c *nodeTest) run(e engine.Engine) error {
 	g, in, err := c.specialised(len(c.in))
 	for fed := 1; err != nil && fed >= 0; fed-- {
@@ -235,7 +237,8 @@ func (c *nodeTest) run(e engine.Engine) error {
 	return nil
 }
 
-// specialised is the graph in the table's forms and with static shapes, that many inputs of which are fed and the others constants; and what to feed.
+// specialised is the graph in the table's forms and with static shapes, that many inputs of which are fed and the
+// others constants; and what to feed.
 func (c *nodeTest) specialised(fed int) (*graph.Graph, map[string]*graph.Tensor, error) {
 	g, _ := c.graph.Clone()
 	in := maps.Clone(c.in)
@@ -282,7 +285,8 @@ func nearTensor(got, want *graph.Tensor) error {
 	}
 	g, w := got.Values(), want.Values()
 	for i := range w {
-		if g[i] != w[i] && !(math.Abs(g[i]-w[i]) <= nodeAbsolute+nodeRelative(want.DType)*math.Abs(w[i])) && !(math.IsNaN(g[i]) && math.IsNaN(w[i])) {
+		near := math.Abs(g[i]-w[i]) <= nodeAbsolute+nodeRelative(want.DType)*math.Abs(w[i])
+		if g[i] != w[i] && !near && !(math.IsNaN(g[i]) && math.IsNaN(w[i])) {
 			return fmt.Errorf("element %d is %v, want %v", i, g[i], w[i])
 		}
 	}

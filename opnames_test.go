@@ -15,13 +15,13 @@ import (
 // knowOps are the folders whose work it is to tell ops apart: what an op means, and how an engine runs it.
 var knowOps = []string{"graph/op", "distill/engine"}
 
-// recognisers tell ops apart elsewhere, each for a reason that no field of the op table would serve: they look for a few
-// ops that stand together.
+// recognisers tell ops apart elsewhere, each for a reason that no field of the op table would serve: they look for a
+// few ops that stand together.
 var recognisers = map[string]string{
 	"graph/pass/fuse.go":         "what recognisers ask by, that of layer normalisation in pieces among them",
 	"graph/pass/fuse_gelu.go":    "Gelu in pieces",
 	"graph/pass/fuse_softmax.go": "softmax in pieces",
-	"graph/pass/bnfold.go":       "batch normalisation goes into the weights before it, which the op decides the layout of",
+	"graph/pass/bnfold.go":       "batch normalisation goes into the weights before it, whose layout the op decides",
 	"graph/pass/bnunfold.go":     "batch normalisation comes out of them again",
 	"graph/pass/normalise.go":    "an engine names the macro ops that it runs, which are not lowered",
 	"graph/pass/widen.go":        "a Cast says the type of what it gives in an attribute",
@@ -41,7 +41,8 @@ func TestOpNames(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (slices.Contains(knowOps, name) || d.Name() == "testdata" || name != "." && strings.ContainsAny(name[:1], "._")):
+		case d.IsDir() && (slices.Contains(knowOps, name) || d.Name() == "testdata" ||
+			name != "." && strings.ContainsAny(name[:1], "._")):
 			return filepath.SkipDir
 		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil

@@ -11,7 +11,8 @@ import (
 	"github.com/ildc/ildc/models"
 )
 
-// With data, a plan is what a compression follows, whatever shrinks; and tells how alike the feature maps are, before training and after.
+// With data, a plan is what a compression follows, whatever shrinks; and tells how alike the feature maps are, before
+// training and after.
 func TestPlanOnData(t *testing.T) {
 	shared.Long(t)
 	for _, shrink := range models.Shrinks() {
@@ -28,19 +29,24 @@ func TestPlanOnData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := fmt.Sprint(plan.Groups, plan.Removed, plan.Student.MACs, plan.Pairs), fmt.Sprint(done.Groups, done.Removed, done.Student.MACs, done.Pairs); got != want {
+		got := fmt.Sprint(plan.Groups, plan.Removed, plan.Student.MACs, plan.Pairs)
+		want := fmt.Sprint(done.Groups, done.Removed, done.Student.MACs, done.Pairs)
+		if got != want {
 			t.Errorf("%s: the plan is %s, what was done %s", shrink, got, want)
 		}
 		if shrink == models.Depth && len(plan.Removed) == 0 {
 			t.Errorf("%s: nothing was left out", shrink)
 		}
-		for name, m := range map[string]*layermatch.Similarity{"planned": plan.Similarity, "generated": done.Similarity, "trained": done.Trained} {
+		for name, m := range map[string]*layermatch.Similarity{
+			"planned": plan.Similarity, "generated": done.Similarity, "trained": done.Trained,
+		} {
 			checkSimilarity(t, fmt.Sprint(shrink, ", ", name), m)
 		}
 	}
 }
 
-// checkSimilarity: every student value is much like the teacher's of its name, and the map has a row per value of the teacher.
+// checkSimilarity: every student value is much like the teacher's of its name, and the map has a row per value of the
+// teacher.
 func checkSimilarity(t *testing.T, name string, m *layermatch.Similarity) {
 	t.Helper()
 	if m == nil || len(m.Teacher) < 4 || len(m.CKA) != len(m.Teacher) {

@@ -63,7 +63,7 @@ var studied struct {
 	err   error
 }
 
-// A study that is interrupted goes on from its folder and ends in the same results; runs that are there are not run again.
+// A study that is interrupted goes on from its folder and ends in the same results; what is there is not run again.
 func TestStudyGoesOn(t *testing.T) {
 	want, whole := wholeStudy(t)
 	distinct := 8
@@ -134,7 +134,9 @@ func TestStudyCompares(t *testing.T) {
 	if p := 1 - 2/math.Pi*math.Atan(math.Abs(d0+d1)/math.Abs(d0-d1)); d0 != d1 && math.Abs(*scratch.P-p) > 1e-9 {
 		t.Errorf("p = %g, want %g", *scratch.P, p)
 	}
-	for _, want := range []string{"scratch", "kd+hint", "overhead", "after so many steps", "paired t-test", "on validation"} {
+	for _, want := range []string{
+		"scratch", "kd+hint", "overhead", "after so many steps", "paired t-test", "on validation",
+	} {
 		if !strings.Contains(s.Summary(), want) {
 			t.Errorf("the summary has no %q:\n%s", want, s.Summary())
 		}

@@ -19,7 +19,8 @@ func TestMadeInputs(t *testing.T) {
 	cache := t.TempDir()
 	compress := func() (*ildc.Result, int, error) {
 		made := 0
-		r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File("testdata/digits/small.onnx"), Data: ildc.Data{Synthetic: 40, Cache: cache},
+		r, err := ildc.Compress(context.Background(), ildc.Options{
+			Teacher: ildc.File("testdata/digits/small.onnx"), Data: ildc.Data{Synthetic: 40, Cache: cache},
 			Train: distill.Options{Steps: 2, Batch: 8}, Progress: func(p distill.Progress) {
 				if p.Phase == "synthesising" {
 					made++

@@ -14,7 +14,7 @@ import (
 	"github.com/ildc/ildc/internal/shared"
 )
 
-// collisions is the table that testdata/tabular/make_teachers.py trains on, the columns from first to last for a model's input.
+// collisions is the table that testdata/tabular/make_teachers.py trains on, its columns first to last a model's input.
 func collisions(t *testing.T, path, input string, first, last int, labelled bool) dataset.Dataset {
 	t.Helper()
 	f, err := os.Open(path)
@@ -46,14 +46,16 @@ func collisions(t *testing.T, path, input string, first, last int, labelled bool
 			labels = append(labels, label)
 		}
 	}
-	d, err := dataset.FromTensors(labels, dataset.Array{Name: input, Tensor: graph.FromValues(graph.Float32, []int{len(rows), last - first}, cells)})
+	values := graph.FromValues(graph.Float32, []int{len(rows), last - first}, cells)
+	d, err := dataset.FromTensors(labels, dataset.Array{Name: input, Tensor: values})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-// TestTabular compresses perceptrons that tell classes, and that compute values as two outputs, to a quarter of their parameters.
+// TestTabular compresses perceptrons that tell classes, and that compute values as two outputs, to a quarter of their
+// parameters.
 func TestTabular(t *testing.T) {
 	shared.Long(t)
 	for _, c := range []struct {
@@ -67,21 +69,24 @@ func TestTabular(t *testing.T) {
 			data := func(part string) dataset.Dataset {
 				return collisions(t, shared.File(t, "data/tabular/binary."+part), c.input, 1, c.last, c.labelled)
 			}
-			r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File("testdata/tabular/" + c.model + ".onnx"), Budget: "params=0.25x",
+			r, err := ildc.Compress(context.Background(), ildc.Options{
+				Teacher: ildc.File("testdata/tabular/" + c.model + ".onnx"), Budget: "params=0.25x",
 				Data: ildc.Data{Train: data("train"), Test: data("test")}, Train: distill.Options{Epochs: 3}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			m := r.Student.Metrics
 			if *m.RelativeL2 > c.near || *r.Best.RelativeL2 >= *r.Before.RelativeL2 || r.Measured != "test" || !r.Met {
-				t.Errorf("relative L2 %.3f on %s; on validation %.3f before and %.3f after; budget %+v", *m.RelativeL2, r.Measured, *r.Before.RelativeL2, *r.Best.RelativeL2, r.Budget)
+				t.Errorf("relative L2 %.3f on %s; on validation %.3f before and %.3f after; budget %+v",
+					*m.RelativeL2, r.Measured, *r.Before.RelativeL2, *r.Best.RelativeL2, r.Budget)
 			}
 			if c.labelled {
 				// Both are right on about 71 % of 500; agreement deviates by 1 %.
 				if r.Task != "classify" || *m.Agreement < 0.9 || *m.Accuracy < *r.Teacher.Metrics.Accuracy-0.05 {
 					t.Errorf("task %s, agreement %.3f, accuracy %.3f", r.Task, *m.Agreement, *m.Accuracy)
 				}
-			} else if r.Task != "regress" || len(m.Outputs) != c.outputs || *m.Outputs["jets"].RelativeL2 > 0.15 || *m.Outputs["decays"].RelativeL2 > 0.15 {
+			} else if r.Task != "regress" || len(m.Outputs) != c.outputs ||
+				*m.Outputs["jets"].RelativeL2 > 0.15 || *m.Outputs["decays"].RelativeL2 > 0.15 {
 				t.Errorf("task %s, outputs %+v", r.Task, m.Outputs)
 			}
 		})

@@ -57,17 +57,21 @@ func sentences(t *testing.T, part string, n int) dataset.Dataset {
 		ids, mask, labels = append(ids, row...), append(mask, seen...), append(labels, class)
 	}
 	dims := []int{len(labels), sentenceLength}
-	d, err := dataset.FromTensors(labels, dataset.Array{Name: "input_ids", Tensor: graph.FromInt64(dims, ids)}, dataset.Array{Name: "attention_mask", Tensor: graph.FromInt64(dims, mask)})
+	d, err := dataset.FromTensors(labels,
+		dataset.Array{Name: "input_ids", Tensor: graph.FromInt64(dims, ids)},
+		dataset.Array{Name: "attention_mask", Tensor: graph.FromInt64(dims, mask)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-// TestText compresses a transformer that reads token numbers and a mask to less than half in depth and width, taught by hidden states, scores and value relations.
+// TestText compresses a transformer that reads token numbers and a mask to less than half in depth and width, taught by
+// hidden states, scores and value relations.
 func TestText(t *testing.T) {
 	shared.Long(t)
-	r, err := ildc.Compress(context.Background(), ildc.Options{Teacher: ildc.File("testdata/text/teacher.onnx"), Budget: "macs=0.3x", Shrink: "both",
+	r, err := ildc.Compress(context.Background(), ildc.Options{
+		Teacher: ildc.File("testdata/text/teacher.onnx"), Budget: "macs=0.3x", Shrink: "both",
 		Data: ildc.Data{Train: sentences(t, "train", 600), Test: sentences(t, "test", 300)},
 		Train: distill.Options{Steps: 20, Batch: 16, EvalEvery: 10,
 			Losses: loss.Weights{"kd": 1, "hint": 1, "attn": 1, "relation": 1}}})

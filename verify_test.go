@@ -22,7 +22,9 @@ type reference struct {
 
 func (r reference) Version() string { return "reference" }
 
-func (r reference) RunModel(_ context.Context, model []byte, in map[string]*graph.Tensor, _ ...string) (map[string]*graph.Tensor, error) {
+func (r reference) RunModel(
+	_ context.Context, model []byte, in map[string]*graph.Tensor, _ ...string,
+) (map[string]*graph.Tensor, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -52,7 +54,7 @@ func TestVerification(t *testing.T) {
 	}{
 		{"by the embedded engine", nil, "embedded", false, false, false},
 		{"by another", reference{}, "reference", true, false, false},
-		{"which gives something else", reference{spoil: func(t *graph.Tensor) { t.Float32s()[1] += 1 }}, "", false, false, true},
+		{"which gives something else", reference{spoil: func(t *graph.Tensor) { t.Float32s()[1]++ }}, "", false, false, true},
 		{"which gives no number", reference{spoil: func(t *graph.Tensor) { t.Float32s()[1] = nan }}, "", false, false, true},
 		{"which cannot run it", reference{err: errors.New("no such op")}, "embedded", false, true, false},
 	} {
@@ -70,13 +72,17 @@ func TestVerification(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Folding changes the order of float32 operations, and little more.
-			if v := r.Verified; !strings.Contains(v.Engine, c.engine) || v.Independent != c.independent || v.MaxRelativeError > 1e-5 || v.Samples != 16 {
+			v := r.Verified
+			if !strings.Contains(v.Engine, c.engine) || v.Independent != c.independent ||
+				v.MaxRelativeError > 1e-5 || v.Samples != 16 {
 				t.Errorf("%+v", v)
 			}
 			if warned := strings.Contains(strings.Join(r.Warnings, "\n"), "no such op"); warned != c.warns {
 				t.Errorf("warnings %q", r.Warnings)
 			}
-			if s := r.Summary(); !strings.Contains(s, "gives the trained student's outputs") || strings.Contains(s, "with ONNX Runtime it is run there, too") == c.independent {
+			s := r.Summary()
+			if !strings.Contains(s, "gives the trained student's outputs") ||
+				strings.Contains(s, "with ONNX Runtime it is run there, too") == c.independent {
 				t.Errorf("summary: %s", s)
 			}
 		})

@@ -10,8 +10,8 @@ import (
 
 // The digits teacher with its batch norm folded still gives what PyTorch gave for the original.
 func ExampleCheck() {
-	r, err := golden.Check(context.Background(), "../testdata/digits/teacher_folded.onnx", "../testdata/digits", enginetest.Reference{},
-		golden.Options{RelTol: 1e-3, AbsTol: 1e-4})
+	r, err := golden.Check(context.Background(), "../testdata/digits/teacher_folded.onnx", "../testdata/digits",
+		enginetest.Reference{}, golden.Options{RelTol: 1e-3, AbsTol: 1e-4})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -21,7 +21,7 @@ import (
 
 const digits = "../testdata/digits"
 
-// TestFixtures checks outputs that ONNX Runtime gave. It adds float32 numbers in another order than the reference engine.
+// TestFixtures checks outputs that ONNX Runtime gave. It adds float32 numbers in an order of its own.
 func TestFixtures(t *testing.T) {
 	cases, err := filepath.Glob("../testdata/onnx/*/test_data_set_0")
 	if err != nil || len(cases) == 0 {
@@ -36,7 +36,8 @@ func TestFixtures(t *testing.T) {
 				model = filepath.Join(dir, "teacher.onnx")
 			}
 			r, err := Check(t.Context(), model, dir, enginetest.Reference{}, Options{})
-			if err != nil && (errors.Is(err, engine.ErrUnsupported) || strings.Contains(err.Error(), "is not static once the inputs are bound")) {
+			if err != nil && (errors.Is(err, engine.ErrUnsupported) ||
+				strings.Contains(err.Error(), "is not static once the inputs are bound")) {
 				t.Skipf("it has an op that the op table does not have: %v", err)
 			}
 			if err != nil {
@@ -159,7 +160,8 @@ func TestRecordAndCheck(t *testing.T) {
 		if len(fake.errors) != 1 || !strings.Contains(fake.errors[0], "[1,3]") {
 			t.Errorf("a test reports %q: want the one output", fake.errors)
 		}
-		if r, err := Check(t.Context(), model, dir, enginetest.Reference{}, Options{AbsTol: 1}); err != nil || r.Err() != nil {
+		r, err = Check(t.Context(), model, dir, enginetest.Reference{}, Options{AbsTol: 1})
+		if err != nil || r.Err() != nil {
 			t.Errorf("with a tolerance of 1: %v, %v", err, r.Err())
 		}
 	})
@@ -167,7 +169,8 @@ func TestRecordAndCheck(t *testing.T) {
 		in := digitInputs(t)[:1]
 		err := Record(t.Context(), model, dir, in, enginetest.Reference{}, Options{})
 		wantError(t, err, "2 cases already")
-		if err := Record(t.Context(), model, dir, in, enginetest.Reference{}, Options{Overwrite: true, RelTol: 0.25}); err != nil {
+		err = Record(t.Context(), model, dir, in, enginetest.Reference{}, Options{Overwrite: true, RelTol: 0.25})
+		if err != nil {
 			t.Fatal(err)
 		}
 		entries, err := os.ReadDir(dir)
@@ -207,22 +210,29 @@ func TestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const a = "test_data_set_0/"
+	const (
+		manifest = "manifest.json"
+		in       = "test_data_set_0/input_0.pb"
+		out      = "test_data_set_0/output_0.pb"
+		second   = "test_data_set_0/output_1.pb"
+	)
+	type files = map[string][]byte
 	tests := []struct {
 		name  string
-		files map[string][]byte
+		files files
 		want  []string
 	}{
 		{"empty", nil, []string{"no cases"}},
-		{"no input", map[string][]byte{a + "output_0.pb": output}, []string{"test_data_set_0", `"input" is missing`}},
-		{"no output", map[string][]byte{a + "input_0.pb": input}, []string{"no output_0.pb"}},
-		{"truncated", map[string][]byte{a + "input_0.pb": input[:len(input)/2], a + "output_0.pb": output}, []string{"input_0.pb"}},
-		{"garbage", map[string][]byte{a + "input_0.pb": input, a + "output_0.pb": []byte("garbage")}, []string{"output_0.pb"}},
-		{"other shape", map[string][]byte{a + "input_0.pb": short, a + "output_0.pb": output}, []string{"float32[1,1,7,8]", "8,8]"}},
-		{"too many outputs", map[string][]byte{a + "input_0.pb": input, a + "output_0.pb": output, a + "output_1.pb": output}, []string{"2 outputs are recorded", "has 1"}},
-		{"manifest of nonsense", map[string][]byte{"manifest.json": []byte("{"), a + "input_0.pb": input, a + "output_0.pb": output}, []string{"manifest.json"}},
-		{"manifest of the future", map[string][]byte{"manifest.json": []byte(`{"version":2}`), a + "input_0.pb": input, a + "output_0.pb": output}, []string{"version 2"}},
-		{"negative tolerance", map[string][]byte{"manifest.json": []byte(`{"version":1,"rtol":-1}`), a + "input_0.pb": input, a + "output_0.pb": output}, []string{"tolerance of -1"}},
+		{"no input", files{out: output}, []string{"test_data_set_0", `"input" is missing`}},
+		{"no output", files{in: input}, []string{"no output_0.pb"}},
+		{"truncated", files{in: input[:len(input)/2], out: output}, []string{"input_0.pb"}},
+		{"garbage", files{in: input, out: []byte("garbage")}, []string{"output_0.pb"}},
+		{"other shape", files{in: short, out: output}, []string{"float32[1,1,7,8]", "8,8]"}},
+		{"too many outputs", files{in: input, out: output, second: output}, []string{"2 outputs are recorded", "has 1"}},
+		{"manifest of nonsense", files{manifest: []byte("{"), in: input, out: output}, []string{"manifest.json"}},
+		{"manifest of the future", files{manifest: []byte(`{"version":2}`), in: input, out: output}, []string{"version 2"}},
+		{"negative tolerance", files{manifest: []byte(`{"version":1,"rtol":-1}`), in: input, out: output},
+			[]string{"tolerance of -1"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -257,7 +267,9 @@ func TestErrors(t *testing.T) {
 	})
 	t.Run("inputs of another model", func(t *testing.T) {
 		into := t.TempDir()
-		wantError(t, Record(t.Context(), model, into, []map[string]*graph.Tensor{{"x": graph.Ints(1)}}, enginetest.Reference{}, Options{}), `"input" is missing`)
+		other := []map[string]*graph.Tensor{{"x": graph.Ints(1)}}
+		err := Record(t.Context(), model, into, other, enginetest.Reference{}, Options{})
+		wantError(t, err, `"input" is missing`)
 		if left, err := os.ReadDir(into); err != nil || len(left) != 0 {
 			t.Errorf("%d entries (%v) are left behind", len(left), err)
 		}
@@ -296,7 +308,8 @@ func wantError(t *testing.T, err error, parts ...string) {
 func TestTensorFiles(t *testing.T) {
 	for _, want := range []*graph.Tensor{
 		graph.FromFloat32([]int{2, 1}, []float32{1, -2}), graph.FromFloat64([]int{1}, []float64{0.1}), graph.Ints(-1, 1<<60),
-		graph.FromBool([]int{3}, []bool{true, false, true}), graph.Scalar(graph.Float16, 1.5), graph.FromValues(graph.Uint8, []int{2}, []float64{0, 255}),
+		graph.FromBool([]int{3}, []bool{true, false, true}), graph.Scalar(graph.Float16, 1.5),
+		graph.FromValues(graph.Uint8, []int{2}, []float64{0, 255}),
 		graph.NewTensor(graph.Float32, 0, 3), {DType: graph.String, Dims: []int{2}, Data: []string{"a", "ü"}},
 	} {
 		t.Run(want.String(), func(t *testing.T) {

@@ -26,8 +26,8 @@ type benchmarks struct {
 	Benchmarks []*ildc.Benchmark `json:"benchmarks"`
 }
 
-// benchCommand needs the arguments of the whole command line: where there is more than one measurement, each is taken by a process of
-// its own, so that its memory is told apart.
+// benchCommand needs the arguments of the whole command line: where there is more than one measurement, each is taken
+// by a process of its own, so that its memory is told apart.
 func benchCommand(commandLine []string) *cobra.Command {
 	var (
 		b      bench
@@ -73,7 +73,8 @@ func benchCommand(commandLine []string) *cobra.Command {
 	f.IntVar(&b.timing.Steps, "steps", 0, "runs to measure")
 	f.DurationVar(&b.timing.Time, "time", 0, "time to measure for, where there is no --steps (default 3s)")
 	f.IntVar(&b.timing.Warmup, "warmup", 0, "runs before the measured ones (default 3)")
-	f.StringVarP(&b.output, "output", "o", "", "with --train: file to write the student to, in the form that it is trained in; one that exists is replaced")
+	f.StringVarP(&b.output, "output", "o", "",
+		"with --train: file to write the student to, in the form that it is trained in; one that exists is replaced")
 	f.Uint64Var(&b.seed, "seed", 0, "of everything random")
 	b.memory.register(f)
 	f.BoolVar(&b.force, "force", false, "with --train: try a step that needs more memory than there is")
@@ -184,8 +185,8 @@ func (b *bench) measure(c *cobra.Command, m measurement) (*ildc.Benchmark, error
 		return nil, err
 	}
 	if !b.training {
-		return ildc.Bench(c.Context(), ildc.BenchOptions{Model: ildc.File(m.model), Data: data, Seed: b.seed, Batch: b.batch, Timing: b.timing,
-			Engine: engine, EngineOptions: options})
+		return ildc.Bench(c.Context(), ildc.BenchOptions{Model: ildc.File(m.model), Data: data, Seed: b.seed,
+			Batch: b.batch, Timing: b.timing, Engine: engine, EngineOptions: options})
 	}
 	o := ildc.Options{Teacher: ildc.File(m.model), Data: data, Engine: engine, EngineOptions: options, Force: b.force,
 		Logger: logger(c.ErrOrStderr(), false)}
@@ -222,8 +223,9 @@ func (r benchmarks) table(w io.Writer) error {
 		if b.Training {
 			name += " (training)"
 		}
-		row(name, b.Engine, fmt.Sprint(b.Batch), fmt.Sprint(b.Threads), fmt.Sprintf("%.3f", b.P50), fmt.Sprintf("%.3f", b.P90),
-			fmt.Sprintf("%.0f", b.ImagesPerSecond), megabytes(b.Memory.Loaded), megabytes(b.Memory.Peak))
+		row(name, b.Engine, fmt.Sprint(b.Batch), fmt.Sprint(b.Threads),
+			fmt.Sprintf("%.3f", b.P50), fmt.Sprintf("%.3f", b.P90), fmt.Sprintf("%.0f", b.ImagesPerSecond),
+			megabytes(b.Memory.Loaded), megabytes(b.Memory.Peak))
 	}
 	return t.Flush()
 }

@@ -36,7 +36,8 @@ func TestBenchModels(t *testing.T) {
 	}
 	for i, model := range []string{digits, folded} {
 		m := b.Benchmarks[i]
-		if m.Model != model || m.Engine != "embedded" || m.Batch != 4 || m.Steps != 5 || m.Threads != 1 || m.Training || !(m.P50 > 0) {
+		if m.Model != model || m.Engine != "embedded" || m.Batch != 4 || m.Steps != 5 || m.Threads != 1 ||
+			m.Training || !(m.P50 > 0) {
 			t.Errorf("%+v", m)
 		}
 		if runtime.GOOS == "linux" && m.Memory.Peak == 0 {
@@ -44,7 +45,8 @@ func TestBenchModels(t *testing.T) {
 		}
 	}
 	r := command("", "bench", digits, "--engine", "embedded", "--steps", "5")
-	if lines := strings.Split(strings.TrimSpace(r.out), "\n"); r.code != exitDone || len(lines) != 2 || !strings.Contains(lines[1], "embedded") {
+	lines := strings.Split(strings.TrimSpace(r.out), "\n")
+	if r.code != exitDone || len(lines) != 2 || !strings.Contains(lines[1], "embedded") {
 		t.Errorf("exit code %d: %s%s", r.code, r.out, r.errors)
 	}
 }
@@ -54,7 +56,8 @@ func TestBenchTraining(t *testing.T) {
 	b := benched(t, small, "--train", "--engine", "embedded", "--data", digitsData, "--scale", "1/16", "--batch", "16",
 		"--steps", "10", "--losses", "kd,hint", "-o", student)
 	m := b.Benchmarks[0]
-	if !m.Training || m.Batch != 16 || m.Steps != 10 || len(m.Losses) != 2 || len(m.First) != 3 || len(m.Last) != 3 || m.Sides.Student.MACs*2 > m.Sides.Teacher.MACs {
+	if !m.Training || m.Batch != 16 || m.Steps != 10 || len(m.Losses) != 2 || len(m.First) != 3 || len(m.Last) != 3 ||
+		m.Sides.Student.MACs*2 > m.Sides.Teacher.MACs {
 		t.Errorf("%+v", m)
 	}
 	if r := command("", "inspect", student); r.code != exitDone || !strings.Contains(r.out, "BatchNormalization") {
@@ -84,9 +87,12 @@ func TestBenchExitCodes(t *testing.T) {
 		{"an unknown loss", []string{digits, "--engine", "embedded", "--train", "--losses", "magic"}, exitUsage, "magic"},
 		{"no size", []string{digits, "--engine", "embedded", "--train", "--memory", "much"}, exitUsage, "8GB"},
 		{"no such file", []string{"nowhere.onnx", "--engine", "embedded"}, exitFailed, "nowhere.onnx"},
-		{"no such file among others", []string{digits, "nowhere.onnx", "--engine", "embedded", "--steps", "1"}, exitFailed, "nowhere.onnx"},
-		{"too little memory, forced", []string{digits, "--engine", "embedded", "--train", "--memory", "1MB", "--force", "--batch", "8", "--steps", "1"}, exitDone, "more memory than there is"},
-		{"unknown ops", []string{fixtures + "unknown_domain/model.onnx", "--engine", "embedded", "--train"}, exitDeclined, "com.example"},
+		{"no such file among others", []string{digits, "nowhere.onnx", "--engine", "embedded", "--steps", "1"},
+			exitFailed, "nowhere.onnx"},
+		{"too little memory, forced", []string{digits, "--engine", "embedded", "--train", "--memory", "1MB", "--force",
+			"--batch", "8", "--steps", "1"}, exitDone, "more memory than there is"},
+		{"unknown ops", []string{fixtures + "unknown_domain/model.onnx", "--engine", "embedded", "--train"},
+			exitDeclined, "com.example"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := command("", append([]string{"bench"}, c.args...)...)
@@ -109,7 +115,8 @@ func TestBenchCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	time.AfterFunc(300*time.Millisecond, cancel)
-	if code := run(ctx, []string{"bench", digits, folded, "--engine", "embedded", "--time", "1h"}, strings.NewReader(""), io.Discard, io.Discard); code != exitInterrupted {
+	args := []string{"bench", digits, folded, "--engine", "embedded", "--time", "1h"}
+	if code := run(ctx, args, strings.NewReader(""), io.Discard, io.Discard); code != exitInterrupted {
 		t.Errorf("exit code %d", code)
 	}
 }

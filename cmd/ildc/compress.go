@@ -68,7 +68,8 @@ func compressCommand() *cobra.Command {
 	f.Uint64Var(&seed, "seed", 0, "of everything random; the same seed gives the same bytes")
 	f.StringVar(&o.Checkpoint, "checkpoint", "", "folder for checkpoints")
 	f.StringVar(&resume, "resume", "", "folder of checkpoints to go on from")
-	f.Float64Var(&o.MinScore, "min-accuracy", 0, "least test accuracy, 0 to 1 (agreement with the teacher, where there are no labels)")
+	f.Float64Var(&o.MinScore, "min-accuracy", 0,
+		"least test accuracy, 0 to 1 (agreement with the teacher, where there are no labels)")
 	f.BoolVar(&asJSON, "json", false, "print the result as one JSON object")
 	return c
 }

@@ -44,7 +44,8 @@ func TestFullDisk(t *testing.T) {
 			cmd := process(t, args...)
 			cmd.Env = append(cmd.Env, smallDisk+"=1")
 			out, err := cmd.CombinedOutput()
-			if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != exitFailed || !strings.Contains(string(out), syscall.EFBIG.Error()) {
+			exit, ok := err.(*exec.ExitError)
+			if !ok || exit.ExitCode() != exitFailed || !strings.Contains(string(out), syscall.EFBIG.Error()) {
 				t.Errorf("%v: %s", err, out)
 			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {

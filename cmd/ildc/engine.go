@@ -20,10 +20,14 @@ type engineFlags struct {
 }
 
 func (e *engineFlags) register(f *pflag.FlagSet) {
-	f.StringVar(&e.choice.Name, "engine", "auto", "auto, embedded, or ort, which is ONNX Runtime (auto: ort where it is found)")
-	f.StringVar(&e.choice.Library, "ort-lib", "", "ONNX Runtime's shared library (default: $ILDC_ORT_LIB, what `ildc runtime install` got, or the system's)")
-	f.StringVar(&e.choice.Device, "device", "", "what to run on, with :N for one of several: "+strings.Join(ildc.Devices(), ", ")+" (default cpu; only there does a seed fix all bytes)")
-	f.StringToStringVar(&e.choice.DeviceOptions, "device-option", nil, "option of the device's execution provider, as key=value")
+	f.StringVar(&e.choice.Name, "engine", "auto",
+		"auto, embedded, or ort, which is ONNX Runtime (auto: ort where it is found)")
+	f.StringVar(&e.choice.Library, "ort-lib", "",
+		"ONNX Runtime's shared library (default: $ILDC_ORT_LIB, what `ildc runtime install` got, or the system's)")
+	f.StringVar(&e.choice.Device, "device", "", "what to run on, with :N for one of several: "+
+		strings.Join(ildc.Devices(), ", ")+" (default cpu; only there does a seed fix all bytes)")
+	f.StringToStringVar(&e.choice.DeviceOptions, "device-option", nil,
+		"option of the device's execution provider, as key=value")
 	f.IntVar(&e.threads, "threads", 0, "threads of the engine (default: one per core)")
 }
 
@@ -58,7 +62,8 @@ func (e *engineFlags) all(say func(string)) ([]string, error) {
 	return []string{one.Name()}, nil
 }
 
-// verifier is what checks exported students where the engine that is chosen does not: ONNX Runtime, or nil where there is none.
+// verifier is what checks exported students where the engine that is chosen does not: ONNX Runtime, or nil where there
+// is none.
 func (e *engineFlags) verifier(chosen engine.Engine) ildc.ModelRunner {
 	if _, can := chosen.(ildc.ModelRunner); can {
 		return nil

@@ -20,7 +20,8 @@ import (
 	"github.com/ildc/ildc/distill/engine/ort"
 )
 
-// oldRuntime is a shared library that says it is an ONNX Runtime of long ago, which has none of the interfaces that are asked for.
+// oldRuntime is a shared library that says it is an ONNX Runtime of long ago, which has none of the interfaces that are
+// asked for.
 func oldRuntime(t *testing.T) string {
 	t.Helper()
 	const source = `
@@ -39,8 +40,8 @@ func oldRuntime(t *testing.T) string {
 	return library
 }
 
-// unreadable is a file that is there and cannot be read: one that is not allowed to be or, since root may read all, one whose device refuses.
-// It is "" where there is neither.
+// unreadable is a file that is there and cannot be read: one that is not allowed to be or, since root may read all, one
+// whose device refuses. It is "" where there is neither.
 func unreadable(t *testing.T) string {
 	t.Helper()
 	secret := write(t, "unreadable.so", []byte("hello"))
@@ -66,7 +67,8 @@ func TestUnusableLibrary(t *testing.T) {
 	}
 	truncated := write(t, "truncated.so", read(t, program)[:100_000])
 	cases := []struct{ name, library, says string }{
-		{"missing", missing, missing}, {"no library", text, text}, {"truncated", truncated, truncated}, {"a folder", t.TempDir(), ""},
+		{"missing", missing, missing}, {"no library", text, text}, {"truncated", truncated, truncated},
+		{"a folder", t.TempDir(), ""},
 	}
 	if path := unreadable(t); path != "" {
 		cases = append(cases, struct{ name, library, says string }{"unreadable", path, path})
@@ -86,9 +88,12 @@ func TestUnusableLibrary(t *testing.T) {
 				{[]string{"--engine", "auto"}, exitDone, "ildc: engine embedded: "},
 				{[]string{"--device", "cuda"}, exitFailed, `device "cuda" needs ONNX Runtime`},
 			} {
-				cmd := process(t, append([]string{"golden", "record", digits, filepath.Join(t.TempDir(), "cases"), "--ort-lib", c.library}, e.args...)...)
-				out, err := cmd.CombinedOutput()
-				if code := cmd.ProcessState.ExitCode(); code != e.code || !strings.Contains(string(out), e.says) || !strings.Contains(string(out), c.says) {
+				cases := filepath.Join(t.TempDir(), "cases")
+				cmd := process(t, append([]string{"golden", "record", digits, cases, "--ort-lib", c.library}, e.args...)...)
+				output, err := cmd.CombinedOutput()
+				out := string(output)
+				code := cmd.ProcessState.ExitCode()
+				if code != e.code || !strings.Contains(out, e.says) || !strings.Contains(out, c.says) {
 					t.Errorf("%v: %v, want exit code %d, and to be told %q and %q:\n%s", e.args, err, e.code, e.says, c.says, out)
 				}
 			}
@@ -110,10 +115,14 @@ func TestEngineFlags(t *testing.T) {
 		{"a device that the engine lacks", []string{"--engine", "embedded", "--device", "cuda"}, exitFailed, "CPU only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for _, line := range [][]string{{"bench", digits}, {"eval", digits, "--data", digitsData}, {"golden", "check", digits, "nowhere"}, compressArgs("x")} {
+			for _, line := range [][]string{
+				{"bench", digits}, {"eval", digits, "--data", digitsData}, {"golden", "check", digits, "nowhere"},
+				compressArgs("x"),
+			} {
 				r := command("", append(line, c.args...)...)
 				if r.code != c.code || !strings.Contains(r.errors, c.says) {
-					t.Errorf("%s: exit code %d, want %d; stderr should say %q and says:\n%s", line[0], r.code, c.code, c.says, r.errors)
+					t.Errorf("%s: exit code %d, want %d; stderr should say %q and says:\n%s",
+						line[0], r.code, c.code, c.says, r.errors)
 				}
 			}
 		})
@@ -142,7 +151,8 @@ func TestDeviceThatIsNotThere(t *testing.T) {
 		} {
 			for _, name := range []string{"auto", "ort"} {
 				r := command("", append(line, "--engine", name, "--device", device)...)
-				if r.code != exitFailed || !strings.Contains(r.errors, `device "`+device+`"`) || !strings.Contains(r.errors, "the library has ") || strings.Contains(r.errors, "node") {
+				if r.code != exitFailed || !strings.Contains(r.errors, `device "`+device+`"`) ||
+					!strings.Contains(r.errors, "the library has ") || strings.Contains(r.errors, "node") {
 					t.Errorf("%s on %s of engine %s: exit code %d: %s", line[0], device, name, r.code, r.errors)
 				}
 			}
@@ -160,13 +170,15 @@ func TestEitherEngine(t *testing.T) {
 	accuracies := map[string]string{}
 	for _, e := range []struct{ records, checks string }{{"embedded", "ort"}, {"ort", "embedded"}} {
 		cases := filepath.Join(dir, e.records)
-		if r := command("", "golden", "record", digits, cases, "--data", digitsData, "--scale", "1/16", "--batch", "4", "--engine", e.records); r.code != exitDone {
+		r := command("", "golden", "record", digits, cases, "--data", digitsData, "--scale", "1/16", "--batch", "4",
+			"--engine", e.records)
+		if r.code != exitDone {
 			t.Fatalf("%s records: exit code %d: %s", e.records, r.code, r.errors)
 		}
 		if r := command("", "golden", "check", digits, cases, "--engine", e.checks); r.code != exitDone {
 			t.Errorf("%s checks: exit code %d: %s%s", e.checks, r.code, r.out, r.errors)
 		}
-		r := command("", "eval", digits, "--data", digitsData, "--scale", "1/16", "--engine", e.records)
+		r = command("", "eval", digits, "--data", digitsData, "--scale", "1/16", "--engine", e.records)
 		if r.code != exitDone {
 			t.Errorf("%s measures: exit code %d: %s", e.records, r.code, r.errors)
 		}
@@ -175,7 +187,8 @@ func TestEitherEngine(t *testing.T) {
 	if accuracies["ort"] != accuracies["embedded"] {
 		t.Errorf("measured %v", accuracies)
 	}
-	if r := command("", "golden", "check", digits, filepath.Join(dir, "ort"), "--engine", "auto"); !strings.Contains(r.errors, "ildc: engine ort: ONNX Runtime ") {
+	r := command("", "golden", "check", digits, filepath.Join(dir, "ort"), "--engine", "auto")
+	if !strings.Contains(r.errors, "ildc: engine ort: ONNX Runtime ") {
 		t.Errorf("auto says %q", r.errors)
 	}
 }
@@ -191,7 +204,8 @@ func TestBenchEngines(t *testing.T) {
 	if want := []string{"embedded", "ort"}; !slices.Equal(engines, want) {
 		t.Errorf("engines %v, want %v", engines, want)
 	}
-	b := benched(t, digits, "--train", "--engine", "ort", "--batch", "32", "--steps", "20", "--losses", "kd,hint").Benchmarks[0]
+	b := benched(t, digits, "--train", "--engine", "ort", "--batch", "32", "--steps", "20",
+		"--losses", "kd,hint").Benchmarks[0]
 	if b.Engine != "ort" || !strings.HasPrefix(b.Version, "onnxruntime 1.") || !(b.Last["total"] < b.First["total"]) {
 		t.Errorf("%+v", b)
 	}
@@ -202,7 +216,8 @@ func TestStudentIsVerified(t *testing.T) {
 	withORT(t)
 	for _, engine := range []string{"embedded", "ort"} {
 		r := command("", compressArgs(filepath.Join(t.TempDir(), "student.onnx"), "--engine", engine, "--json")...)
-		if r.code != exitDone || !strings.Contains(r.out, `"independent": true`) || !strings.Contains(r.out, `"engine": "onnxruntime 1.`) {
+		if r.code != exitDone || !strings.Contains(r.out, `"independent": true`) ||
+			!strings.Contains(r.out, `"engine": "onnxruntime 1.`) {
 			t.Errorf("trained on %s: exit code %d: %s%s", engine, r.code, r.out, r.errors)
 		}
 	}
@@ -222,7 +237,8 @@ func TestCancelledOnORT(t *testing.T) {
 		}
 	}
 	var stderr bytes.Buffer
-	code := run(ctx, append(args, "--checkpoint", checkpoint), strings.NewReader(""), io.Discard, io.MultiWriter(&stderr, watcher(started)))
+	args = append(args, "--checkpoint", checkpoint)
+	code := run(ctx, args, strings.NewReader(""), io.Discard, io.MultiWriter(&stderr, watcher(started)))
 	if code != exitInterrupted || !strings.Contains(stderr.String(), "resume from "+checkpoint) {
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}

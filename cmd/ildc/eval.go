@@ -40,7 +40,8 @@ func evalCommand() *cobra.Command {
 			if asJSON {
 				err = printJSON(c, r)
 			} else {
-				_, err = fmt.Fprintf(c.OutOrStdout(), "%s on %s (%d samples): %v\n", args[0], r.Measured, r.Metrics.Samples, r.Metrics)
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%s on %s (%d samples): %v\n",
+					args[0], r.Measured, r.Metrics.Samples, r.Metrics)
 			}
 			if score, name := r.Metrics.Score(); err == nil && score < least {
 				err = fmt.Errorf("%s %.4f is below --min-accuracy %.4f: %w", name, score, least, errNotMet)
@@ -54,7 +55,8 @@ func evalCommand() *cobra.Command {
 	engine.register(f)
 	f.StringVar(&task, "task", "auto", "auto, classify or regress")
 	f.IntVar(&batch, "batch", 0, "samples per run (default 64)")
-	f.Float64Var(&least, "min-accuracy", 0, "least accuracy, 0 to 1 (agreement with the teacher, where there are no labels)")
+	f.Float64Var(&least, "min-accuracy", 0,
+		"least accuracy, 0 to 1 (agreement with the teacher, where there are no labels)")
 	f.BoolVar(&asJSON, "json", false, "print the measures as one JSON object")
 	return c
 }

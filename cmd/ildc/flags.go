@@ -40,14 +40,17 @@ func (p *preprocessFlags) register(f *pflag.FlagSet, prefix, whose string) {
 	f.StringVar(&p.scale, prefix+"scale", "", "factor on stored values"+whose+", as 0.0039 or 1/255")
 	f.StringVar(&p.mean, prefix+"mean", "", "mean to subtract after scaling"+whose+", one or one per channel")
 	f.StringVar(&p.std, prefix+"std", "", "deviation to divide by"+whose+", one or one per channel")
-	f.StringVar(&p.layout, prefix+"layout", "", "axes of images in the model's input"+whose+": nchw or nhwc (default: what fits)")
+	f.StringVar(&p.layout, prefix+"layout", "",
+		"axes of images in the model's input"+whose+": nchw or nhwc (default: what fits)")
 }
 
 func (p *preprocessFlags) given() bool { return *p != preprocessFlags{} }
 
 func (p *preprocessFlags) parse() (dataset.Preprocess, error) {
 	words := []string{p.preset}
-	for _, w := range []struct{ name, value string }{{"scale", p.scale}, {"mean", p.mean}, {"std", p.std}, {"layout", p.layout}} {
+	for _, w := range []struct{ name, value string }{
+		{"scale", p.scale}, {"mean", p.mean}, {"std", p.std}, {"layout", p.layout},
+	} {
 		if w.value != "" {
 			words = append(words, w.name+"="+strings.ReplaceAll(w.value, " ", ""))
 		}
@@ -75,7 +78,8 @@ func (d *dataFlags) register(f *pflag.FlagSet) {
 	f.IntVar(&d.channels, "channels", 0, "turn images gray (1) or RGB (3)")
 	f.StringVar(&d.label, "label", "", "CSV: column with the class (default: the last; \"none\": no labels)")
 	f.Float64Var(&d.holdout, "holdout", 0, "fraction of test samples where the data has no test part of its own")
-	f.StringToStringVar(&d.bind, "bind", nil, "sizes of symbolic extents other than the batch, as seq=64, or x.2=48 for one of input x without a name")
+	f.StringToStringVar(&d.bind, "bind", nil,
+		"sizes of symbolic extents other than the batch, as seq=64, or x.2=48 for one of input x without a name")
 	d.teacher.register(f, "", "")
 	d.student.register(f, "student-", " for the student, where it differs")
 }
@@ -83,13 +87,15 @@ func (d *dataFlags) register(f *pflag.FlagSet) {
 // registerTraining registers what training does with the data.
 func (d *dataFlags) registerTraining(f *pflag.FlagSet) {
 	f.StringVar(&d.augment, "augment", "", "vary training data: flip and crop=4 for images, mixup=0.2")
-	f.Float64Var(&d.validation, "validation", 0, "fraction of training data held out to choose the best state (default 0.1)")
+	f.Float64Var(&d.validation, "validation", 0,
+		"fraction of training data held out to choose the best state (default 0.1)")
 }
 
 // registerSynthetic registers what there is in the place of data.
 func (d *dataFlags) registerSynthetic(f *pflag.FlagSet) {
 	f.IntVar(&d.synthetic, "synthetic", 0, "inputs that are made up where there is no data (default 2048)")
-	f.BoolVar(&d.noise, "noise", false, "make them up as noise and shapes, though the teacher's batch norm tells what they should be like")
+	f.BoolVar(&d.noise, "noise", false,
+		"make them up as noise and shapes, though the teacher's batch norm tells what they should be like")
 }
 
 // parse gives the data's description; missing data is an error where it is needed.
@@ -154,10 +160,13 @@ type studentFlags struct {
 }
 
 func (s *studentFlags) register(f *pflag.FlagSet) {
-	f.StringVar(&s.budget, "budget", "", "macs=, params=, bytes= or latency=, each a ratio (0.5x) or an absolute (20M, 1MB, 2ms); several with commas (default macs=0.5x)")
+	f.StringVar(&s.budget, "budget", "", "macs=, params=, bytes= or latency=, each a ratio (0.5x) or an absolute "+
+		"(20M, 1MB, 2ms); several with commas (default macs=0.5x)")
 	f.StringSliceVar(&s.keep, "keep", nil, "nodes of the teacher whose width stays")
-	f.StringVar(&s.importance, "importance", "", "what tells how much a channel matters: activation, l2, bn or taylor (default: activation where there are data, else l2)")
-	f.StringVar(&s.shrink, "shrink", "", "what the student has less of: width (channels), depth (blocks and layers) or both (default: both for a latency where there are data, else width)")
+	f.StringVar(&s.importance, "importance", "", "what tells how much a channel matters: activation, l2, bn or taylor "+
+		"(default: activation where there are data, else l2)")
+	f.StringVar(&s.shrink, "shrink", "", "what the student has less of: width (channels), depth (blocks and layers) or "+
+		"both (default: both for a latency where there are data, else width)")
 	s.registerPairs(f)
 	f.StringVar(&s.student, "student", "", "a student of your own, instead of a generated one")
 	f.BoolVar(&s.random, "random-init", false, "start from random weights instead of the teacher's")
@@ -165,7 +174,8 @@ func (s *studentFlags) register(f *pflag.FlagSet) {
 
 // registerPairs registers what steers alignment.
 func (s *studentFlags) registerPairs(f *pflag.FlagSet) {
-	f.StringVar(&s.selection, "pairs", "", "which aligned pairs to distil from: auto (the last of each stage), all, or how many (default auto)")
+	f.StringVar(&s.selection, "pairs", "",
+		"which aligned pairs to distil from: auto (the last of each stage), all, or how many (default auto)")
 	f.StringSliceVar(&s.pairs, "pair", nil, "align teacher_value:student_value")
 	f.StringSliceVar(&s.noPairs, "no-pair", nil, "leave a pair, or a value, out of the alignment")
 }
@@ -234,10 +244,14 @@ type trainFlags struct {
 // registerStep registers what a training step is.
 func (t *trainFlags) registerStep(f *pflag.FlagSet) {
 	o := &t.options
-	f.StringVar(&t.losses, "losses", "", "terms and their weights, as kd,hint=2,at=0.5 (default "+loss.Default().String()+")")
-	f.StringVar(&t.final, "final-losses", "", "weights that terms reach at the end, linearly over the run, as hint=0; others keep theirs")
-	f.Float64Var(&o.LearnRate, "lr", 0, "peak learning rate (default 0.02 for sgd, 0.1 where weights are random, 0.001 for adamw)")
-	f.StringVar(&t.optimiser, "optimizer", "auto", strings.Join(distill.Optimisers, ", ")+" (auto: sgd where most layers have batch norm, else adamw)")
+	f.StringVar(&t.losses, "losses", "",
+		"terms and their weights, as kd,hint=2,at=0.5 (default "+loss.Default().String()+")")
+	f.StringVar(&t.final, "final-losses", "",
+		"weights that terms reach at the end, linearly over the run, as hint=0; others keep theirs")
+	f.Float64Var(&o.LearnRate, "lr", 0,
+		"peak learning rate (default 0.02 for sgd, 0.1 where weights are random, 0.001 for adamw)")
+	f.StringVar(&t.optimiser, "optimizer", "auto",
+		strings.Join(distill.Optimisers, ", ")+" (auto: sgd where most layers have batch norm, else adamw)")
 	f.Float64Var(&t.decay, "weight-decay", 5e-4, "decay of weights; biases and batch norm have none")
 	f.Float64Var(&t.clip, "clip", 5, "global norm that gradients are clipped to; 0: not clipped")
 	f.Float64Var(&o.Temperature, "temperature", 0, "of kd, dkd and dist (default 4; 1 for more than 100 classes)")
@@ -252,7 +266,8 @@ func (t *trainFlags) register(f *pflag.FlagSet) {
 	f.IntVar(&o.Epochs, "epochs", 0, "passes over the training data (default 10)")
 	f.IntVar(&o.Steps, "steps", 0, "training steps, instead of epochs")
 	f.DurationVar(&t.duration, "time", 0, "time to train for, as 10m, instead of epochs")
-	f.Float64Var(&o.Pretrain, "pretrain", 0, "fraction of the steps, the first ones, that train on feature maps alone, as for students that start from random weights")
+	f.Float64Var(&o.Pretrain, "pretrain", 0, "fraction of the steps, the first ones, that train on feature maps alone, "+
+		"as for students that start from random weights")
 	f.IntVar(&o.EvalEvery, "eval-every", 0, "steps between validations (default: an epoch, at least ten a run)")
 	f.IntVar(&o.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: about half a minute)")
 }
@@ -293,12 +308,13 @@ func logger(w io.Writer, verbose bool) *slog.Logger {
 	if verbose {
 		level = slog.LevelInfo
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	withoutTime := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
-	}}))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutTime}))
 }
 
 // isTerminal says whether a writer is a terminal.

@@ -10,7 +10,10 @@ import (
 )
 
 func goldenCommand() *cobra.Command {
-	c := &cobra.Command{Use: "golden", Short: "Record inputs and outputs of a model, and check that it keeps reproducing them"}
+	c := &cobra.Command{
+		Use:   "golden",
+		Short: "Record inputs and outputs of a model, and check that it keeps reproducing them",
+	}
 	c.AddCommand(goldenRecordCommand(), goldenCheckCommand())
 	return c
 }

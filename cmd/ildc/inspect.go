@@ -65,7 +65,8 @@ func crossChecked(c *cobra.Command, path string) error {
 	case !r.Agrees():
 		return fmt.Errorf("cross-check: onnx-go reads the model otherwise:\n  %s", strings.Join(r.Differences, "\n  "))
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "cross-check: onnx-go reads the same %d nodes, %d edges and %d weights\n", r.Nodes, r.Edges, r.Weights)
+	fmt.Fprintf(c.ErrOrStderr(), "cross-check: onnx-go reads the same %d nodes, %d edges and %d weights\n",
+		r.Nodes, r.Edges, r.Weights)
 	return nil
 }
 
@@ -91,7 +92,8 @@ func surveyCommand() *cobra.Command {
 				why := strings.ReplaceAll(strings.ReplaceAll(v.Why, "\n", "; "), "|", "\\|")
 				fmt.Fprintf(c.OutOrStdout(), "| %s | %s | %s |\n", v.Path, v.Verdict, why)
 			}
-			fmt.Fprintf(c.ErrOrStderr(), "%d models: %d plannable, %d accepted only, %d declined\n", len(verdicts), count["plannable"], count["accepted"], count["declined"])
+			fmt.Fprintf(c.ErrOrStderr(), "%d models: %d plannable, %d accepted only, %d declined\n",
+				len(verdicts), count["plannable"], count["accepted"], count["declined"])
 			return nil
 		},
 	}

@@ -50,8 +50,8 @@ func command(stdin string, args ...string) result {
 
 // compressArgs is a short run on the digits.
 func compressArgs(output string, more ...string) []string {
-	return append([]string{"compress", small, "--data", digitsData, "--scale", "1/16", "--steps", "12", "--eval-every", "6",
-		"--progress", "none", "-o", output}, more...)
+	return append([]string{"compress", small, "--data", digitsData, "--scale", "1/16", "--steps", "12",
+		"--eval-every", "6", "--progress", "none", "-o", output}, more...)
 }
 
 // eachEngine runs a test on every engine, by its name; on one that this machine does not have it is skipped.
@@ -122,7 +122,8 @@ func TestExitCodes(t *testing.T) {
 		{"importance without data", []string{"plan", digits, "--importance", "taylor"}, exitFailed, "needs data"},
 		{"a selection of no pairs", []string{"plan", digits, "--pairs", "0"}, exitUsage, "--pairs"},
 		{"a latency without a unit", []string{"plan", digits, "--budget", "latency=2"}, exitUsage, "latency"},
-		{"weights to end with for a loss that is not there", compressArgs("x", "--losses", "kd", "--final-losses", "hint=1"), exitFailed, "hint"},
+		{"weights to end with for a loss that is not there", compressArgs("x", "--losses", "kd", "--final-losses", "hint=1"),
+			exitFailed, "hint"},
 		{"an unknown loss", compressArgs("x", "--losses", "magic"), exitUsage, "magic"},
 		{"an unknown engine", compressArgs("x", "--engine", "warp"), exitUsage, "warp"},
 		{"epochs and steps", compressArgs("x", "--epochs", "3"), exitUsage, "exclude"},
@@ -134,7 +135,8 @@ func TestExitCodes(t *testing.T) {
 		{"data that does not fit", []string{"eval", digits, "--data", digitsData, "--resize", "9"}, exitFailed, "9×9"},
 		{"an output in no folder", compressArgs("nowhere/x.onnx"), exitFailed, "nowhere"},
 		{"a budget out of reach", []string{"plan", digits, "--budget", "macs=10"}, exitNotMet, "smallest reachable"},
-		{"accuracy out of reach", []string{"eval", digits, "--data", digitsData, "--scale", "1/16", "--min-accuracy", "0.9999"}, exitNotMet, "0.9999"},
+		{"accuracy out of reach", []string{"eval", digits, "--data", digitsData, "--scale", "1/16",
+			"--min-accuracy", "0.9999"}, exitNotMet, "0.9999"},
 		{"unknown ops", []string{"plan", fixtures + "unknown_domain/model.onnx"}, exitDeclined, "com.example"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -172,18 +174,21 @@ func compressOn(t *testing.T, engine string) {
 		t.Fatal(err)
 	}
 	s := got.Student
-	if got.Schema != 1 || !got.Met || !got.Budget.Met || got.Steps != 12 || len(got.Pairs) == 0 || len(got.Losses) == 0 || !strings.HasPrefix(got.Engine, versions[engine]) || got.Images <= 0 {
+	if got.Schema != 1 || !got.Met || !got.Budget.Met || got.Steps != 12 || len(got.Pairs) == 0 || len(got.Losses) == 0 ||
+		!strings.HasPrefix(got.Engine, versions[engine]) || got.Images <= 0 {
 		t.Errorf("got %+v", got)
 	}
 	if s.MACs*2 > got.Teacher.MACs || s.Params >= got.Teacher.Params || s.Bytes != int64(len(read(t, output))) ||
 		s.Metrics.Accuracy < 0.85 { // 0.875 was measured
 		t.Errorf("student %+v of teacher %+v", s, got.Teacher)
 	}
-	if r := command("", compressArgs(output, "--engine", engine)...); r.code != exitFailed || !strings.Contains(r.errors, "exists") {
+	r = command("", compressArgs(output, "--engine", engine)...)
+	if r.code != exitFailed || !strings.Contains(r.errors, "exists") {
 		t.Errorf("an existing output: exit code %d: %s", r.code, r.errors)
 	}
 	before := read(t, output)
-	if r := command("", compressArgs(output, "--engine", engine, "--overwrite")...); r.code != exitDone || !strings.Contains(r.out, "test accuracy") {
+	r = command("", compressArgs(output, "--engine", engine, "--overwrite")...)
+	if r.code != exitDone || !strings.Contains(r.out, "test accuracy") {
 		t.Errorf("with --overwrite: exit code %d: %s", r.code, r.errors)
 	}
 	if !bytes.Equal(before, read(t, output)) {
@@ -210,7 +215,9 @@ func TestVersion(t *testing.T) {
 	without := process(t, "version") // in a process that has loaded none
 	without.Env = append(without.Env, library.Environment+"=nowhere.so")
 	out, err := without.Output()
-	if why := string(out); err != nil || !strings.Contains(why, "\nengine ort: ") || strings.Contains(why, "nowhere.so") != (ort.Loadable() == nil) {
+	why := string(out)
+	if err != nil || !strings.Contains(why, "\nengine ort: ") ||
+		strings.Contains(why, "nowhere.so") != (ort.Loadable() == nil) {
 		t.Errorf("without ONNX Runtime: %v: %s", err, why)
 	}
 }
@@ -265,7 +272,8 @@ func TestKilledAndResumed(t *testing.T) {
 
 func killedAndResumedOn(t *testing.T, engine string) {
 	dir := t.TempDir()
-	whole, output, checkpoint := filepath.Join(dir, "whole.onnx"), filepath.Join(dir, "resumed.onnx"), filepath.Join(dir, "checkpoint")
+	whole, output := filepath.Join(dir, "whole.onnx"), filepath.Join(dir, "resumed.onnx")
+	checkpoint := filepath.Join(dir, "checkpoint")
 	long := func(output string, more ...string) []string {
 		return append(compressArgs(output, "--engine", engine, "--steps", "120", "--batch", "16",
 			"--checkpoint-every", "5", "--json"), more...)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A step that needs more memory than there is is refused on either engine, with what it needs and the largest batch that fits, which then
-// does, and one more does not.
+// A step that needs more memory than there is is refused on either engine, with what it needs and the largest batch
+// that fits, which then does, and one more does not.
 func TestTooLittleMemory(t *testing.T) {
 	refusal := regexp.MustCompile(`not enough memory: a training step of batch (\d+) needs about [\d.]+ MB, ` +
 		`and 1\.0 MB are free: batches of (\d+) or less fit(?s:.*)what may help: --batch, --force`)

@@ -17,8 +17,8 @@ func planCommand() *cobra.Command {
 		Short: "Show the student and the alignment, without training",
 		Long: `Show the student and the alignment, without training.
 
-With --data, channels and blocks are chosen by what they do on these data, as compress does, and the table says how alike the paired feature
-maps are (linear CKA); --json has the heat map of all of them.`,
+With --data, channels and blocks are chosen by what they do on these data, as compress does, and the table says how
+alike the paired feature maps are (linear CKA); --json has the heat map of all of them.`,
 		Args: exactly("TEACHER.onnx"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return plan.run(c, args, asJSON)
@@ -37,7 +37,8 @@ func matchCommand() *cobra.Command {
 		Short: "Align the feature maps of two models, and explain it",
 		Long: `Align the feature maps of two models, and explain it.
 
-With --data, the table says how alike the paired feature maps are (linear CKA), and --json has the heat map of all of them.`,
+With --data, the table says how alike the paired feature maps are (linear CKA), and --json has the heat map of all of
+them.`,
 		Args: exactly("TEACHER.onnx", "STUDENT.onnx"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return plan.run(c, args, asJSON)
@@ -51,7 +52,8 @@ With --data, the table says how alike the paired feature maps are (linear CKA), 
 	return c
 }
 
-// run plans for a teacher, and a student where one is named, and shows the plan. An engine is opened where there is something to run.
+// run plans for a teacher, and a student where one is named, and shows the plan. An engine is opened where there is
+// something to run.
 func (p *planFlags) run(c *cobra.Command, paths []string, asJSON bool) error {
 	var o ildc.Options
 	if err := p.apply(c, &o, paths[0], 0); err != nil {

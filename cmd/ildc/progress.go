@@ -11,7 +11,8 @@ import (
 	"github.com/ildc/ildc/distill"
 )
 
-// progress shows a run on stderr: a bar on a terminal, lines otherwise, one JSON object per event with "json", nothing with "none".
+// progress shows a run on stderr: a bar on a terminal, lines otherwise, one JSON object per event with "json", nothing
+// with "none".
 func progress(w io.Writer, mode string) (func(distill.Progress), error) {
 	if mode == "auto" {
 		mode = "plain"
@@ -46,7 +47,8 @@ func barProgress(w io.Writer) func(distill.Progress) {
 				all = -1 // a spinner
 			}
 			bar = progressbar.NewOptions(all, progressbar.OptionSetWriter(w), progressbar.OptionShowCount(),
-				progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+				progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+				progressbar.OptionClearOnFinish())
 		}
 		bar.Describe(doing(p))
 		_ = bar.Set(p.Step) // a bar that can't be drawn is no reason to stop
@@ -88,7 +90,8 @@ func doing(p distill.Progress) string {
 }
 
 func pointLine(p distill.Progress) string {
-	return fmt.Sprintf("step %d/%d, loss %.4g, validation: %v, %v left", p.Step, p.Steps, p.Loss, p.Point.Metrics, p.Remaining.Round(time.Second))
+	return fmt.Sprintf("step %d/%d, loss %.4g, validation: %v, %v left",
+		p.Step, p.Steps, p.Loss, p.Point.Metrics, p.Remaining.Round(time.Second))
 }
 
 func jsonProgress(w io.Writer) func(distill.Progress) {

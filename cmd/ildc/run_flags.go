@@ -53,7 +53,8 @@ func (r *runFlags) register(c *cobra.Command) {
 	r.data.registerSynthetic(f)
 	r.train.register(f)
 	r.memory.register(f)
-	f.BoolVar(&r.force, "force", false, "train also where the teacher is near chance on the data, or a step needs more memory than there is")
+	f.BoolVar(&r.force, "force", false,
+		"train also where the teacher is near chance on the data, or a step needs more memory than there is")
 	f.StringVar(&r.progressAs, "progress", "auto", "auto, plain, json or none")
 	f.BoolVarP(&r.verbose, "verbose", "v", false, "log what is done")
 }

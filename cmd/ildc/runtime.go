@@ -50,7 +50,9 @@ func runtimeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r := runtimeReport{Path: found.Path, Source: found.Source, Version: e.Release(), Pinned: origin != "", Devices: e.Providers()}
+			r := runtimeReport{
+				Path: found.Path, Source: found.Source, Version: e.Release(), Pinned: origin != "", Devices: e.Providers(),
+			}
 			if asJSON {
 				return printJSON(c, r)
 			}
@@ -58,7 +60,8 @@ func runtimeCommand() *cobra.Command {
 			if r.Pinned {
 				build = "the pinned build from " + origin
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "ONNX Runtime %s, %s\n%s (%s)\ndevices: %s\n", r.Version, build, r.Path, r.Source, strings.Join(r.Devices, ", "))
+			_, err = fmt.Fprintf(c.OutOrStdout(), "ONNX Runtime %s, %s\n%s (%s)\ndevices: %s\n",
+				r.Version, build, r.Path, r.Source, strings.Join(r.Devices, ", "))
 			return err
 		},
 	}
@@ -73,8 +76,9 @@ func installCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "install [FILE]",
 		Short: "Install ONNX Runtime " + library.Version + " for this user",
-		Long: "Install ONNX Runtime " + library.Version + " into a folder of this user's, from the release's archive, from the npm package through the npm client, or\n" +
-			"from a file: either of the two, or a library. What is downloaded has a pinned checksum; from a file, nothing is downloaded.",
+		Long: "Install ONNX Runtime " + library.Version + ` into a folder of this user's, from the release's archive, from the
+npm package through the npm client, or from a file: either of the two, or a library. What is downloaded has a pinned
+checksum; from a file, nothing is downloaded.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
@@ -108,7 +112,8 @@ func downloadProgress(w io.Writer) func(done, total int64) {
 	return func(done, total int64) {
 		if bar == nil || bar.GetMax64() != total {
 			bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionShowBytes(true),
-				progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+				progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+				progressbar.OptionClearOnFinish())
 		}
 		_ = bar.Set64(done) // a bar that can't be drawn is no reason to stop
 	}

@@ -32,10 +32,12 @@ func TestRuntime(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &report); r.code != exitDone || err != nil {
 		t.Fatalf("code %d: %s%s", r.code, r.out, r.errors)
 	}
-	if report.Path != path || report.Source != library.FromPath || report.Version == "" || !slices.Contains(report.Devices, "cpu") {
+	if report.Path != path || report.Source != library.FromPath || report.Version == "" ||
+		!slices.Contains(report.Devices, "cpu") {
 		t.Errorf("report %+v", report)
 	}
-	if r := command("", "runtime"); r.code != exitDone || !strings.Contains(r.out, path) || !strings.Contains(r.out, "cpu") {
+	r = command("", "runtime")
+	if r.code != exitDone || !strings.Contains(r.out, path) || !strings.Contains(r.out, "cpu") {
 		t.Errorf("code %d: %s%s", r.code, r.out, r.errors)
 	}
 }
@@ -58,13 +60,13 @@ func TestRuntimeFails(t *testing.T) {
 		t.Skip(err)
 	}
 	junk := write(t, "libonnxruntime.so", []byte("no library"))
-	folder := filepath.Join(t.TempDir(), "none")
+	folder, missing := filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "nonesuch.so")
 	for name, c := range map[string]struct {
 		args []string
 		code int
 		says string
 	}{
-		"missing":        {[]string{"runtime", "--ort-lib", filepath.Join(t.TempDir(), "nonesuch.so")}, exitFailed, "`ildc runtime install` gets"},
+		"missing":        {[]string{"runtime", "--ort-lib", missing}, exitFailed, "`ildc runtime install` gets"},
 		"no library":     {[]string{"runtime", "--ort-lib", junk}, exitFailed, junk + ": it is"},
 		"argument":       {[]string{"runtime", "show"}, exitUsage, "takes 0 arguments"},
 		"install what":   {[]string{"runtime", "install", "--from", "pigeon"}, exitUsage, "pigeon"},

@@ -19,11 +19,12 @@ func studyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "study TEACHER.onnx",
 		Short: "Compare ways to train a student: does distillation of intermediate layers help on this model?",
-		Long: `Compare ways to train a student, the arms, with the same steps, data and seeds: does distillation of intermediate layers help on this model?
+		Long: `Compare ways to train a student, the arms, with the same steps, data and seeds: does distillation of
+intermediate layers help on this model?
 
-An arm is scratch (random weights, outputs of the teacher), finetune (pruned, labels alone), default (pruned, the default mix), or terms that
-a pruned student is trained with, as kd, kd+hint or kd+hint=2+at. Results of runs are kept in a folder: a study that was stopped goes on when it is
-started again, and arms or seeds can be added later.`,
+An arm is scratch (random weights, outputs of the teacher), finetune (pruned, labels alone), default (pruned, the
+default mix), or terms that a pruned student is trained with, as kd, kd+hint or kd+hint=2+at. Results of runs are kept
+in a folder: a study that was stopped goes on when it is started again, and arms or seeds can be added later.`,
 		Example: `  ildc study teacher.onnx --data photos --preset imagenet --budget macs=0.5x --epochs 5 --seeds 3
   ildc study teacher.onnx --data photos --preset imagenet --arms kd,kd+hint --json`,
 		Args: exactly("TEACHER.onnx"),

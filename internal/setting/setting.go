@@ -13,7 +13,8 @@ type mended struct {
 
 func (m *mended) Unwrap() error { return m.error }
 
-// Mends names the settings that would mend an error, as "Batch" or "Scale"; the error's text and chain stay as they are. It is nil for nil.
+// Mends names the settings that would mend an error, as "Batch" or "Scale"; the error's text and chain stay. It is nil
+// for nil.
 func Mends(err error, fields ...string) error {
 	if err == nil {
 		return nil

@@ -1,5 +1,6 @@
-// Command pipeline stands for somebody's own program that uses ildc as a stage: embed_test.go builds it as a module of its own.
-// It compresses one teacher twice at once, cancels one run from its progress callback, and prints what became of both.
+// Command pipeline stands for somebody's own program that uses ildc as a stage: embed_test.go builds it as a module of
+// its own. It compresses one teacher twice at once, cancels one run from its progress callback, and prints what became
+// of both.
 package main
 
 import (
@@ -22,7 +23,9 @@ type noise struct{}
 func (noise) Len() int { return 256 }
 
 func (noise) Spec() dataset.Spec {
-	return dataset.Spec{Features: []dataset.Feature{{Name: "pixels", DType: graph.Float32, Dims: []int{8, 8, 1}, Image: true}}}
+	return dataset.Spec{Features: []dataset.Feature{
+		{Name: "pixels", DType: graph.Float32, Dims: []int{8, 8, 1}, Image: true},
+	}}
 }
 
 func (noise) Sample(i int) (dataset.Sample, error) {
@@ -71,7 +74,8 @@ func main() {
 			fmt.Println(err)
 			return
 		}
-		fmt.Println("finished:", steps, r.Met, len(r.Model) < len(teacher), again.Teacher.MACs == r.Student.MACs, r.Student.MACs*2 <= r.Teacher.MACs)
+		fmt.Println("finished:", steps, r.Met, len(r.Model) < len(teacher),
+			again.Teacher.MACs == r.Student.MACs, r.Student.MACs*2 <= r.Teacher.MACs)
 	})
 	wait.Wait()
 }

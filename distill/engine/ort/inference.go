@@ -88,7 +88,7 @@ func newModel(
 	return p, feeds, results, err
 }
 
-// allocateHalves allocates the outputs of 16-bit floats, which onnxruntime_go would give half the memory that they need.
+// allocateHalves allocates the outputs of 16-bit floats, which onnxruntime_go would give half the memory they need.
 func (p *program) allocateHalves(model []byte, outputs []string, batch int) ([]onnxruntime.Value, error) {
 	_, declared, err := onnxruntime.GetInputOutputInfoWithONNXData(model)
 	if err != nil {

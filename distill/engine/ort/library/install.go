@@ -165,7 +165,8 @@ func (in *installer) installFile(ctx context.Context, file string) error {
 	}
 	if format != "" {
 		err := fmt.Errorf("%s: its SHA-256 is %s, which no pinned package of ONNX Runtime %s has: "+
-			"it is damaged or another one; of another, unpack the library and name it, as by %s", file, sum, Version, Environment)
+			"it is damaged or another one; of another, unpack the library and name it, as by %s",
+			file, sum, Version, Environment)
 		return setting.Mends(err, "Library")
 	}
 	if err := check(file, in.build.goos, in.build.goarch); err != nil {
