@@ -4,17 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ildc/ildc"
 	"github.com/ildc/ildc/exporter"
+	"github.com/ildc/ildc/internal/report"
 )
 
 // benchSchema is the version of the JSON that bench prints.
@@ -54,7 +53,7 @@ func benchCommand(commandLine []string) *cobra.Command {
 				if len(all) == 1 {
 					one, err = b.measure(c, m)
 				} else {
-					one, err = inProcess(c, commandLine, m)
+					one, err = measureInProcess(c, commandLine, m)
 				}
 				if err != nil {
 					return fmt.Errorf("%s on engine %s: %w", m.model, m.engine, err)
@@ -64,7 +63,8 @@ func benchCommand(commandLine []string) *cobra.Command {
 			if asJSON {
 				return printJSON(c, r)
 			}
-			return r.table(c.OutOrStdout())
+			_, err = fmt.Fprint(c.OutOrStdout(), report.BenchmarkTable(r.Benchmarks))
+			return err
 		},
 	}
 	f := c.Flags()
@@ -145,8 +145,8 @@ func (b *bench) measurements(c *cobra.Command, models []string, only string) ([]
 	return all, nil
 }
 
-// inProcess has a process of its own take a measurement.
-func inProcess(c *cobra.Command, commandLine []string, m measurement) (*ildc.Benchmark, error) {
+// measureInProcess has a process of its own take a measurement.
+func measureInProcess(c *cobra.Command, commandLine []string, m measurement) (*ildc.Benchmark, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -205,27 +205,4 @@ func (b *bench) measure(c *cobra.Command, m measurement) (*ildc.Benchmark, error
 		err = exporter.File(b.output, r.Student, exporter.Options{})
 	}
 	return r, err
-}
-
-// table writes the measurements side by side.
-func (r benchmarks) table(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }
-	row("model", "engine", "batch", "threads", "p50 ms", "p90 ms", "images/s", "loaded MB", "peak MB")
-	megabytes := func(bytes int64) string {
-		if bytes == 0 {
-			return "-"
-		}
-		return fmt.Sprintf("%.0f", float64(bytes)/1e6)
-	}
-	for _, b := range r.Benchmarks {
-		name := b.Model
-		if b.Training {
-			name += " (training)"
-		}
-		row(name, b.Engine, fmt.Sprint(b.Batch), fmt.Sprint(b.Threads),
-			fmt.Sprintf("%.3f", b.P50), fmt.Sprintf("%.3f", b.P90), fmt.Sprintf("%.0f", b.ImagesPerSecond),
-			megabytes(b.Memory.Loaded), megabytes(b.Memory.Peak))
-	}
-	return t.Flush()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -80,25 +79,4 @@ func defaultOutput(teacher string) (string, error) {
 		return "", usageError{errors.New("the teacher comes from stdin: name the output with -o")}
 	}
 	return strings.TrimSuffix(teacher, filepath.Ext(teacher)) + ".student.onnx", nil
-}
-
-// show prints a result, also that of a declined model, and turns what it says into the command's error.
-func show(c *cobra.Command, r *ildc.Result, asJSON, text bool, err error) error {
-	if r == nil {
-		return err
-	}
-	if asJSON {
-		if e := printJSON(c, r); e != nil {
-			return e
-		}
-	} else if err == nil && text {
-		fmt.Fprint(c.OutOrStdout(), r.Summary())
-	}
-	switch {
-	case err != nil:
-		return err
-	case !r.Met:
-		return fmt.Errorf("%s: %w", strings.Join(r.NotMet, "; "), errNotMet)
-	}
-	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 func inspectCommand() *cobra.Command {
 	var data dataFlags
-	var asJSON, crossCheck bool
+	var asJSON, twice bool
 	c := &cobra.Command{
 		Use:   "inspect MODEL.onnx",
 		Short: "Show a model's inputs, outputs, nodes and cost, and what can be done with each node",
@@ -33,20 +33,20 @@ func inspectCommand() *cobra.Command {
 			} else {
 				_, err = fmt.Fprint(c.OutOrStdout(), i.Text())
 			}
-			if err != nil || !crossCheck {
+			if err != nil || !twice {
 				return err
 			}
-			return crossChecked(c, args[0])
+			return crossCheck(c, args[0])
 		},
 	}
 	c.Flags().StringToStringVar(&data.bind, "bind", nil, "sizes of symbolic extents other than the batch, as seq=64")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	c.Flags().BoolVar(&crossCheck, "cross-check", false, "read the file with onnx-go, too, and compare")
+	c.Flags().BoolVar(&twice, "cross-check", false, "read the file with onnx-go, too, and compare")
 	return c
 }
 
-// crossChecked compares our reading of a file with onnx-go's, and says so on stderr.
-func crossChecked(c *cobra.Command, path string) error {
+// crossCheck compares our reading of a file with onnx-go's, and says so on stderr.
+func crossCheck(c *cobra.Command, path string) error {
 	bytes, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -68,36 +68,4 @@ func crossChecked(c *cobra.Command, path string) error {
 	fmt.Fprintf(c.ErrOrStderr(), "cross-check: onnx-go reads the same %d nodes, %d edges and %d weights\n",
 		r.Nodes, r.Edges, r.Weights)
 	return nil
-}
-
-func surveyCommand() *cobra.Command {
-	var budget string
-	var asJSON bool
-	c := &cobra.Command{
-		Use:   "survey MODEL.onnx…",
-		Short: "Tell of many models which can be compressed, and why not",
-		Args:  some("MODEL.onnx"),
-		RunE: func(c *cobra.Command, args []string) error {
-			verdicts, err := ildc.Survey(c.Context(), args, budget)
-			if err != nil {
-				return usageError{err}
-			}
-			if asJSON {
-				return printJSON(c, verdicts)
-			}
-			count := map[string]int{}
-			fmt.Fprintln(c.OutOrStdout(), "| model | verdict | reached, or why not |\n|---|---|---|")
-			for _, v := range verdicts {
-				count[v.Verdict]++
-				why := strings.ReplaceAll(strings.ReplaceAll(v.Why, "\n", "; "), "|", "\\|")
-				fmt.Fprintf(c.OutOrStdout(), "| %s | %s | %s |\n", v.Path, v.Verdict, why)
-			}
-			fmt.Fprintf(c.ErrOrStderr(), "%d models: %d plannable, %d accepted only, %d declined\n",
-				len(verdicts), count["plannable"], count["accepted"], count["declined"])
-			return nil
-		},
-	}
-	c.Flags().StringVar(&budget, "budget", "", "as for compress (default macs=0.5x)")
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON array")
-	return c
 }

@@ -7,7 +7,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,31 +113,4 @@ func exitCode(err error) int {
 		return exitNotMet
 	}
 	return exitFailed
-}
-
-// printJSON writes one object, or one array, to stdout.
-func printJSON(c *cobra.Command, v any) error {
-	enc := json.NewEncoder(c.OutOrStdout())
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
-
-// exactly is cobra.ExactArgs with a usage error that says what is wanted.
-func exactly(names ...string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) != len(names) {
-			return usageError{fmt.Errorf("%s takes %d arguments %v, and got %d", c.CommandPath(), len(names), names, len(args))}
-		}
-		return nil
-	}
-}
-
-// some is cobra.MinimumNArgs(1) with a usage error that says what is wanted.
-func some(name string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usageError{fmt.Errorf("%s takes one %s or more", c.CommandPath(), name)}
-		}
-		return nil
-	}
 }

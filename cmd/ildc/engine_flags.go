@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/ildc/ildc"
@@ -74,9 +73,4 @@ func (e *engineFlags) verifier(chosen engine.Engine) ildc.ModelRunner {
 	}
 	runner, _ := other.(ildc.ModelRunner)
 	return runner
-}
-
-// say gives a function that tells the user something on stderr.
-func say(c *cobra.Command) func(string) {
-	return func(line string) { fmt.Fprintln(c.ErrOrStderr(), "ildc: "+line) }
 }

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ildc/ildc"
+	"github.com/ildc/ildc/layermatch"
+	"github.com/ildc/ildc/models"
+)
+
+// studentFlags say what the student is.
+type studentFlags struct {
+	budget         string
+	keep           []string
+	pairs, noPairs []string
+	student        string
+	importance     string
+	selection      string
+	shrink         string
+	random         bool
+}
+
+func (s *studentFlags) register(f *pflag.FlagSet) {
+	f.StringVar(&s.budget, "budget", "", "macs=, params=, bytes= or latency=, each a ratio (0.5x) or an absolute "+
+		"(20M, 1MB, 2ms); several with commas (default macs=0.5x)")
+	f.StringSliceVar(&s.keep, "keep", nil, "nodes of the teacher whose width stays")
+	f.StringVar(&s.importance, "importance", "", "what tells how much a channel matters: activation, l2, bn or taylor "+
+		"(default: activation where there are data, else l2)")
+	f.StringVar(&s.shrink, "shrink", "", "what the student has less of: width (channels), depth (blocks and layers) or "+
+		"both (default: both for a latency where there are data, else width)")
+	s.registerPairs(f)
+	f.StringVar(&s.student, "student", "", "a student of your own, instead of a generated one")
+	f.BoolVar(&s.random, "random-init", false, "start from random weights instead of the teacher's")
+}
+
+// registerPairs registers what steers alignment.
+func (s *studentFlags) registerPairs(f *pflag.FlagSet) {
+	f.StringVar(&s.selection, "pairs", "",
+		"which aligned pairs to distil from: auto (the last of each stage), all, or how many (default auto)")
+	f.StringSliceVar(&s.pairs, "pair", nil, "align teacher_value:student_value")
+	f.StringSliceVar(&s.noPairs, "no-pair", nil, "leave a pair, or a value, out of the alignment")
+}
+
+func (s *studentFlags) apply(o *ildc.Options) error {
+	o.Budget, o.Keep, o.Pairs, o.NoPairs, o.Random = s.budget, s.keep, s.pairs, s.noPairs, s.random
+	if s.selection != "" {
+		var err error
+		if o.Select, err = layermatch.ParseSelection(s.selection); err != nil {
+			return usageError{fmt.Errorf("--pairs: %w", err)}
+		}
+	}
+	if s.shrink != "" {
+		o.Shrink = models.Shrink(s.shrink)
+		if !slices.Contains(models.Shrinks(), o.Shrink) {
+			return usageError{fmt.Errorf("--shrink %q: there are %v", s.shrink, models.Shrinks())}
+		}
+	}
+	if s.importance != "" {
+		o.Rank = models.Importance(s.importance)
+		if !slices.Contains(models.Importances(), o.Rank) {
+			return usageError{fmt.Errorf("--importance %q: there are %v", s.importance, models.Importances())}
+		}
+	}
+	if s.student != "" {
+		o.Student = ildc.File(s.student)
+	}
+	if s.budget != "" {
+		if _, err := models.ParseBudget(s.budget); err != nil {
+			return usageError{err}
+		}
+	}
+	return nil
+}
