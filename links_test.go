@@ -2,7 +2,6 @@ package ildc_test
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -80,21 +79,12 @@ func TestParseDocument(t *testing.T) {
 func readDocuments(t *testing.T) map[string]document {
 	t.Helper()
 	documents := map[string]document{}
-	err := filepath.WalkDir(".", func(file string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && file != "." && strings.HasPrefix(entry.Name(), "."):
-			return fs.SkipDir
-		case entry.IsDir() || filepath.Ext(file) != ".md":
-			return nil
+	for _, file := range filesOf(t, ".md") {
+		text, err := os.ReadFile(filepath.FromSlash(file))
+		if err != nil {
+			t.Fatal(err)
 		}
-		text, err := os.ReadFile(file)
-		documents[filepath.ToSlash(file)] = parseDocument(string(text))
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
+		documents[file] = parseDocument(string(text))
 	}
 	return documents
 }
