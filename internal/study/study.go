@@ -17,8 +17,8 @@ import (
 
 // Plan says what to compare.
 type Plan struct {
-	// Job is that of every run. Output, Checkpoint, Resume and Train.Seed are the study's own; Choice.Random and
-	// Train.Losses are the arms'.
+	// Job is that of every run. Output, Overwrite, Checkpoint, Resume and the seeds are the study's own; Choice.Random
+	// and Train.Losses are the arms'.
 	Job    pipeline.Job
 	Arms   []Arm
 	Seeds  int    // runs of each arm, with the seeds 0, 1 and so on
@@ -120,7 +120,7 @@ func key(j pipeline.Job) (string, error) {
 		}
 	}
 	fmt.Fprintln(h, j.Host.Engine.Name(), j.Host.Engine.Version())
-	// These have zeros that are not what nothing at all is.
+	// These differ from none also where they hold nothing but zeros, which are dropped below.
 	if final := j.Train.FinalLosses; len(final) > 0 {
 		fmt.Fprintln(h, "final losses", final)
 	}
@@ -128,8 +128,9 @@ func key(j pipeline.Job) (string, error) {
 		fmt.Fprintln(h, "the student's preprocessing", own)
 	}
 	j.Teacher, j.Student = pipeline.Source{}, pipeline.Source{} // their bytes tell
+	// What is the study's own, and what decides whether there is a result, and not which.
 	j.Output, j.Overwrite, j.Checkpoint, j.Resume = "", false, "", false
-	j.Force, j.Host.Memory = false, 0 // they decide whether there is a result, not which
+	j.Force, j.Host.Memory = false, 0
 	settings, err := json.Marshal(j)
 	var fields any
 	if err == nil {
