@@ -116,6 +116,44 @@ func TestFirstBatches(t *testing.T) {
 	}
 }
 
+// watched notes the first value that each run takes.
+type watched struct {
+	engine.Engine
+	first *[]float32
+}
+
+func (w watched) Compile(ctx context.Context, s *engine.Step, o engine.Options) (engine.Program, error) {
+	p, err := w.Engine.Compile(ctx, s, o)
+	return watchedProgram{p, w.first}, err
+}
+
+type watchedProgram struct {
+	engine.Program
+	first *[]float32
+}
+
+func (w watchedProgram) Run(ctx context.Context, in map[string]*graph.Tensor) (map[string]*graph.Tensor, error) {
+	for _, x := range in {
+		*w.first = append(*w.first, x.Data.([]float32)[0])
+	}
+	return w.Program.Run(ctx, in)
+}
+
+// Runs take the batches in turn.
+func TestInferenceTakesTurns(t *testing.T) {
+	var first []float32
+	m := Model{Source: small(t), Batch: 1, Host: pipeline.Host{Engine: watched{embedded.New(), &first}}}
+	if _, err := Inference(context.Background(), m, Timing{Warmup: 1, Steps: 2*batches - 1}); err != nil {
+		t.Fatal(err)
+	}
+	if len(first) != 2*batches || !slices.Equal(first[:batches], first[batches:]) {
+		t.Fatalf("runs begin with %v, want %d twice", first, batches)
+	}
+	if distinct := slices.Compact(slices.Sorted(slices.Values(first))); len(distinct) < 2 {
+		t.Errorf("all runs begin with %v", distinct)
+	}
+}
+
 func TestInferenceErrors(t *testing.T) {
 	m := Model{Source: small(t), Batch: 1, Host: host()}
 	missing, broken, negative := m, m, m
