@@ -106,6 +106,9 @@ func part(s Samples, p parts, to Inputs, seed uint64) (*Data, error) {
 	if d.Test != nil && d.Test.Len() == 0 {
 		d.Test = nil
 	}
+	if p.train.Len() == 0 && d.Test == nil {
+		return nil, errors.New("ildc: data without samples")
+	}
 	var err error
 	switch {
 	case !s.Whole:

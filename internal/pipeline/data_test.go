@@ -71,6 +71,12 @@ func TestOpen(t *testing.T) {
 	if _, err := Open(context.Background(), both, to, 0); err == nil {
 		t.Error("a path and a dataset are accepted")
 	}
+	for _, whole := range []bool{false, true} {
+		none := Samples{Source: dataset.Source{Train: empty{images(t, 1)}}, Whole: whole}
+		if _, err := Open(context.Background(), none, to, 0); err == nil {
+			t.Errorf("whole: %v: data without samples are accepted", whole)
+		}
+	}
 }
 
 // The seed, and nothing else, decides what is for validation.
