@@ -24,9 +24,7 @@ func TestMeasure(t *testing.T) {
 	if m.Student.Agreement == nil || m.Student.Accuracy == nil || m.Teacher.Agreement != nil {
 		t.Errorf("student %v, teacher %v: want agreement of the one, and not of the other", m.Student, m.Teacher)
 	}
-	whole := d
-	whole.Data = d.Data
-	same, err := Measure(context.Background(), j, whole, untrained(d), teacherAsFile(t, d))
+	same, err := Measure(context.Background(), j, d, untrained(d), teacherAsFile(t, d))
 	if err != nil || *same.Student.Agreement != 1 || *same.Student.KL > 1e-6 {
 		t.Errorf("the teacher as its own student: %v, %v", same.Student, err)
 	}

@@ -54,7 +54,12 @@ func Verify(ctx context.Context, h Host, d *Data, trained *graph.Graph, f *File)
 	var got map[string]*graph.Tensor
 	if runner := h.runner(); runner != nil && outputs != nil {
 		v.Engine = runner.Version()
-		if got, err = f.run(ctx, runner, in, outputs); ctx.Err() != nil {
+		model, err := f.runnable()
+		if err != nil {
+			return nil, err
+		}
+		got, err = runner.RunModel(ctx, model, f.feeds(in), outputs...)
+		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if v.Independent = err == nil; !v.Independent {
@@ -99,9 +104,8 @@ func bindable(g *graph.Graph, values map[string]*graph.Tensor) (names []string) 
 	return names
 }
 
-// run has the exported bytes run as they are, on inputs of the types that the file has.
-func (f *File) run(ctx context.Context, r ModelRunner, in map[string]*graph.Tensor,
-	outputs []string) (map[string]*graph.Tensor, error) {
+// feeds gives inputs the types that the file has.
+func (f *File) feeds(in map[string]*graph.Tensor) map[string]*graph.Tensor {
 	own := map[string]*graph.Tensor{}
 	for _, x := range f.of.narrow(f.Graph).Inputs {
 		own[x.Name] = in[x.Name]
@@ -109,16 +113,12 @@ func (f *File) run(ctx context.Context, r ModelRunner, in map[string]*graph.Tens
 			own[x.Name] = graph.FromValues(x.DType, t.Dims, t.Values())
 		}
 	}
-	model, err := f.runnable()
-	if err != nil {
-		return nil, err
-	}
-	return r.RunModel(ctx, model, own, outputs...)
+	return own
 }
 
 // tolerance is how far outputs of the file may be from what was trained.
 func (f *File) tolerance() float64 {
-	if f.of.narrow(f.Graph) != f.Graph {
+	if f.of.Whole != f.of.File { // it has 16-bit floats
 		return verifyHalves
 	}
 	return verifyTolerance
