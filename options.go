@@ -84,6 +84,7 @@ func (o Options) job() (j pipeline.Job, err error) {
 		return j, errors.New("ildc: budget, kept nodes, importance, what shrinks and random weights are for a generated " +
 			"student, and a student was given")
 	}
+	j.Choice.Asked = "the student given"
 	j.Student, err = o.Student.source()
 	return j, err
 }

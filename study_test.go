@@ -63,6 +63,24 @@ var studied struct {
 	err   error
 }
 
+// A student that is given has its own weights: no arm that starts from random ones is run on it under that name.
+func TestStudyOfOwnStudent(t *testing.T) {
+	o := digitsStudy(t)
+	o.Student = ildc.File("testdata/digits/small_folded.onnx")
+	o.Seeds, o.Train.Steps = 1, 1
+	for _, arms := range [][]string{nil, {"kd", "scratch"}} {
+		o.Arms = arms
+		if _, err := ildc.RunStudy(context.Background(), o); err == nil || !strings.Contains(err.Error(), "arm scratch") {
+			t.Errorf("arms %q: %v", arms, err)
+		}
+	}
+	o.Arms = []string{"kd"}
+	s, err := ildc.RunStudy(context.Background(), o)
+	if err != nil || s.Budget != "the student given" || len(s.Arms[0].Runs) != 1 {
+		t.Errorf("study %+v, %v", s, err)
+	}
+}
+
 // A study that is interrupted goes on from its folder and ends in the same results; what is there is not run again.
 func TestStudyGoesOn(t *testing.T) {
 	want, whole := wholeStudy(t)

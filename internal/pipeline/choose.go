@@ -33,9 +33,8 @@ func Choose(ctx context.Context, j Job, d Decision, own *Model) (*Student, error
 	if err != nil {
 		return nil, fmt.Errorf("student: %w", err)
 	}
-	const asked = "the student given"
 	return &Student{Graph: own.Graph, Analysed: analysed, Of: own, Cost: pass.CostOf(analysed),
-		Budget: report.Budget{Asked: asked, Reached: asked, Met: true}}, nil
+		Budget: report.Budget{Asked: j.Choice.Asked, Reached: j.Choice.Asked, Met: true}}, nil
 }
 
 // What the importance of channels is told by: training samples, fewer where their activations are large.

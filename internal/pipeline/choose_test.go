@@ -39,6 +39,7 @@ func TestChoose(t *testing.T) {
 
 func TestChooseOwn(t *testing.T) {
 	j := digits(t, "macs=0.5x")
+	j.Choice = Choice{Asked: "the student given"}
 	j.Student = Source{Path: shared.Testdata(t, "digits/small_folded.onnx")}
 	d := decide(t, j)
 	if d.Student.Generated != nil || d.Student.Of.Name != j.Student.Path || d.Student.Budget.Asked != "the student given" {

@@ -52,7 +52,7 @@ func (s Source) Read() ([]byte, error) {
 
 // Choice says which student to generate.
 type Choice struct {
-	Asked      string        // the budget, as it was written
+	Asked      string        // the budget, as it was written; of a student that is given, what stands in its place
 	Budget     models.Budget `json:"-"` // what that says
 	Keep       []string      // nodes of the teacher whose width stays
 	Importance models.Importance

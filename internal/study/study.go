@@ -30,6 +30,12 @@ type Plan struct {
 
 // Run runs the arms, and compares them.
 func Run(ctx context.Context, p Plan) (*report.Study, error) {
+	for _, a := range p.Arms {
+		if a.random && p.Job.Student.Given() {
+			return nil, fmt.Errorf("ildc: study: arm %s: random weights are for a generated student, and a student was "+
+				"given: name other arms", a.Name)
+		}
+	}
 	if err := os.MkdirAll(p.Folder, 0o755); err != nil {
 		return nil, fmt.Errorf("ildc: study: %w", err)
 	}
