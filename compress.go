@@ -18,7 +18,7 @@ const Schema = report.Schema
 
 // Compress runs the whole pipeline. A result whose requirements (budget, least score) are not all met is given without
 // an error, with Met false and the reasons in NotMet. It is also given beside [ErrDeclined], with the reasons in
-// Declined.
+// Declined, and where Output can't be written, with the student's bytes in Model.
 func Compress(ctx context.Context, o Options) (*Result, error) {
 	j, err := o.job()
 	if err != nil {

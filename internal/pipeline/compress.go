@@ -9,7 +9,8 @@ import (
 )
 
 // Compress runs the whole pipeline. A result whose requirements are not all met is given without an error, with Met
-// false and the reasons in NotMet. A result is also given beside [ErrDeclined].
+// false and the reasons in NotMet. A result is also given beside [ErrDeclined], and where the student can't be written:
+// it has the student's bytes.
 func Compress(ctx context.Context, j Job) (*report.Result, error) {
 	if err := CheckOutput(j.Output, j.Overwrite); err != nil {
 		return nil, err
@@ -42,10 +43,12 @@ func Compress(ctx context.Context, j Job) (*report.Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	r := done{decided, trained, file, verified, measured, checked, similar}.result()
 	if err := file.Write(j.Output); err != nil {
-		return nil, err
+		return r, err
 	}
-	return done{decided, trained, file, verified, measured, checked, similar, j.Output}.result(), nil
+	r.Student.Path = j.Output
+	return r, nil
 }
 
 // Plan decides, and stops before training. With data it is the plan that [Compress] would follow on these data.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -36,6 +37,21 @@ func TestCompress(t *testing.T) {
 	}
 	if _, err := Compress(context.Background(), j); err == nil {
 		t.Error("an output that exists is replaced")
+	}
+}
+
+// Where the student can't be written, hours of training are not lost.
+func TestCompressCannotWrite(t *testing.T) {
+	j := digits(t, "macs=0.5x")
+	folder := filepath.Join(t.TempDir(), "gone")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	j.Output = filepath.Join(folder, "student.onnx")
+	j.Host.Progress = func(distill.Progress) { os.Remove(folder) }
+	r, err := Compress(context.Background(), j)
+	if !errors.Is(err, fs.ErrNotExist) || r == nil || len(r.Model) == 0 || r.Student.Path != "" {
+		t.Errorf("result %+v, error %v", r, err)
 	}
 }
 

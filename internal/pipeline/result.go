@@ -17,7 +17,6 @@ type done struct {
 	measured *Measured
 	checked  *Checked
 	similar  *layermatch.Similarity
-	output   string // where the student was written
 }
 
 // result reports a whole run.
@@ -30,7 +29,7 @@ func (d done) result() *report.Result {
 	r.Measured, r.Verified, r.Trained, r.Model = d.measured.Part, &d.verified.Verification, d.similar, d.file.Bytes
 	r.Budget, r.Met, r.NotMet = c.Budget, len(c.NotMet) == 0, c.NotMet
 	r.Teacher.Latency, r.Teacher.Metrics = milliseconds(c.Teacher), &d.measured.Teacher
-	r.Student = report.Side{Path: d.output, SHA256: d.file.SHA256, Params: c.Cost.Params, MACs: c.Cost.MACs,
+	r.Student = report.Side{SHA256: d.file.SHA256, Params: c.Cost.Params, MACs: c.Cost.MACs,
 		Bytes: int64(len(d.file.Bytes)), Latency: milliseconds(c.Student), Metrics: &d.measured.Student}
 	for _, warning := range []string{d.Data.Warning, d.verified.Warning} {
 		if warning != "" {
