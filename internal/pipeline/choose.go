@@ -65,7 +65,7 @@ func generate(ctx context.Context, j Job, d Decision, bind pass.Binding) (*Stude
 	}
 	made, err := models.Generate(d.Teacher.Graph, j.Choice.Budget, o)
 	if errors.Is(err, models.ErrWhole) && d.Teacher.Frozen != nil {
-		return nil, &Declined{d.Teacher.Name, d.Teacher.Frozen}
+		return nil, &declinedError{d.Teacher.Name, d.Teacher.Frozen}
 	}
 	if err != nil {
 		return nil, err

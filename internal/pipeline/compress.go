@@ -12,7 +12,7 @@ import (
 // false and the reasons in NotMet. A result is also given beside [ErrDeclined], and where the student can't be written:
 // it has the student's bytes.
 func Compress(ctx context.Context, j Job) (*report.Result, error) {
-	if err := CheckOutput(j.Output, j.Overwrite); err != nil {
+	if err := checkOutput(j.Output, j.Overwrite); err != nil {
 		return nil, err
 	}
 	decided, err := Decide(ctx, j, true)

@@ -15,20 +15,20 @@ import (
 // ErrDeclined says that a model cannot be compressed. The error's text names what is in the way, and why.
 var ErrDeclined = errors.New("the model is declined")
 
-// Declined is [ErrDeclined] with every reason.
-type Declined struct {
-	Model   string
-	Reasons []models.Reason
+// declinedError is [ErrDeclined] with every reason.
+type declinedError struct {
+	model   string
+	reasons []models.Reason
 }
 
 // mostReasons is how many reasons an error's text lists.
 const mostReasons = 12
 
-func (e *Declined) Error() string {
-	s := fmt.Sprintf("%s: %v", e.Model, ErrDeclined)
-	for i, r := range e.Reasons {
+func (e *declinedError) Error() string {
+	s := fmt.Sprintf("%s: %v", e.model, ErrDeclined)
+	for i, r := range e.reasons {
 		if i == mostReasons {
-			return s + fmt.Sprintf("\n  and %d more", len(e.Reasons)-i)
+			return s + fmt.Sprintf("\n  and %d more", len(e.reasons)-i)
 		}
 		s += fmt.Sprintf("\n  node %s (%s): %s", r.Node, r.Op, r.Why)
 	}
@@ -36,7 +36,7 @@ func (e *Declined) Error() string {
 }
 
 // Is says that it is [ErrDeclined].
-func (e *Declined) Is(target error) bool { return target == ErrDeclined }
+func (e *declinedError) Is(target error) bool { return target == ErrDeclined }
 
 // decline refuses a model, as analysed, that cannot be compressed: nil where it can. Ops that the table does not have
 // leave the shapes behind them unknown, so that only they are named where there are any; so are those that keep the
@@ -46,22 +46,22 @@ func (m *Model) decline(g *graph.Graph) error {
 	unbound := unboundInputs(g)
 	switch {
 	case unknown != nil:
-		return &Declined{m.Name, unknown}
+		return &declinedError{m.Name, unknown}
 	case shapeless != nil && unbound != nil:
-		return setting.Mends(&Declined{m.Name, unbound}, "Symbols")
+		return setting.Mends(&declinedError{m.Name, unbound}, "Symbols")
 	case shapeless != nil:
-		return &Declined{m.Name, shapeless}
+		return &declinedError{m.Name, shapeless}
 	case slices.ContainsFunc(g.Outputs, func(v *graph.Value) bool { return pass.Decides(g, v) != nil }):
 		return nil
 	case m.Frozen != nil:
-		return &Declined{m.Name, m.Frozen}
+		return &declinedError{m.Name, m.Frozen}
 	}
 	var reasons []models.Reason
 	for _, v := range g.Outputs {
 		why := fmt.Sprintf("it is %v, and depends on no weight through anything that a gradient goes through", v.DType)
 		reasons = append(reasons, models.Reason{Node: v.Name, Op: "output", Why: why})
 	}
-	return &Declined{m.Name, reasons}
+	return &declinedError{m.Name, reasons}
 }
 
 // uncounted tells of nodes whose cost is not known: those whose op the table does not have, and others whose shapes are

@@ -50,7 +50,7 @@ func Evaluate(ctx context.Context, x Examination) (*report.Measures, error) {
 		}
 		e.Teacher = t.Graph
 	} else if m.Frozen != nil { // what is in front of its outputs means nothing but beside a teacher's
-		return nil, &Declined{m.Name, m.Frozen}
+		return nil, &declinedError{m.Name, m.Frozen}
 	}
 	metrics, err := e.Run(ctx)
 	return &report.Measures{Measured: name, Engine: x.Engine.Version(), Metrics: metrics}, err

@@ -71,8 +71,8 @@ func (f *File) Write(path string) error {
 	return exporter.File(path, f.of.complete(f.Graph), exporter.Options{Metadata: f.Metadata})
 }
 
-// CheckOutput finds out before hours of training whether an output can be written.
-func CheckOutput(path string, overwrite bool) error {
+// checkOutput finds out before hours of training whether an output can be written.
+func checkOutput(path string, overwrite bool) error {
 	if path == "" {
 		return nil
 	}

@@ -108,7 +108,7 @@ func TestCheckOutput(t *testing.T) {
 		if runtime.GOOS == "windows" && c.name == "below a file" {
 			continue
 		}
-		err := CheckOutput(c.path, c.overwrite)
+		err := checkOutput(c.path, c.overwrite)
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.name, err)
 		}

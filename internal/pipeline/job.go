@@ -93,8 +93,8 @@ type ModelRunner interface {
 		outputs ...string) (map[string]*graph.Tensor, error)
 }
 
-// ModelTimer measures ONNX models as their bytes are, such as *ort.Engine.
-type ModelTimer interface {
+// modelTimer measures ONNX models as their bytes are, such as *ort.Engine.
+type modelTimer interface {
 	// TimeModels runs models in turns, and gives the median time of a run of each. in has the inputs of each by their
 	// names, outputs the names of its outputs.
 	TimeModels(ctx context.Context, models [][]byte, in []map[string]*graph.Tensor, outputs [][]string,
@@ -111,11 +111,11 @@ func (h Host) runner() ModelRunner {
 }
 
 // timer is what measures exported models; nil where there is only the embedded engine.
-func (h Host) timer() ModelTimer {
-	if t, ok := h.Verifier.(ModelTimer); ok {
+func (h Host) timer() modelTimer {
+	if t, ok := h.Verifier.(modelTimer); ok {
 		return t
 	}
-	t, _ := h.Engine.(ModelTimer)
+	t, _ := h.Engine.(modelTimer)
 	return t
 }
 

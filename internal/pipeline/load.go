@@ -24,12 +24,9 @@ type Model struct {
 	Graph  *graph.Graph    // the part of it that can be run
 	Frozen []models.Reason // the nodes that keep the rest from it
 
-	unsupported []string // those of them whose op is known, but not as they use it; by name
-	side        report.Side
+	unsupported []string    // those of them whose op is known, but not as they use it; by name
+	side        report.Side // of the file; its cost is that of the graph that [Model.Analyse] has given
 }
-
-// Side tells of the model's file. The cost is that of the graph that [Model.Analyse] has given, if it has.
-func (m *Model) Side() report.Side { return m.side }
 
 // Load imports a model.
 func Load(s Source) (*Model, error) { return load(s) }

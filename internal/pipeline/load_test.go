@@ -128,8 +128,8 @@ func TestDecline(t *testing.T) {
 	}
 	m, g = analysed(func(g *graph.Graph) { g.Inputs[0].Shape[2] = graph.Sym("height") })
 	err := m.decline(g)
-	var why *Declined
-	if err != nil && (!errors.As(err, &why) || setting.Fields(err)[0] != "Symbols" || why.Reasons[0].Node != "input") {
+	var why *declinedError
+	if err != nil && (!errors.As(err, &why) || setting.Fields(err)[0] != "Symbols" || why.reasons[0].Node != "input") {
 		t.Errorf("a symbolic extent: %v", err)
 	}
 	m, g = analysed(func(g *graph.Graph) { // an output that nothing trained decides
@@ -137,7 +137,7 @@ func TestDecline(t *testing.T) {
 		n.Outputs = []*graph.Value{{Name: "extents", DType: graph.Int64, Shape: graph.Dims(4), Producer: n}}
 		g.Nodes, g.Outputs = append(g.Nodes, n), n.Outputs
 	})
-	if err := m.decline(g); !errors.Is(err, ErrDeclined) || !errors.As(err, &why) || why.Reasons[0].Op != "output" {
+	if err := m.decline(g); !errors.Is(err, ErrDeclined) || !errors.As(err, &why) || why.reasons[0].Op != "output" {
 		t.Errorf("an output that depends on no weight: %v", err)
 	}
 }

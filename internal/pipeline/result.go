@@ -63,11 +63,11 @@ func (d Decision) Result() *report.Result {
 
 // declined reports why a model is declined; nil for any other error.
 func (d Decision) declined(err error) *report.Result {
-	var why *Declined
+	var why *declinedError
 	if !errors.As(err, &why) {
 		return nil
 	}
 	r := d.Result()
-	r.Declined = why.Reasons
+	r.Declined = why.reasons
 	return r
 }
