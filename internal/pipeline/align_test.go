@@ -19,7 +19,7 @@ func TestAlign(t *testing.T) {
 	}
 	last := a.Pairs[len(a.Pairs)-1]
 	if last.Teacher != last.Student || len(last.Kept) == 0 || last.Pre == nil {
-		t.Errorf("the last pair is %+v: want the same value, with the channels that were kept, and what its activation reads", last)
+		t.Errorf("the last pair is %+v: want one value, the channels that were kept, and what its activation reads", last)
 	}
 	for _, p := range a.pairs() {
 		if !strings.Contains(a.Table, p.Teacher) || !(p.Score > 0 && p.Score <= 1) || p.Bridge == "" {
@@ -33,11 +33,13 @@ func TestWishes(t *testing.T) {
 	first := decide(t, j).Alignment.Pairs[0]
 	j.Wishes.NoPairs = []string{first.Teacher + ":" + first.Student}
 	without := decide(t, j).Alignment.Pairs
-	if slices.ContainsFunc(without, func(p distill.Pair) bool { return p.Teacher == first.Teacher && p.Student == first.Student }) {
+	isFirst := func(p distill.Pair) bool { return p.Teacher == first.Teacher && p.Student == first.Student }
+	if slices.ContainsFunc(without, isFirst) {
 		t.Errorf("%s was to be left out: %+v", first.Teacher, without)
 	}
 	j.Wishes.NoPairs = []string{"none:such", "nor:this"}
-	if _, err := Decide(context.Background(), j, true); err == nil || !strings.Contains(err.Error(), "none") || !strings.Contains(err.Error(), "nor") {
+	_, err := Decide(context.Background(), j, true)
+	if err == nil || !strings.Contains(err.Error(), "none") || !strings.Contains(err.Error(), "nor") {
 		t.Errorf("values that are not there: %v", err)
 	}
 }

@@ -57,7 +57,8 @@ func TestChooseDeclines(t *testing.T) {
 		t.Errorf("a budget out of reach: %v", err)
 	}
 	j.Teacher = withTail(t)
-	if d, err := Decide(context.Background(), j, false); d.Teacher == nil || len(d.Teacher.Frozen) != 1 || errors.Is(err, ErrDeclined) {
+	d, err := Decide(context.Background(), j, false)
+	if d.Teacher == nil || len(d.Teacher.Frozen) != 1 || errors.Is(err, ErrDeclined) {
 		t.Errorf("a budget out of reach in front of an unknown op: %v", err)
 	}
 }
@@ -85,7 +86,8 @@ type stopwatch struct{ largest int }
 
 func (*stopwatch) Version() string { return "stopwatch" }
 
-func (*stopwatch) RunModel(context.Context, []byte, map[string]*graph.Tensor, ...string) (map[string]*graph.Tensor, error) {
+func (*stopwatch) RunModel(context.Context, []byte, map[string]*graph.Tensor,
+	...string) (map[string]*graph.Tensor, error) {
 	return nil, errors.New("a stopwatch runs nothing")
 }
 

@@ -29,23 +29,26 @@ func digitInputs(t *testing.T) Inputs {
 func TestOpen(t *testing.T) {
 	to, path := digitInputs(t), shared.Testdata(t, "digits/data")
 	half := dataset.Preprocess{Scale: 0.5}
+	forty, seven := images(t, 40), images(t, 7)
 	for _, c := range []struct {
 		name                    string
-		s                       Samples
+		s                       dataset.Source
+		whole                   bool
 		train, validation, test int // samples; test 0: none
 		bindings                int
 		part, about             string
 	}{
-		{"a folder", Samples{Source: dataset.Source{Path: path}}, 1293, 144, 360, 1, "test", "1437 training and 360 test"},
-		{"half for validation", Samples{Source: dataset.Source{Train: images(t, 40), Validation: 0.5}}, 20, 20, 0, 1, "validation",
-			"40 samples given"},
-		{"with a test part", Samples{Source: dataset.Source{Train: images(t, 40), Test: images(t, 7)}}, 36, 4, 7, 1, "test", "40 samples"},
-		{"an empty test part", Samples{Source: dataset.Source{Train: images(t, 40), Test: empty{images(t, 1)}}}, 36, 4, 0, 1, "validation", ""},
-		{"whole", Samples{Source: dataset.Source{Train: images(t, 40), Test: images(t, 7)}, Whole: true}, 40, 40, 0, 1, "validation", ""},
-		{"a student of its own", Samples{Source: dataset.Source{Train: images(t, 40), Student: &half}}, 36, 4, 0, 2, "validation", ""},
+		{"a folder", dataset.Source{Path: path}, false, 1293, 144, 360, 1, "test", "1437 training and 360 test"},
+		{"half of it", dataset.Source{Train: forty, Validation: 0.5}, false, 20, 20, 0, 1, "validation", "40 samples given"},
+		{"with a test part", dataset.Source{Train: forty, Test: seven}, false, 36, 4, 7, 1, "test", "40 samples given"},
+		{"an empty test part", dataset.Source{Train: forty, Test: empty{seven}}, false, 36, 4, 0, 1, "validation", ""},
+		{"whole", dataset.Source{Train: forty, Test: seven}, true, 40, 40, 0, 1, "validation", ""},
+		{"whole, all of it in the test part", dataset.Source{Train: empty{forty}, Test: seven}, true, 7, 7, 0, 1,
+			"validation", ""},
+		{"a student of its own", dataset.Source{Train: forty, Student: &half}, false, 36, 4, 0, 2, "validation", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, err := Open(context.Background(), c.s, to, 0)
+			d, err := Open(context.Background(), Samples{Source: c.s, Whole: c.whole}, to, 0)
 			if err != nil {
 				t.Fatal(err)
 			}

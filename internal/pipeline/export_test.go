@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -32,9 +33,10 @@ func TestExport(t *testing.T) {
 	if countNorms(f.Graph) != 0 || countNorms(job.Student) == 0 || len(job.Student.Nodes) != nodes {
 		t.Error("batch norm is left in the file, or gone from what was trained")
 	}
-	if f.SHA256 != sum(f.Bytes) || f.Metadata["ildc.teacher_sha256"] != d.Teacher.side.SHA256 || f.Metadata["ildc.budget"] != "macs=0.5x" ||
-		f.Metadata["ildc.preprocess"] != j.Data.Preprocess.String() {
-		t.Errorf("metadata %v", f.Metadata)
+	want := map[string]string{"ildc.teacher_sha256": d.Teacher.side.SHA256, "ildc.budget": "macs=0.5x",
+		"ildc.preprocess": j.Data.Preprocess.String()}
+	if f.SHA256 != sum(f.Bytes) || !maps.Equal(f.Metadata, want) {
+		t.Errorf("metadata %v, want %v", f.Metadata, want)
 	}
 	half := j.Data.Preprocess
 	half.Scale = 0.25
@@ -62,7 +64,8 @@ func TestExportFrozen(t *testing.T) {
 		t.Fatal(err)
 	}
 	if whole.Outputs[0].Name != "decision" || part.Outputs[0].Name != "logits" || len(part.Nodes) != len(whole.Nodes)-1 {
-		t.Errorf("the file gives %q by %d nodes, what runs %q by %d", whole.Outputs[0].Name, len(whole.Nodes), part.Outputs[0].Name, len(part.Nodes))
+		t.Errorf("the file gives %q by %d nodes, what runs %q by %d", whole.Outputs[0].Name, len(whole.Nodes),
+			part.Outputs[0].Name, len(part.Nodes))
 	}
 	m, err := f.load()
 	if err != nil || len(m.Frozen) != 1 {

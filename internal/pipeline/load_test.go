@@ -67,7 +67,8 @@ func TestAnalyseDetaches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Frozen) != 1 || m.Frozen[0].Op != "own.Decide" || len(m.Graph.Outputs) != 1 || m.Graph.Outputs[0].Name != "logits" {
+	if len(m.Frozen) != 1 || m.Frozen[0].Op != "own.Decide" ||
+		len(m.Graph.Outputs) != 1 || m.Graph.Outputs[0].Name != "logits" {
 		t.Errorf("frozen %+v, outputs %v", m.Frozen, m.Graph.Outputs)
 	}
 	pad := unsupportedModel(t)
@@ -97,9 +98,11 @@ func unsupportedModel(t *testing.T) *Model {
 		t.Fatal(err)
 	}
 	g := m.Graph
-	n := &graph.Node{Name: "odd", Op: "BatchNormalization", Inputs: []*graph.Value{g.Inputs[0]}, Attrs: graph.Attrs{"spatial": int64(0)}}
+	n := &graph.Node{Name: "odd", Op: "BatchNormalization", Inputs: []*graph.Value{g.Inputs[0]},
+		Attrs: graph.Attrs{"spatial": int64(0)}}
 	for _, name := range []string{"scale", "bias", "mean", "variance"} {
-		v := &graph.Value{Name: "odd." + name, DType: graph.Float32, Shape: graph.Dims(1), Const: graph.FromFloat32([]int{1}, []float32{1})}
+		v := &graph.Value{Name: "odd." + name, DType: graph.Float32, Shape: graph.Dims(1),
+			Const: graph.FromFloat32([]int{1}, []float32{1})}
 		g.Initializers, n.Inputs = append(g.Initializers, v), append(n.Inputs, v)
 	}
 	n.Outputs = []*graph.Value{{Name: "odd.out", DType: graph.Float32, Shape: g.Inputs[0].Shape.Clone(), Producer: n}}

@@ -57,7 +57,8 @@ func TestCheck(t *testing.T) {
 		{"just enough", f, 0.75, score(0.75), true, nil},
 		{"too low", f, 0.9, score(0.75), true, []string{"accuracy 0.7500 is below 0.9000"}},
 		{"no number", f, 0, score(math.NaN()), true, []string{"accuracy NaN"}},
-		{"as large as the teacher, and too low", teacherAsFile(t, d), 0.9, score(0.1), false, []string{"budget macs=0.5x", "accuracy"}},
+		{"as large as the teacher, and too low", teacherAsFile(t, d), 0.9, score(0.1), false,
+			[]string{"budget macs=0.5x", "accuracy"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			j.MinScore = c.least

@@ -80,7 +80,8 @@ func TestSynthesiseNoise(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := Synthesise(context.Background(), digits(t, "macs=0.5x").Host, s, m, Inputs{Teacher: m.Graph, Student: m.Graph}, 0)
+		h, to := digits(t, "macs=0.5x").Host, Inputs{Teacher: m.Graph, Student: m.Graph}
+		d, err := Synthesise(context.Background(), h, s, m, to, 0)
 		if err != nil || d.real() || !strings.Contains(d.About, "20 synthetic") {
 			t.Errorf("%s: %+v, %v", name, d, err)
 		}

@@ -38,8 +38,9 @@ func TestTraining(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if unfolded != c.unfolded || (job.Student != d.Student.Graph) != c.unfolded || len(d.Student.Graph.Nodes) != was {
-				t.Errorf("unfolded: %v; the student that was chosen has %d nodes, and had %d", unfolded, len(d.Student.Graph.Nodes), was)
+			chosen := d.Student.Graph
+			if unfolded != c.unfolded || (job.Student != chosen) != c.unfolded || len(chosen.Nodes) != was {
+				t.Errorf("unfolded: %v; the student that was chosen has %d nodes, and had %d", unfolded, len(chosen.Nodes), was)
 			}
 			if c.unfolded && countNorms(job.Student) == 0 {
 				t.Error("there is no batch norm")

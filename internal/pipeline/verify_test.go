@@ -42,6 +42,9 @@ func TestVerify(t *testing.T) {
 	j := digits(t, "macs=0.5x")
 	d := decide(t, j)
 	f := exported(t, j, d)
+	spoilt := func(by func(x *float32)) reference {
+		return reference{spoil: func(t *graph.Tensor) { by(&t.Float32s()[1]) }}
+	}
 	for _, c := range []struct {
 		name        string
 		runner      ModelRunner
@@ -51,9 +54,9 @@ func TestVerify(t *testing.T) {
 	}{
 		{"by the embedded engine", nil, "embedded", false, false, false},
 		{"by another", reference{}, "reference", true, false, false},
-		{"which gives a little else", reference{spoil: func(t *graph.Tensor) { t.Float32s()[1] *= 1.0001 }}, "reference", true, false, false},
-		{"which gives something else", reference{spoil: func(t *graph.Tensor) { t.Float32s()[1] += 1 }}, "", false, false, true},
-		{"which gives no number", reference{spoil: func(t *graph.Tensor) { t.Float32s()[1] = float32(math.NaN()) }}, "", false, false, true},
+		{"which gives a little else", spoilt(func(x *float32) { *x *= 1.0001 }), "reference", true, false, false},
+		{"which gives something else", spoilt(func(x *float32) { *x++ }), "", false, false, true},
+		{"which gives no number", spoilt(func(x *float32) { *x = float32(math.NaN()) }), "", false, false, true},
 		{"which cannot run it", reference{err: errors.New("no such op")}, "embedded", false, true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -69,7 +72,8 @@ func TestVerify(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.Contains(v.Engine, c.engine) || v.Independent != c.independent || (v.Warning != "") != c.warns || v.Samples != verifySamples {
+			if !strings.Contains(v.Engine, c.engine) || v.Independent != c.independent || (v.Warning != "") != c.warns ||
+				v.Samples != verifySamples {
 				t.Errorf("%+v", v)
 			}
 		})
