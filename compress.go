@@ -7,9 +7,10 @@ import (
 	"github.com/ildc/ildc/internal/report"
 )
 
-// Result is what a call has reached: both models with their cost and metrics, what was left out and why, pairs, losses
-// and their history, and the student as ONNX. Its JSON form is what the command prints with --json, and Summary writes
-// it as text.
+// Result is what a call has reached: both models with their cost and metrics (Teacher, Student), what was asked and
+// whether it was met (Budget, Met, NotMet), Pairs, Losses and History, what shrank, what did not and why (Groups,
+// Removed, Untouched, Frozen, Declined), Warnings, and the student as ONNX (Model). Its JSON form is what the command
+// prints with --json, and Summary writes it as text.
 type Result = report.Result
 
 // Schema is the version of the JSON form of [Result] and [Study]; it changes when a field changes its meaning or goes

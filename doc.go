@@ -3,6 +3,8 @@
 // intermediate representations, and exports the student to ONNX.
 //
 // [Compress] is the whole pipeline as one call, [Plan] its first half: student and alignment, without training.
+// [RunStudy] compares ways to train. Of a model, [Evaluate] measures how good it is, [Bench] how fast, [Inspect] and
+// [Survey] tell what can be done with it, and [RecordGolden] keeps what it computes. [OpenEngine] finds what to run on.
 //
 //	result, err := ildc.Compress(ctx, ildc.Options{
 //		Teacher: ildc.File("teacher.onnx"),

@@ -22,5 +22,5 @@ func OpenEngine(c EngineChoice) (engine.Engine, string, error) {
 	return engines.Open(engines.Choice(c))
 }
 
-// Devices lists the kinds of device that steps can run on. Which of them an ONNX Runtime has, its Providers tell.
+// Devices lists the kinds of device that steps can run on. Which of them an ONNX Runtime has is told by its Providers.
 func Devices() []string { return engines.Devices() }

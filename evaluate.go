@@ -13,10 +13,10 @@ import (
 
 // EvalOptions say what to measure. Model and Data are needed.
 type EvalOptions struct {
-	Model, Teacher Model // Teacher may be left out
-	Data           Data  // its Student is the preprocessing of Model, where that differs from Teacher's
-	Task           string
-	Batch          int
+	Model, Teacher Model         // Teacher may be left out
+	Data           Data          // its Student is the preprocessing of Model, where that differs from Teacher's
+	Task           string        // "auto", "classify" or "regress"; default auto
+	Batch          int           // samples that are run together; default 64
 	Engine         engine.Engine // default: the embedded engine
 	EngineOptions  engine.Options
 }

@@ -42,7 +42,7 @@ type Options struct {
 	Checkpoint string  // folder for checkpoints
 	Resume     bool    // go on from the checkpoint in that folder
 	MinScore   float64 // least test accuracy of the student, or agreement where there are no labels, 0 to 1
-	// Memory is the bytes that a training step may take, see [ErrMemory]; default: what the processor has free, where that
+	// Memory is how many bytes a training step may take, see [ErrMemory]; default: what the processor has free, where that
 	// is known.
 	Memory int64
 	Force  bool // train also where the teacher is near chance on the data, or a step needs more than Memory
@@ -51,10 +51,15 @@ type Options struct {
 	Logger   *slog.Logger           // may be nil
 }
 
-// Data says what to train and test on, and how its values become the model's inputs.
+// Data says what to train and test on (Path, or Train and Test, or neither for inputs that are made up), how its values
+// become the model's inputs (Preprocess), and how they vary in training (Augment). See [dataset.Source].
 type Data = dataset.Source
 
-// ModelRunner runs an ONNX model as its bytes are, such as *ort.Engine.
+// ModelRunner runs an ONNX model as its bytes are, such as *ort.Engine, and names itself by its version:
+//
+//	Version() string
+//	RunModel(ctx context.Context, model []byte, in map[string]*graph.Tensor,
+//		outputs ...string) (map[string]*graph.Tensor, error)
 type ModelRunner = pipeline.ModelRunner
 
 // defaultBudget is what a student is generated to where nothing else is asked for.

@@ -15,8 +15,9 @@ type StudyOptions struct {
 	// Options are those of every run. Output, Checkpoint, Resume and Train.Seed are the study's own; Random and
 	// Train.Losses are the arms'.
 	Options
-	// Arms are "scratch" (random weights, kd), "finetune" (the pruned student on labels alone), "default" (the default
-	// mix), or terms to train the pruned student with, as "kd+hint" or "kd+hint=2+at". Default: [DefaultArms].
+	// Arms are "scratch" (random weights, kd; of a generated student only), "finetune" (the pruned student on labels
+	// alone), "default" (the default mix), or terms to train the pruned student with, as "kd+hint" or "kd+hint=2+at".
+	// Default: [DefaultArms].
 	Arms   []string
 	Seeds  int    // runs of each arm, with the seeds 0, 1 and so on; default 3
 	Folder string // keeps the results and the students of runs; a study goes on from what its folder has

@@ -114,7 +114,7 @@ func (j Job) generation(ctx context.Context, d Decision, bind pass.Binding) mode
 	if j.Host.timer() != nil {
 		o.Latency = func(models ...*graph.Graph) ([]time.Duration, error) {
 			reportTry()
-			return latencies(ctx, j.Host, d.Teacher, bind, models...)
+			return timeModels(ctx, j.Host, d.Teacher, bind, models...)
 		}
 	}
 	return o

@@ -66,13 +66,13 @@ func Plan(ctx context.Context, j Job) (*report.Result, error) {
 type Decision struct {
 	Teacher   *Model
 	Analysed  *graph.Graph // the teacher with shapes, of one sample
-	Data      *Data        // nil where there is only a plan
+	Data      *Data        // nil where none is given, and none was needed
 	Student   *Student
 	Alignment *Alignment
 }
 
-// Decide runs the stages before training. Data that are not given are made up where they are needed. What was decided
-// until an error is given beside it.
+// Decide runs the stages before training. Data that is not given is made up where it is needed. What was decided until
+// an error is given beside it.
 func Decide(ctx context.Context, j Job, needData bool) (d Decision, err error) {
 	teacher, err := Load(j.Teacher)
 	if err != nil {

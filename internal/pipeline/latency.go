@@ -19,8 +19,8 @@ import (
 	"github.com/ildc/ildc/models"
 )
 
-// latencies measures models that were made of one as they will be exported, on one sample at a time.
-func latencies(ctx context.Context, h Host, of *Model, bind pass.Binding,
+// timeModels measures models that were made of one as they will be exported, on one sample at a time.
+func timeModels(ctx context.Context, h Host, of *Model, bind pass.Binding,
 	models ...*graph.Graph) ([]time.Duration, error) {
 	var bytes [][]byte
 	var in []map[string]*graph.Tensor

@@ -54,7 +54,7 @@ func Check(ctx context.Context, j Job, d Decision, f *File, m *Measured) (*Check
 	}
 	if g := d.Student.Generated; g != nil {
 		if g.Found.MACs > 0 {
-			times, err := latencies(ctx, j.Host, d.Teacher, bind, d.Teacher.Graph, f.Graph)
+			times, err := timeModels(ctx, j.Host, d.Teacher, bind, d.Teacher.Graph, f.Graph)
 			if err != nil {
 				return nil, err
 			}

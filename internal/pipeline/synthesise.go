@@ -26,7 +26,7 @@ func Synthesise(ctx context.Context, h Host, s Samples, teacher *Model, to Input
 	}
 	run := distill.Synthesis{Teacher: teacher.Graph, Engine: h.Engine, EngineOptions: h.Options, Symbols: s.Symbols,
 		Samples: cmp.Or(s.Synthetic, DefaultSynthetic), Seed: seed, Progress: h.Progress}
-	inputs, err := cached(ctx, s.Cache, teacher, run)
+	inputs, err := makeInputs(ctx, s.Cache, teacher, run)
 	if errors.Is(err, distill.ErrNoStatistics) {
 		return makeUp(s, to, seed)
 	}
@@ -44,8 +44,8 @@ func Synthesise(ctx context.Context, h Host, s Samples, teacher *Model, to Input
 			"worse. Give data, labels are not needed"}, to, seed)
 }
 
-// cached makes inputs [N,…], or reads what was made before.
-func cached(ctx context.Context, folder string, teacher *Model, s distill.Synthesis) (*graph.Tensor, error) {
+// makeInputs makes inputs [N,…], or reads from a folder, if one is given, what was made before.
+func makeInputs(ctx context.Context, folder string, teacher *Model, s distill.Synthesis) (*graph.Tensor, error) {
 	if folder == "" {
 		return s.Run(ctx)
 	}

@@ -105,7 +105,7 @@ type Verification struct {
 
 // Measures are what the evaluation of one model gives.
 type Measures struct {
-	Measured string          `json:"measured"` // "test", or "all" where the data has no test part of its own
+	Measured string          `json:"measured"` // "test", or "validation" where there is no test part
 	Engine   string          `json:"engine"`
 	Metrics  distill.Metrics `json:"metrics"`
 }
