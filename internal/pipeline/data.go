@@ -27,8 +27,8 @@ type Data struct {
 	Warning                 string         // what it costs that they are not real data; "" where they are
 }
 
-// Measured gives the part that results are measured on, and its name.
-func (d *Data) Measured() (dataset.Dataset, string) {
+// measured gives the part that results are measured on, and its name.
+func (d *Data) measured() (dataset.Dataset, string) {
 	if d.Test != nil {
 		return d.Test, "test"
 	}

@@ -59,7 +59,7 @@ func TestOpen(t *testing.T) {
 			if d.Train.Len() != c.train || d.Validation.Len() != c.validation || tested != c.test {
 				t.Errorf("%d, %d and %d samples", d.Train.Len(), d.Validation.Len(), tested)
 			}
-			if _, part := d.Measured(); part != c.part || !strings.Contains(d.About, c.about) || d.Warning != "" || !d.real() {
+			if _, part := d.measured(); part != c.part || !strings.Contains(d.About, c.about) || d.Warning != "" || !d.real() {
 				t.Errorf("measured on %s, about %q, warning %q", part, d.About, d.Warning)
 			}
 			if len(d.Bindings) != c.bindings || d.binding(true).Prefix != "" {

@@ -41,7 +41,7 @@ func Evaluate(ctx context.Context, x Examination) (*report.Measures, error) {
 	if m, _, err = m.Analyse(bind); err != nil {
 		return nil, err
 	}
-	part, name := d.Measured()
+	part, name := d.measured()
 	e := distill.Evaluation{Model: m.Graph, Engine: x.Engine, EngineOptions: x.Options, Data: part, Bindings: d.Bindings,
 		Batch: x.Batch, Task: x.Task, Symbols: d.Symbols}
 	if x.Teacher.Given() {
@@ -77,7 +77,7 @@ func Record(ctx context.Context, r Recording) error {
 	if err != nil {
 		return err
 	}
-	part, _ := d.Measured()
+	part, _ := d.measured()
 	inputs, err := golden.Inputs(ctx, part, d.Bindings[0], r.Cases, r.Batch)
 	if err != nil {
 		return err

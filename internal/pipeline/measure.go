@@ -24,7 +24,7 @@ func Measure(ctx context.Context, j Job, d Decision, t *Trained, f *File) (*Meas
 	if err != nil {
 		return nil, err
 	}
-	part, name := d.Data.Measured()
+	part, name := d.Data.measured()
 	m := &Measured{Part: name}
 	e := distill.Evaluation{Model: student.Graph, Teacher: d.Teacher.Graph, Engine: j.Host.Engine,
 		EngineOptions: j.Host.Options, Data: part, Bindings: d.Data.Bindings, Batch: j.Train.Batch, Task: t.Task,

@@ -127,7 +127,7 @@ func (f *File) tolerance() float64 {
 // verificationInputs are the first samples of the data that results are measured on, as many as the student's batch
 // allows.
 func verificationInputs(ctx context.Context, d *Data, student *graph.Graph) (map[string]*graph.Tensor, int, error) {
-	data, _ := d.Measured()
+	data, _ := d.measured()
 	n := min(verifySamples, data.Len())
 	for _, v := range student.Inputs {
 		if len(v.Shape) > 0 && v.Shape[0].Known() {
