@@ -96,7 +96,8 @@ func TestOpenSplitsBySeed(t *testing.T) {
 		}
 		return id
 	}
-	if fingerprint(1) != fingerprint(1) || fingerprint(1) == fingerprint(2) {
+	first, again := fingerprint(1), fingerprint(1)
+	if first != again || first == fingerprint(2) {
 		t.Error("the same seed gives another part, or another seed the same")
 	}
 }
