@@ -2,6 +2,7 @@ package ildc
 
 import (
 	"context"
+	"time"
 
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/internal/bench"
@@ -21,9 +22,12 @@ type BenchOptions struct {
 	EngineOptions engine.Options
 }
 
-// Timing says how long to measure: Warmup runs (default 3), and then Steps runs, or as many as Time takes (default 3 s;
-// at least 5).
-type Timing = bench.Timing
+// Timing says how long to measure.
+type Timing struct {
+	Warmup int           // runs before the measured ones; default 3
+	Steps  int           // measured runs; 0: Time says
+	Time   time.Duration // of the measured runs, of which there are at least 5; default 3 s
+}
 
 // Benchmark is what was measured: times of a run in milliseconds, samples per second, and memory in bytes. Its memory
 // is that of the whole process, so that it tells of one model only where the process has run nothing else.
@@ -37,7 +41,7 @@ func Bench(ctx context.Context, o BenchOptions) (*Benchmark, error) {
 	}
 	m := bench.Model{Source: source, Data: pipeline.Samples{Source: o.Data}, Seed: o.Seed, Batch: max(1, o.Batch),
 		Host: pipeline.Host{Engine: orEmbedded(o.Engine), Options: o.EngineOptions}}
-	return bench.Inference(ctx, m, o.Timing)
+	return bench.Inference(ctx, m, bench.Timing(o.Timing))
 }
 
 // BenchTraining measures the training step that [Compress] takes with these options: teacher, student, losses,
@@ -47,5 +51,5 @@ func BenchTraining(ctx context.Context, o Options, t Timing) (*Benchmark, error)
 	if err != nil {
 		return nil, err
 	}
-	return bench.Training(ctx, j, t)
+	return bench.Training(ctx, j, bench.Timing(t))
 }

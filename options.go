@@ -55,12 +55,8 @@ type Options struct {
 // become the model's inputs (Preprocess), and how they vary in training (Augment). See [dataset.Source].
 type Data = dataset.Source
 
-// ModelRunner runs an ONNX model as its bytes are, such as *ort.Engine, and names itself by its version:
-//
-//	Version() string
-//	RunModel(ctx context.Context, model []byte, in map[string]*graph.Tensor,
-//		outputs ...string) (map[string]*graph.Tensor, error)
-type ModelRunner = pipeline.ModelRunner
+// ModelRunner runs an ONNX model as its bytes are, such as *ort.Engine. See [engine.ModelRunner].
+type ModelRunner = engine.ModelRunner
 
 // defaultBudget is what a student is generated to where nothing else is asked for.
 const defaultBudget = "macs=0.5x"

@@ -80,7 +80,7 @@ func Training(ctx context.Context, j pipeline.Job, t Timing) (*report.Benchmark,
 	if err != nil {
 		return nil, err
 	}
-	job, _, err := pipeline.Training(ctx, j, decided)
+	job, _, err := pipeline.PrepareTraining(ctx, j, decided)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ type Inputs struct{ Teacher, Student *graph.Graph }
 // Open reads data that are there, and parts them. Validation is always carved from the training part.
 func Open(ctx context.Context, s Samples, to Inputs, seed uint64) (*Data, error) {
 	if s.Path == "" {
-		return part(s, parts{train: s.Train, test: s.Test, about: fmt.Sprintf("%d samples given", s.Train.Len())}, to, seed)
+		return divide(s, parts{train: s.Train, test: s.Test, about: fmt.Sprintf("%d samples given", s.Train.Len())}, to, seed)
 	}
 	if s.Train != nil {
 		return nil, errors.New("ildc: data is given by a path and by a dataset: give one of them")
@@ -68,7 +68,7 @@ func Open(ctx context.Context, s Samples, to Inputs, seed uint64) (*Data, error)
 	}
 	about := fmt.Sprintf("%s (%s): %d training and %d test samples", s.Path, files.Format,
 		files.Train.Len(), files.Test.Len())
-	return part(s, parts{train: files.Train, test: files.Test, about: about}, to, seed)
+	return divide(s, parts{train: files.Train, test: files.Test, about: about}, to, seed)
 }
 
 // makeUp makes data up as noise and shapes.
@@ -79,7 +79,7 @@ func makeUp(s Samples, to Inputs, seed uint64) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	return part(s, parts{train: made, about: fmt.Sprintf("%d synthetic samples", n)}, to, seed)
+	return divide(s, parts{train: made, about: fmt.Sprintf("%d synthetic samples", n)}, to, seed)
 }
 
 // OpenOrMakeUp is [Open] where data are given, else [makeUp].
@@ -96,8 +96,8 @@ type parts struct {
 	about, warning string
 }
 
-// part carves the validation part, and binds all parts to the models' inputs.
-func part(s Samples, p parts, to Inputs, seed uint64) (*Data, error) {
+// divide carves the validation part, and binds all parts to the models' inputs.
+func divide(s Samples, p parts, to Inputs, seed uint64) (*Data, error) {
 	d := &Data{Test: p.test, About: p.about, Warning: p.warning}
 	if p.train.Spec().Synthetic {
 		d.Warning = "there is no data: the student was trained and measured on synthetic inputs; on real ones expect it " +

@@ -20,7 +20,7 @@ func TestExport(t *testing.T) {
 	j.Teacher.Path = shared.Testdata(t, "digits/small_folded.onnx")
 	j.Data.Preprocess.Scale = 0.5
 	d := decide(t, j)
-	job, unfolded, err := Training(context.Background(), j, d)
+	job, unfolded, err := PrepareTraining(context.Background(), j, d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,15 +1,12 @@
 package pipeline
 
 import (
-	"context"
 	"log/slog"
 	"os"
-	"time"
 
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine"
-	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/layermatch"
 	"github.com/ildc/ildc/models"
 )
@@ -77,45 +74,28 @@ type Samples struct {
 type Host struct {
 	Engine   engine.Engine `json:"-"`
 	Options  engine.Options
-	Verifier ModelRunner `json:"-"` // runs the exported student; nil: Engine where it can, else the embedded engine
-	Memory   int64       // bytes that a training step may take; 0: what the processor has free, where that is known
+	Verifier engine.ModelRunner `json:"-"` // runs the exported student; nil: Engine where it can, else the embedded engine
+	Memory   int64              // bytes that a training step may take; 0: what the processor has free, where that is known
 
 	Progress func(distill.Progress) `json:"-"` // may be nil; called from one goroutine
 	Logger   *slog.Logger           `json:"-"` // may be nil
 }
 
-// ModelRunner runs an ONNX model as its bytes are, such as *ort.Engine.
-type ModelRunner interface {
-	// Version names what runs it, for example "onnxruntime 1.30.0, revision 1, amd64 with blocks of 16".
-	Version() string
-	// RunModel takes all inputs by their names, and gives the outputs that are named.
-	RunModel(ctx context.Context, model []byte, in map[string]*graph.Tensor,
-		outputs ...string) (map[string]*graph.Tensor, error)
-}
-
-// modelTimer measures ONNX models as their bytes are, such as *ort.Engine.
-type modelTimer interface {
-	// TimeModels runs models in turns, and gives the median time of a run of each. in has the inputs of each by their
-	// names, outputs the names of its outputs.
-	TimeModels(ctx context.Context, models [][]byte, in []map[string]*graph.Tensor, outputs [][]string,
-		o engine.Options) ([]time.Duration, error)
-}
-
 // runner is what runs the exported bytes; nil where there is only the embedded engine.
-func (h Host) runner() ModelRunner {
+func (h Host) runner() engine.ModelRunner {
 	if h.Verifier != nil {
 		return h.Verifier
 	}
-	r, _ := h.Engine.(ModelRunner)
+	r, _ := h.Engine.(engine.ModelRunner)
 	return r
 }
 
 // timer is what measures exported models; nil where there is only the embedded engine.
-func (h Host) timer() modelTimer {
-	if t, ok := h.Verifier.(modelTimer); ok {
+func (h Host) timer() engine.ModelTimer {
+	if t, ok := h.Verifier.(engine.ModelTimer); ok {
 		return t
 	}
-	t, _ := h.Engine.(modelTimer)
+	t, _ := h.Engine.(engine.ModelTimer)
 	return t
 }
 

@@ -39,7 +39,7 @@ func Synthesise(ctx context.Context, h Host, s Samples, teacher *Model, to Input
 	}
 	s.Preprocess = dataset.Preprocess{} // they are made in the form that the teacher reads
 	const from = "inputs made from the teacher's batch norm statistics"
-	return part(s, parts{train: made, about: fmt.Sprintf("%d %s", made.Len(), from),
+	return divide(s, parts{train: made, about: fmt.Sprintf("%d %s", made.Len(), from),
 		warning: "there is no data: the student was trained and measured on " + from + "; on real ones expect it to be " +
 			"worse. Give data, labels are not needed"}, to, seed)
 }

@@ -19,7 +19,7 @@ type Trained struct {
 
 // Train distils the student.
 func Train(ctx context.Context, j Job, d Decision) (*Trained, error) {
-	job, unfolded, err := Training(ctx, j, d)
+	job, unfolded, err := PrepareTraining(ctx, j, d)
 	if err != nil {
 		return nil, err
 	}
@@ -30,9 +30,9 @@ func Train(ctx context.Context, j Job, d Decision) (*Trained, error) {
 	return &Trained{r, unfolded, job.Engine.Version()}, nil
 }
 
-// Training is the distillation of the student in the form that it is trained in. It says whether there is batch norm to
-// fold again.
-func Training(ctx context.Context, j Job, d Decision) (job distill.Job, unfolded bool, err error) {
+// PrepareTraining gives the distillation of the student in the form that it is trained in. It says whether there is
+// batch norm to fold again.
+func PrepareTraining(ctx context.Context, j Job, d Decision) (job distill.Job, unfolded bool, err error) {
 	student := d.Student.Graph
 	if j.unfolds(d.Student) {
 		if student, unfolded, err = unfold(ctx, j, d); err != nil {

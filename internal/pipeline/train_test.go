@@ -34,7 +34,7 @@ func TestTraining(t *testing.T) {
 			}
 			d := decide(t, j)
 			was := len(d.Student.Graph.Nodes)
-			job, unfolded, err := Training(context.Background(), j, d)
+			job, unfolded, err := PrepareTraining(context.Background(), j, d)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestTrainingMemory(t *testing.T) {
 	d := decide(t, j)
 	for device, bounded := range map[string]bool{"": true, "cpu": true, "cuda:1": false} {
 		j.Host.Options.Device = device
-		job, _, err := Training(context.Background(), j, d)
+		job, _, err := PrepareTraining(context.Background(), j, d)
 		if err != nil || (job.Memory > 0) != bounded {
 			t.Errorf("on %q: %d bytes, %v", device, job.Memory, err)
 		}

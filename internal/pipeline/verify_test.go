@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/importer"
@@ -47,7 +48,7 @@ func TestVerify(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name        string
-		runner      ModelRunner
+		runner      engine.ModelRunner
 		engine      string // part of its version
 		independent bool
 		warns, err  bool
