@@ -14,7 +14,7 @@ func ExampleCompress() {
 		Teacher: ildc.File("testdata/digits/teacher.onnx"),
 		Data:    ildc.Data{Path: "testdata/digits/data", Preprocess: dataset.Preprocess{Scale: 1. / 16}},
 		Budget:  "macs=0.5x",
-		Train:   distill.Options{Steps: 40},
+		Train:   distill.Options{Steps: 15},
 	})
 	if err != nil {
 		fmt.Println(err)

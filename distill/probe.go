@@ -130,15 +130,22 @@ type reading func(a *assembly, bound *graph.Graph, model inlined)
 func (p Probe) values(
 	ctx context.Context, names []string, samples int, labels string, read reading,
 ) (map[string]*graph.Tensor, error) {
-	all := map[string]*graph.Tensor{}
+	batches := map[string][]*graph.Tensor{}
 	err := p.run(ctx, samples, labels, read, func(out map[string]*graph.Tensor) {
 		for _, name := range names {
 			if t := out[probed+name]; t != nil {
-				all[name] = joinBatches(all[name], t)
+				batches[name] = append(batches[name], t)
 			}
 		}
 	})
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*graph.Tensor{}
+	for name, each := range batches {
+		all[name] = joinBatches(each)
+	}
+	return all, nil
 }
 
 // run runs the model on batches of training data, with labels under a name where one is given, until it has seen so
@@ -191,11 +198,24 @@ func probeStep(bound *graph.Graph, read reading) (_ *engine.Step, err error) {
 	return a.finish()
 }
 
-// joinBatches joins tensors along the first axis; t is nil at first.
-func joinBatches(t, more *graph.Tensor) *graph.Tensor {
-	if t == nil {
-		return more
+// joinBatches joins tensors of one type along the first axis. There is one at least.
+func joinBatches(batches []*graph.Tensor) *graph.Tensor {
+	dims := slices.Clone(batches[0].Dims)
+	dims[0] = 0
+	for _, b := range batches {
+		dims[0] += b.Dims[0]
 	}
-	dims := append([]int{t.Dims[0] + more.Dims[0]}, t.Dims[1:]...)
-	return graph.FromValues(t.DType, dims, append(t.Values(), more.Values()...))
+	n := graph.Product(dims)
+	if t := batches[0].DType; t != graph.Float32 {
+		values := make([]float64, 0, n)
+		for _, b := range batches {
+			values = append(values, b.Values()...)
+		}
+		return graph.FromValues(t, dims, values)
+	}
+	values := make([]float32, 0, n)
+	for _, b := range batches {
+		values = append(values, b.Float32s()...)
+	}
+	return graph.FromFloat32(dims, values)
 }

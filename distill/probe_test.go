@@ -407,12 +407,17 @@ func TestBadProbes(t *testing.T) {
 
 // Batches are joined along the first axis, whatever their type.
 func TestJoinBatches(t *testing.T) {
-	a := graph.FromValues(graph.Int64, []int{1, 2}, []float64{1, 2})
-	b := graph.FromValues(graph.Int64, []int{2, 2}, []float64{3, 4, 5, 6})
-	got := joinBatches(joinBatches(nil, a), b)
-	want := []float64{1, 2, 3, 4, 5, 6}
-	if got.DType != graph.Int64 || !slices.Equal(got.Dims, []int{3, 2}) || !slices.Equal(got.Values(), want) {
-		t.Errorf("got %v %v", got, got.Values())
+	for _, dtype := range []graph.DType{graph.Int64, graph.Float32, graph.Float64} {
+		a := graph.FromValues(dtype, []int{1, 2}, []float64{1, 2})
+		b := graph.FromValues(dtype, []int{2, 2}, []float64{3, 4, 5, 6})
+		got := joinBatches([]*graph.Tensor{a, b})
+		want := []float64{1, 2, 3, 4, 5, 6}
+		if got.DType != dtype || !slices.Equal(got.Dims, []int{3, 2}) || !slices.Equal(got.Values(), want) {
+			t.Errorf("got %v %v", got, got.Values())
+		}
+		if first := joinBatches([]*graph.Tensor{a}); !slices.Equal(first.Values(), a.Values()) || a.Dims[0] != 1 {
+			t.Errorf("one batch: %v; the batch is %v", first, a)
+		}
 	}
 }
 

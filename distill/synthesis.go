@@ -74,14 +74,15 @@ func (s Synthesis) Run(ctx context.Context) (*graph.Tensor, error) {
 	for _, c := range step.State {
 		m.initial[c.In] = c.Initial
 	}
-	var all *graph.Tensor
+	var batches []*graph.Tensor
 	for i := range s.batches() {
 		made, err := m.makeBatch(ctx, i)
 		if err != nil {
 			return nil, err
 		}
-		all = joinBatches(all, made)
+		batches = append(batches, made)
 	}
+	all := joinBatches(batches)
 	dims := append([]int{s.Samples}, all.Dims[1:]...)
 	return graph.FromFloat32(dims, all.Float32s()[:graph.Product(dims)]), nil
 }

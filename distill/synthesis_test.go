@@ -11,6 +11,7 @@ import (
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // normed is a small net with two batch normalisations, whose statistics are those of inputs with a mean of 2 and a
@@ -93,6 +94,7 @@ func inFront(t *testing.T, g *graph.Graph, n *graph.Node, data *graph.Tensor) (m
 
 // TestSynthesis: what is made has the statistics that are stored, which noise has not.
 func TestSynthesis(t *testing.T) {
+	shared.Long(t)
 	g := normed(t)
 	s := Synthesis{Teacher: g, Engine: enginetest.Reference{}, Samples: 12, Batch: 8, Steps: 150, Seed: 4}
 	made, err := s.Run(context.Background())

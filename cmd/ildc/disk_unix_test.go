@@ -3,6 +3,7 @@
 package main
 
 import (
+	"github.com/ildc/ildc/internal/shared"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -28,6 +29,7 @@ func init() {
 }
 
 func TestFullDisk(t *testing.T) {
+	shared.Long(t)
 	for _, c := range []struct {
 		name string
 		more []string

@@ -11,8 +11,7 @@ import (
 )
 
 func TestAlign(t *testing.T) {
-	j := digits(t, "macs=0.5x")
-	d := decide(t, j)
+	_, d := decided(t)
 	a := d.Alignment
 	if len(a.Pairs) == 0 || len(a.pairs()) == 0 || a.Similarity == nil {
 		t.Fatalf("%d pairs, similarity %v", len(a.Pairs), a.Similarity)

@@ -74,8 +74,8 @@ func TestExportFrozen(t *testing.T) {
 }
 
 func TestWrite(t *testing.T) {
-	j := digits(t, "macs=0.5x")
-	f := exported(t, j, decide(t, j))
+	j, d := decided(t)
+	f := exported(t, j, d)
 	path := filepath.Join(t.TempDir(), "student.onnx")
 	if err := f.Write(""); err != nil {
 		t.Error(err)

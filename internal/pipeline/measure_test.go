@@ -11,8 +11,7 @@ import (
 
 // Both models are measured on the same part, and the student against the teacher.
 func TestMeasure(t *testing.T) {
-	j := digits(t, "macs=0.5x")
-	d := decide(t, j)
+	j, d := decided(t)
 	f := exported(t, j, d)
 	m, err := Measure(context.Background(), j, d, untrained(d), f)
 	if err != nil {
@@ -83,8 +82,7 @@ func TestCheck(t *testing.T) {
 
 // The maps of a student that is the one that was aligned are as alike as they were.
 func TestCompare(t *testing.T) {
-	j := digits(t, "macs=0.5x")
-	d := decide(t, j)
+	j, d := decided(t)
 	s, err := Compare(context.Background(), j, d, exported(t, j, d))
 	if err != nil {
 		t.Fatal(err)

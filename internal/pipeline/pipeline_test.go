@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/ildc/ildc/distill"
@@ -60,6 +61,26 @@ func decide(t *testing.T, j Job) Decision {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// decided is a job on the small teacher for half its MACs, and what is decided on it: once, since no stage changes it.
+func decided(t *testing.T) (Job, Decision) {
+	t.Helper()
+	half.Do(func() {
+		half.job = digits(t, "macs=0.5x")
+		half.decision, half.err = Decide(context.Background(), half.job, true)
+	})
+	if half.err != nil {
+		t.Fatal(half.err)
+	}
+	return half.job, half.decision
+}
+
+var half struct {
+	sync.Once
+	job      Job
+	decision Decision
+	err      error
 }
 
 // untrained passes a student on as if it had been trained.

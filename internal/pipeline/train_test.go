@@ -63,8 +63,7 @@ func countNorms(g *graph.Graph) (n int) {
 
 // Memory is not bounded by the processor's where steps run elsewhere.
 func TestTrainingMemory(t *testing.T) {
-	j := digits(t, "macs=0.5x")
-	d := decide(t, j)
+	j, d := decided(t)
 	for device, bounded := range map[string]bool{"": true, "cpu": true, "cuda:1": false} {
 		j.Host.Options.Device = device
 		job, _, err := PrepareTraining(context.Background(), j, d)
@@ -81,8 +80,7 @@ func TestTrainingMemory(t *testing.T) {
 
 // Training moves a copy: the student that was chosen keeps its weights.
 func TestTrain(t *testing.T) {
-	j := digits(t, "macs=0.5x")
-	d := decide(t, j)
+	j, d := decided(t)
 	before := weights(d.Student.Graph)
 	r, err := Train(context.Background(), j, d)
 	if err != nil {

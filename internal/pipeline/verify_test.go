@@ -40,8 +40,7 @@ func (r reference) RunModel(ctx context.Context, model []byte, in map[string]*gr
 }
 
 func TestVerify(t *testing.T) {
-	j := digits(t, "macs=0.5x")
-	d := decide(t, j)
+	j, d := decided(t)
 	f := exported(t, j, d)
 	spoilt := func(by func(x *float32)) reference {
 		return reference{spoil: func(t *graph.Tensor) { by(&t.Float32s()[1]) }}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ildc/ildc/distill/engine"
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/internal/shared"
 )
 
 // The reference passes the suite.
@@ -22,6 +23,7 @@ func TestReference(t *testing.T) {
 
 // A fault fails the check that is about it, which says so.
 func TestFaultsAreFound(t *testing.T) {
+	shared.Long(t)
 	flips, all := 0, checks()
 	for _, c := range []struct {
 		fault string
