@@ -33,6 +33,11 @@ func TestExport(t *testing.T) {
 	if countNorms(f.Graph) != 0 || countNorms(job.Student) == 0 || len(job.Student.Nodes) != nodes {
 		t.Error("batch norm is left in the file, or gone from what was trained")
 	}
+	// Folding changes the order of float32 operations, and little more.
+	v, err := Verify(context.Background(), j.Host, d.Data, job.Student, f)
+	if err != nil || v.MaxRelativeError > 1e-5 {
+		t.Errorf("the file beside what was trained: %+v, %v", v, err)
+	}
 	want := map[string]string{"ildc.teacher_sha256": d.Teacher.side.SHA256, "ildc.budget": "macs=0.5x",
 		"ildc.preprocess": j.Data.Preprocess.String()}
 	if f.SHA256 != sum(f.Bytes) || !maps.Equal(f.Metadata, want) {
