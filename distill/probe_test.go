@@ -288,51 +288,6 @@ func TestMoments(t *testing.T) {
 	}
 }
 
-// divergence compares two models on the training data of [job], all of it once.
-func divergenceOf(t *testing.T, teacher, student *graph.Graph) float64 {
-	t.Helper()
-	j := job(t)
-	d := Divergence{Teacher: teacher, Student: student, Engine: j.Engine, Data: j.Train, Bindings: j.Bindings, Batch: 16}
-	got, err := d.Run(t.Context(), 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
-func TestDivergence(t *testing.T) {
-	teacher, student := perceptron(16, 1), perceptron(6, 2)
-	if d := divergenceOf(t, teacher, teacher); math.Abs(d) > 1e-6 {
-		t.Errorf("a model diverges from itself by %g", d)
-	}
-	// T²·KL(softmax(t/T) ‖ softmax(s/T)) by hand, T = 4 for three classes.
-	j := job(t)
-	want := 0.0
-	for i := range 64 {
-		s, err := j.Train.Sample(i)
-		if err != nil {
-			t.Fatal(err)
-		}
-		soft := func(g *graph.Graph) []float32 {
-			_, logits := forward(g, s.Features[0].Values())
-			return []float32{float32(logits[0] / 4), float32(logits[1] / 4), float32(logits[2] / 4)}
-		}
-		want += 16 * divergence(soft(teacher), soft(student)) / 64
-	}
-	if got := divergenceOf(t, teacher, student); math.Abs(got-want) > 1e-5*want {
-		t.Errorf("divergence %g, by hand %g", got, want)
-	}
-}
-
-// Of several outputs the divergences add up.
-func TestDivergenceOfHeads(t *testing.T) {
-	teacher, student := perceptron(16, 1), perceptron(16, 2)
-	one := divergenceOf(t, teacher, student)
-	if both := divergenceOf(t, heads(teacher), heads(student)); !(both > one) {
-		t.Errorf("the divergence is %g of one output, and %g of three", one, both)
-	}
-}
-
 // A model with a fixed batch runs with another where that can be had, else with its own.
 func TestFixedBatch(t *testing.T) {
 	fixed := func(batch int) *graph.Graph {
@@ -418,43 +373,5 @@ func TestJoinBatches(t *testing.T) {
 		if first := joinBatches([]*graph.Tensor{a}); !slices.Equal(first.Values(), a.Values()) || a.Dims[0] != 1 {
 			t.Errorf("one batch: %v; the batch is %v", first, a)
 		}
-	}
-}
-
-// An evaluation of a model on the labels that it gave itself, and against itself and another.
-func TestEvaluation(t *testing.T) {
-	j := job(t)
-	e := Evaluation{Model: j.Teacher, Engine: j.Engine, Data: j.Validation, Bindings: j.Bindings}
-	e.Batch = 10 // the last one is padded
-	alone, err := e.Run(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if alone.Samples != 32 || *alone.Accuracy != 1 || alone.Agreement != nil {
-		t.Errorf("alone: %+v", alone)
-	}
-	e.Teacher = j.Teacher
-	same, err := e.Run(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *same.Agreement != 1 || *same.KL != 0 || *same.RelativeL2 != 0 {
-		t.Errorf("against itself: %v", same)
-	}
-	e.Model = j.Student
-	other, err := e.Run(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !(*other.Agreement < 1) || !(*other.KL > 0) || !same.better(other) {
-		t.Errorf("another model: %v", other)
-	}
-	e.Task = Regress
-	if r, err := e.Run(t.Context()); err != nil || r.Agreement != nil || *r.Cosine >= 1 {
-		t.Errorf("as values: %+v, %v", r, err)
-	}
-	e.Model = heads(perceptron(6, 2))
-	if _, err := e.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "outputs") {
-		t.Errorf("a model with other outputs: %v", err)
 	}
 }
