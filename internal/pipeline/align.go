@@ -20,23 +20,23 @@ type Alignment struct {
 	Table string         // all of them, explained
 }
 
-// Align pairs the values of teacher and student. With data it tells how alike they are.
-func Align(ctx context.Context, j Job, d Decision) (*Alignment, error) {
-	o, err := j.Wishes.options(d.Analysed, d.Student)
+// Align pairs the values of teacher and student. With data it tells how alike they are; d is nil without.
+func Align(ctx context.Context, j Job, teacher *Model, s *Student, d *Data) (*Alignment, error) {
+	o, err := j.Wishes.options(teacher.Analysed, s)
 	if err != nil {
 		return nil, err
 	}
-	if d.Data.real() {
-		o.Activations = j.activations(ctx, d)
+	if d.real() {
+		o.Activations = j.activations(ctx, teacher, s.Graph, d)
 	}
 	a := &Alignment{}
-	if a.Alignment, err = layermatch.Align(d.Analysed, d.Student.Analysed, o); err != nil {
+	if a.Alignment, err = layermatch.Align(teacher.Analysed, s.Analysed, o); err != nil {
 		return nil, err
 	}
 	for _, pair := range a.Chosen() {
-		a.Pairs = append(a.Pairs, d.Student.taught(pair, a.Alignment))
+		a.Pairs = append(a.Pairs, s.taught(pair, a.Alignment))
 	}
-	a.Pairs = append(a.Pairs, d.Student.attention(a.Alignment)...)
+	a.Pairs = append(a.Pairs, s.attention(a.Alignment)...)
 	var table strings.Builder
 	err = a.Alignment.Table(&table, false)
 	a.Table = table.String()

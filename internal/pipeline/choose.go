@@ -23,17 +23,17 @@ type Student struct {
 	Budget    report.Budget // asked, and reached before training
 }
 
-// Choose takes the caller's student, or generates one from the teacher where own is nil.
-func Choose(ctx context.Context, j Job, d Decision, own *Model) (*Student, error) {
-	bind := j.bind(d.Data)
+// Choose takes the caller's student, or generates one from the teacher where own is nil. d is nil without data.
+func Choose(ctx context.Context, j Job, teacher, own *Model, d *Data) (*Student, error) {
+	bind := j.bind(d)
 	if own == nil {
-		return generate(ctx, j, d, bind)
+		return generate(ctx, j, teacher, d, bind)
 	}
-	own, analysed, err := own.Analyse(bind)
+	own, err := own.Analyse(bind)
 	if err != nil {
 		return nil, fmt.Errorf("student: %w", err)
 	}
-	return &Student{Graph: own.Graph, Analysed: analysed, Of: own, Cost: pass.CostOf(analysed),
+	return &Student{Graph: own.Graph, Analysed: own.Analysed, Of: own, Cost: pass.CostOf(own.Analysed),
 		Budget: report.Budget{Asked: j.Choice.Asked, Reached: j.Choice.Asked, Met: true}}, nil
 }
 
@@ -57,36 +57,36 @@ func samplesWithin(bytes int64, g *graph.Graph, names []string) int {
 }
 
 // generate makes a student from the teacher that meets the budget.
-func generate(ctx context.Context, j Job, d Decision, bind pass.Binding) (*Student, error) {
-	o := j.generation(ctx, d, bind)
+func generate(ctx context.Context, j Job, teacher *Model, d *Data, bind pass.Binding) (*Student, error) {
+	o := j.generation(ctx, teacher, d, bind)
 	var err error
-	if o.Found, err = j.readSearch(d.Teacher); err != nil {
+	if o.Found, err = j.readSearch(teacher); err != nil {
 		return nil, err
 	}
-	made, err := models.Generate(d.Teacher.Graph, j.Choice.Budget, o)
-	if errors.Is(err, models.ErrWhole) && d.Teacher.Frozen != nil {
-		return nil, &declinedError{d.Teacher.Name, d.Teacher.Frozen}
+	made, err := models.Generate(teacher.Graph, j.Choice.Budget, o)
+	if errors.Is(err, models.ErrWhole) && teacher.Frozen != nil {
+		return nil, &declinedError{teacher.Name, teacher.Frozen}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := j.writeSearch(d.Teacher, made.Found); err != nil {
+	if err := j.writeSearch(teacher, made.Found); err != nil {
 		return nil, err
 	}
 	analysed, err := pass.Analyse(made.Graph, bind)
 	if err != nil {
 		return nil, fmt.Errorf("student: %w", err)
 	}
-	return &Student{Graph: made.Graph, Analysed: analysed, Generated: made, Of: d.Teacher, Cost: pass.CostOf(analysed),
+	return &Student{Graph: made.Graph, Analysed: analysed, Generated: made, Of: teacher, Cost: pass.CostOf(analysed),
 		Budget: report.Budget{Asked: j.Choice.Asked, Reached: made.Reached(), Met: true}}, nil
 }
 
 // generation says how to generate a student. What channels and blocks are worth is told by what they do on the data,
 // where there are any.
-func (j Job) generation(ctx context.Context, d Decision, bind pass.Binding) models.Options {
+func (j Job) generation(ctx context.Context, teacher *Model, d *Data, bind pass.Binding) models.Options {
 	c := j.Choice
 	o := models.Options{Keep: c.Keep, Importance: c.Importance, Shrink: c.Shrink, Init: models.Inherited,
-		Seed: j.Train.Seed, Binding: bind, FileBytes: d.Teacher.side.Bytes}
+		Seed: j.Train.Seed, Binding: bind, FileBytes: teacher.side.Bytes}
 	if c.Random {
 		o.Init = models.Random
 	}
@@ -95,26 +95,26 @@ func (j Job) generation(ctx context.Context, d Decision, bind pass.Binding) mode
 		tries++
 		j.Host.report(distill.Progress{Phase: "choosing", Step: tries})
 	}
-	samples := func(names []string) int { return samplesWithin(calibrationBytes, d.Analysed, names) }
-	if d.Data.real() {
-		probe := j.probe(d.Data, d.Teacher.Graph, false)
+	samples := func(names []string) int { return samplesWithin(calibrationBytes, teacher.Analysed, names) }
+	if d.real() {
+		probe := j.probe(d, teacher.Graph, false)
 		o.Activations = func(names []string) (map[string]*graph.Tensor, error) {
 			return probe.Activations(ctx, names, samples(names))
 		}
-		if d.Data.Train.Spec().Classes > 0 {
+		if d.Train.Spec().Classes > 0 {
 			o.Gradients = func(names []string) (map[string]*graph.Tensor, error) {
 				return probe.Gradients(ctx, names, samples(names))
 			}
 		}
 		o.Divergence = func(student *graph.Graph) (float64, error) {
 			reportTry()
-			return j.divergence(d.Data, d.Teacher.Graph, student).Run(ctx, divergenceSamples)
+			return j.divergence(d, teacher.Graph, student).Run(ctx, divergenceSamples)
 		}
 	}
 	if j.Host.timer() != nil {
 		o.Latency = func(models ...*graph.Graph) ([]time.Duration, error) {
 			reportTry()
-			return timeModels(ctx, j.Host, d.Teacher, bind, models...)
+			return timeModels(ctx, j.Host, teacher, bind, models...)
 		}
 	}
 	return o

@@ -26,7 +26,7 @@ func TestChoose(t *testing.T) {
 	if s.Budget.Asked != "macs=0.5x" || !s.Budget.Met || s.Budget.Reached == "" {
 		t.Errorf("budget %+v", s.Budget)
 	}
-	again, _, err := d.Teacher.Analyse(one)
+	again, err := d.Teacher.Analyse(one)
 	if err != nil || again.side != d.Teacher.side {
 		t.Errorf("the teacher has changed: %+v, %v", again.side, err)
 	}

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 
-	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/internal/report"
 )
@@ -65,8 +64,7 @@ func Plan(ctx context.Context, j Job) (*report.Result, error) {
 // Decision is what is decided before training: the student, and who teaches whom.
 type Decision struct {
 	Teacher   *Model
-	Analysed  *graph.Graph // the teacher with shapes, of one sample
-	Data      *Data        // nil where none is given, and none was needed
+	Data      *Data // nil where none is given, and none was needed
 	Student   *Student
 	Alignment *Alignment
 }
@@ -91,10 +89,10 @@ func Decide(ctx context.Context, j Job, needData bool) (d Decision, err error) {
 			return d, err
 		}
 	}
-	if d.Teacher, d.Analysed, err = teacher.Analyse(j.bind(d.Data)); err != nil {
+	if d.Teacher, err = teacher.Analyse(j.bind(d.Data)); err != nil {
 		return d, err
 	}
-	if err := d.Teacher.decline(d.Analysed); err != nil {
+	if err := d.Teacher.decline(); err != nil {
 		return d, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -106,10 +104,10 @@ func Decide(ctx context.Context, j Job, needData bool) (d Decision, err error) {
 			return d, err
 		}
 	}
-	if d.Student, err = Choose(ctx, j, d, own); err != nil {
+	if d.Student, err = Choose(ctx, j, d.Teacher, own, d.Data); err != nil {
 		return d, err
 	}
-	d.Alignment, err = Align(ctx, j, d)
+	d.Alignment, err = Align(ctx, j, d.Teacher, d.Student, d.Data)
 	return d, err
 }
 

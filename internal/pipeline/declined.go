@@ -38,10 +38,11 @@ func (e *declinedError) Error() string {
 // Is says that it is [ErrDeclined].
 func (e *declinedError) Is(target error) bool { return target == ErrDeclined }
 
-// decline refuses a model, as analysed, that cannot be compressed: nil where it can. Ops that the table does not have
+// decline refuses a model that cannot be compressed: nil where it can. Ops that the table does not have
 // leave the shapes behind them unknown, so that only they are named where there are any; so are those that keep the
 // model from being run where nothing that is left of it can be trained.
-func (m *Model) decline(g *graph.Graph) error {
+func (m *Model) decline() error {
+	g := m.Analysed
 	unknown, shapeless := uncounted(g)
 	unbound := unboundInputs(g)
 	switch {

@@ -38,14 +38,14 @@ func Evaluate(ctx context.Context, x Examination) (*report.Measures, error) {
 		return nil, err
 	}
 	bind := pass.Binding{Batch: 1, Symbols: d.Symbols}
-	if m, _, err = m.Analyse(bind); err != nil {
+	if m, err = m.Analyse(bind); err != nil {
 		return nil, err
 	}
 	part, name := d.measured()
 	e := distill.Evaluation{Model: m.Graph, Engine: x.Engine, EngineOptions: x.Options, Data: part, Bindings: d.Bindings,
 		Batch: x.Batch, Task: x.Task, Symbols: d.Symbols}
 	if x.Teacher.Given() {
-		if t, _, err = t.Analyse(bind); err != nil {
+		if t, err = t.Analyse(bind); err != nil {
 			return nil, err
 		}
 		e.Teacher = t.Graph

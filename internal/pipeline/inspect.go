@@ -17,7 +17,7 @@ func Inspect(s Source, symbols map[string]int) (*report.Inspection, error) {
 		return nil, err
 	}
 	bind := pass.Binding{Batch: 1, Symbols: symbols}
-	if m, _, err = m.Analyse(bind); err != nil {
+	if m, err = m.Analyse(bind); err != nil {
 		return nil, err
 	}
 	known := m.Whole

@@ -24,8 +24,10 @@ type Model struct {
 	Graph  *graph.Graph    // the part of it that can be run
 	Frozen []models.Reason // the nodes that keep the rest from it
 
+	Analysed *graph.Graph // Graph with shapes, of one sample; nil before [Model.Analyse]
+
 	unsupported []string    // those of them whose op is known, but not as they use it; by name
-	side        report.Side // of the file; its cost is that of the graph that [Model.Analyse] has given
+	side        report.Side // of the file; its cost is that of Analysed
 }
 
 // Load imports a model.
@@ -61,9 +63,8 @@ func (m Model) without(unsupported []string, why map[string]string) *Model {
 	return &m
 }
 
-// Analyse is [pass.Analyse] of the part of the model that can be run. The model it gives beside that is without the
-// nodes that turned out to be unsupported, and knows its cost.
-func (m *Model) Analyse(bind pass.Binding) (*Model, *graph.Graph, error) {
+// Analyse gives the model with shapes and cost, without the nodes that turned out to be unsupported.
+func (m *Model) Analyse(bind pass.Binding) (*Model, error) {
 	why := map[string]string{}
 	for {
 		g, err := pass.Analyse(m.Graph, bind)
@@ -72,11 +73,11 @@ func (m *Model) Analyse(bind pass.Binding) (*Model, *graph.Graph, error) {
 		if err == nil {
 			cost := pass.CostOf(g)
 			known := *m
-			known.side.Params, known.side.MACs = cost.Params, cost.MACs
-			return &known, g, nil
+			known.Analysed, known.side.Params, known.side.MACs = g, cost.Params, cost.MACs
+			return &known, nil
 		}
 		if !errors.Is(err, op.ErrUnsupported) || !errors.As(err, &at) || !errors.As(err, &what) || why[at.Node] != "" {
-			return nil, nil, fmt.Errorf("%s: %w", m.Name, err)
+			return nil, fmt.Errorf("%s: %w", m.Name, err)
 		}
 		why[at.Node] = what.Why
 		m = m.without(append(slices.Clone(m.unsupported), at.Node), why)

@@ -80,8 +80,5 @@ func Compare(ctx context.Context, j Job, d Decision, f *File) (*layermatch.Simil
 	if err != nil {
 		return nil, err
 	}
-	trained := *d.Student
-	trained.Graph, trained.Analysed = f.Graph, student
-	d.Student = &trained
-	return layermatch.Similar(d.Analysed, student, j.activations(ctx, d))
+	return layermatch.Similar(d.Teacher.Analysed, student, j.activations(ctx, d.Teacher, f.Graph, d.Data))
 }

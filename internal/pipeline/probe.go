@@ -27,11 +27,11 @@ func (j Job) divergence(d *Data, teacher, student *graph.Graph) distill.Divergen
 const similaritySamples = 128
 
 // activations gives values of the teacher, as analysed, or else of the student, on training samples.
-func (j Job) activations(ctx context.Context, d Decision) layermatch.Activations {
+func (j Job) activations(ctx context.Context, teacher *Model, student *graph.Graph, d *Data) layermatch.Activations {
 	return func(g *graph.Graph, names []string) (map[string]*graph.Tensor, error) {
-		probe := j.probe(d.Data, d.Teacher.Graph, false)
-		if g != d.Analysed {
-			probe = j.probe(d.Data, d.Student.Graph, true)
+		probe := j.probe(d, teacher.Graph, false)
+		if g != teacher.Analysed {
+			probe = j.probe(d, student, true)
 		}
 		return probe.Features(ctx, names, similaritySamples)
 	}

@@ -62,8 +62,8 @@ func checkStages(t *testing.T, j Job) {
 	if d.Student.Generated == nil {
 		own = d.Student.Of
 	}
-	stage("choosing", func() error { _, err := Choose(ctx, j, d, own); return err })
-	stage("aligning", func() error { _, err := Align(ctx, j, d); return err })
+	stage("choosing", func() error { _, err := Choose(ctx, j, d.Teacher, own, d.Data); return err })
+	stage("aligning", func() error { _, err := Align(ctx, j, d.Teacher, d.Student, d.Data); return err })
 	stage("training", func() (err error) { trained, err = Train(ctx, j, d); return err })
 	stage("exporting", func() (err error) { file, err = Export(j, d, trained); return err })
 	stage("verifying", func() error { _, err := Verify(ctx, j.Host, d.Data, trained.Student, file); return err })
@@ -88,7 +88,7 @@ func snapshot(t *testing.T, j Job, d Decision, trained *Trained, file *File) str
 	fmt.Fprintf(&s, "job %s\n", settings)
 	if m := d.Teacher; m != nil {
 		fmt.Fprintf(&s, "teacher %s %v %v %+v\n", m.Name, m.Frozen, m.unsupported, m.side)
-		writeGraphs(t, &s, m.File, m.Whole, m.Graph, d.Analysed)
+		writeGraphs(t, &s, m.File, m.Whole, m.Graph, m.Analysed)
 	}
 	if c := d.Student; c != nil {
 		fmt.Fprintf(&s, "student %+v\n", c.Budget)
