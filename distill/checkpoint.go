@@ -19,7 +19,7 @@ import (
 // checkpointFile is the name of the checkpoint in its folder.
 const checkpointFile = "checkpoint.ildc"
 
-const checkpointVersion = 2
+const checkpointVersion = 3
 
 // checkpoint is everything that a run needs to go on as if it had not stopped.
 type checkpoint struct {
@@ -29,6 +29,7 @@ type checkpoint struct {
 	Batch       int
 	Seconds     float64
 	Variances   variances
+	Balance     balance
 	Teacher     Metrics
 	Before      Metrics
 	History     []Point

@@ -39,11 +39,13 @@ func (o Optimiser) settle(normalised bool) Optimiser {
 }
 
 // peak is the default peak of the learning rate. What the teacher's weights hold is lost at the rate that random ones
-// want.
+// want with sgd; adamw, whose steps do not depend on the size of gradients, takes them farther.
 func (o Optimiser) peak(random bool) float64 {
-	switch {
-	case o.Name == "adamw":
+	switch adamw := o.Name == "adamw"; {
+	case adamw && random:
 		return 0.001
+	case adamw:
+		return 0.003
 	case random:
 		return 0.1
 	}

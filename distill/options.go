@@ -11,11 +11,11 @@ import (
 
 // Options are the settings that a run's result depends on. Those that are zero have defaults.
 type Options struct {
-	Batch       int           // samples per step; default 64
+	Batch       int           // samples per step; default 64, or the largest power of 2 that the samples fill
 	Steps       int           // of training; 0: Epochs or Duration say
-	Epochs      int           // passes over the training data; default 10, where nothing else is given
+	Epochs      int           // passes over the training data; default 10, or more for 800 steps, where nothing is given
 	Duration    time.Duration // of training: becomes a number of steps after the first ones have been timed
-	LearnRate   float64       // the peak; default 0.02 for sgd, 0.1 where weights are random, 0.001 for adamw
+	LearnRate   float64       // the peak; default 0.02 for sgd and 0.003 for adamw; 0.1 and 0.001 where weights are random
 	Random      bool          // the student starts from random weights
 	Schedule    Schedule      // its Peak is LearnRate; default warm-up 0.1
 	Optimiser   Optimiser     // default [DefaultOptimiser]
@@ -26,18 +26,32 @@ type Options struct {
 	Task        Task          // default Auto
 	Seed        uint64
 	EvalEvery   int // steps between validations; default one epoch, and at least ten a run
+	// KeepLast gives the last state in place of the one that validates best, unless it is worse than the first: for
+	// validation parts that tell little, as a few samples do, or those that were trained on.
+	KeepLast bool
 	// CheckpointEvery is the number of steps between checkpoints; 0: about every half minute.
 	CheckpointEvery int
 
 	named bool // Losses were given
+	least int  // steps, of epochs that were not given
 }
 
-func (o Options) withDefaults() Options {
+// defaultEpochs and leastSteps say how long a run is that is not told: few samples take as many steps as more do.
+const (
+	defaultEpochs = 10
+	leastSteps    = 800
+)
+
+// withDefaults fills what is not given, for a run on so many samples.
+func (o Options) withDefaults(samples int) Options {
 	if o.Batch == 0 {
 		o.Batch = defaultBatch
+		for o.Batch > samples && o.Batch > 1 {
+			o.Batch /= 2
+		}
 	}
 	if o.Epochs == 0 && o.Steps == 0 && o.Duration == 0 {
-		o.Epochs = 10
+		o.Epochs, o.least = defaultEpochs, leastSteps
 	}
 	if o.Optimiser == (Optimiser{}) {
 		o.Optimiser = DefaultOptimiser()
@@ -52,6 +66,20 @@ func (o Options) withDefaults() Options {
 		o.Task = Auto
 	}
 	return o
+}
+
+// Passes is how often a run sees each of so many samples; 0 where a Duration says.
+func (o Options) Passes(samples int) float64 {
+	o = o.withDefaults(samples)
+	switch {
+	case samples < o.Batch:
+		return 0
+	case o.Steps > 0:
+		return float64(o.Steps) / float64(samples/o.Batch)
+	case o.Epochs > 0:
+		return max(float64(o.Epochs), float64(o.least)/float64(samples/o.Batch))
+	}
+	return 0
 }
 
 // used are the weights of the terms that count at some time.

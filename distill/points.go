@@ -55,7 +55,7 @@ func (r *run) validateIfDue(ctx context.Context, epoch int) (*Point, error) {
 	}
 	r.at.History = append(r.at.History, point)
 	r.at.Sums, r.at.Count = map[string]float64{}, 0
-	if m.better(r.at.BestMetrics) {
+	if (!r.o.KeepLast || done == r.at.Steps) && m.better(r.at.BestMetrics) {
 		err = r.keepBest(m)
 	}
 	return &point, err

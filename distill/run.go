@@ -17,7 +17,7 @@ import (
 // A cancelled run writes a checkpoint where it has a folder for it, and returns [ErrInterrupted]. A resumed run ends in
 // the same bytes as one that was never stopped.
 func (j Job) Run(ctx context.Context) (*Result, error) {
-	o := j.Options.withDefaults()
+	o := j.Options.withDefaults(j.Train.Len())
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -64,8 +64,8 @@ func (j *Job) start(ctx context.Context, o Options) (_ *run, err error) {
 		return nil, err
 	}
 	if old != nil {
-		r.goal.variances = old.Variances
-	} else if r.goal.variances, err = r.calibrate(ctx); err != nil {
+		r.goal.variances, r.goal.balance = old.Variances, old.Balance
+	} else if err = r.calibrate(ctx); err != nil {
 		return nil, err
 	}
 	if err := r.compileAll(ctx); err != nil {
@@ -139,14 +139,14 @@ func (r *run) begin(ctx context.Context, fingerprint string, teacher Metrics) er
 		return err
 	}
 	r.at = checkpoint{Version: checkpointVersion, Fingerprint: fingerprint, Batch: r.o.Batch, Variances: r.goal.variances,
-		Teacher: teacher, Before: before, Sums: map[string]float64{}, Widths: map[string]int{}}
+		Balance: r.goal.balance, Teacher: teacher, Before: before, Sums: map[string]float64{}, Widths: map[string]int{}}
 	for _, v := range r.job.Student.Initializers {
 		if len(v.Const.Dims) > 0 {
 			r.at.Widths[v.Name] = v.Const.Dims[0]
 		}
 	}
 	if r.at.Steps = r.o.Steps; r.at.Steps == 0 && r.o.Epochs > 0 {
-		r.at.Steps = r.o.Epochs * (r.job.Train.Len() / r.o.Batch)
+		r.at.Steps = max(r.o.least, r.o.Epochs*(r.job.Train.Len()/r.o.Batch))
 	}
 	return r.keepBest(before)
 }

@@ -117,6 +117,28 @@ func TestRunTeaches(t *testing.T) {
 	}
 }
 
+// Where nothing is held out the last state is taken, whatever the one in between that is nearer to the teacher; but not
+// where training has only made things worse.
+func TestLastStateIsKept(t *testing.T) {
+	j := job(t)
+	j.Options.KeepLast = true
+	r, err := j.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.BestStep != r.Steps {
+		t.Errorf("the state of step %d of %d is kept", r.BestStep, r.Steps)
+	}
+	j.Student, _ = j.Teacher.Clone()
+	j.Options.LearnRate = 10
+	if r, err = j.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if r.BestStep != 0 {
+		t.Errorf("a student that was its teacher is given as it was after %d steps", r.BestStep)
+	}
+}
+
 // A run that is stopped at any step and resumed ends in the same weights as one that is not.
 func TestResumeIsExact(t *testing.T) {
 	whole, err := job(t).Run(context.Background())

@@ -93,7 +93,7 @@ func (s *session) step(
 	number := func(name string, v float64) { in[name] = graph.FromFloat32([]int{1}, []float32{float32(v)}) }
 	number(learningRateInput, rate)
 	for term, w := range weights {
-		number(weightInput+term, w)
+		number(weightInput+term, s.goal.balance.balanced(term, w))
 	}
 	out, err := s.train.run(ctx, in)
 	if err != nil {
@@ -142,8 +142,17 @@ const (
 	statisticsBatches = 50
 )
 
-// calibrate estimates the variances of the teacher-side transforms on training batches.
-func (s *session) calibrate(ctx context.Context) (variances, error) {
+// calibrate settles on training batches what the terms' sizes depend on.
+func (s *session) calibrate(ctx context.Context) (err error) {
+	if s.goal.variances, err = s.estimateVariances(ctx); err != nil {
+		return err
+	}
+	s.goal.balance, err = s.balanceTerms(ctx)
+	return err
+}
+
+// estimateVariances estimates the variances of the teacher-side transforms.
+func (s *session) estimateVariances(ctx context.Context) (variances, error) {
 	step, err := s.copies.calibrationStep(s.goal)
 	if err != nil || len(step.Graph.Outputs) == 0 {
 		return variances{}, err

@@ -18,6 +18,7 @@ type objective struct {
 	labelled    bool
 	optimiser   Optimiser
 	variances   variances
+	balance     balance
 }
 
 // variances are those of teacher-side transforms per element, by the names of the outputs of [copies.calibrationStep].

@@ -14,6 +14,7 @@ import (
 type Term struct {
 	Name    string   `json:"name"`
 	Weight  float64  `json:"weight"`
+	Balance float64  `json:"balance,omitempty"` // what Weight is multiplied by, of feature maps: see docs/losses.md
 	Pairs   []string `json:"pairs,omitempty"`   // of feature maps
 	Outputs []string `json:"outputs,omitempty"` // where there are several, and the term is not of all of them
 	Refused []string `json:"refused,omitempty"` // pairs and outputs that it makes no sense for, and why
@@ -32,7 +33,7 @@ func (s *session) usedTerms(emitted map[string]bool) ([]Term, error) {
 		if _, weighed := s.goal.weights[name]; !weighed {
 			continue
 		}
-		t := Term{Name: name, Weight: s.o.Losses[name]}
+		t := Term{Name: name, Weight: s.o.Losses[name], Balance: s.goal.balance[name]}
 		s.copies.describe(&t, s.goal.pairs)
 		if t.Unused = !emitted[name]; t.Unused {
 			err := fmt.Errorf("distill: loss %s: %w: %s", name, ErrNoTerm, strings.Join(t.Refused, "; "))

@@ -17,7 +17,7 @@ type Trainer struct {
 
 // Trainer compiles the job's training step. Close frees it.
 func (j Job) Trainer(ctx context.Context) (*Trainer, error) {
-	o := j.Options.withDefaults()
+	o := j.Options.withDefaults(j.Train.Len())
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func (j Job) Trainer(ctx context.Context) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.goal.variances, err = s.calibrate(ctx); err != nil {
+	if err = s.calibrate(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.compileTraining(ctx); err != nil {

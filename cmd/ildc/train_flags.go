@@ -50,7 +50,7 @@ func (t *trainFlags) registerStep(f *pflag.FlagSet) {
 	f.StringVar(&t.final, "final-losses", "",
 		"weights that terms reach at the end, linearly over the run, as hint=0; others keep theirs")
 	f.Float64Var(&o.LearnRate, "lr", 0,
-		"peak learning rate (default 0.02 for sgd, 0.1 where weights are random, 0.001 for adamw)")
+		"peak learning rate (default 0.02 for sgd and 0.003 for adamw; 0.1 and 0.001 where weights are random)")
 	f.StringVar(&t.optimiser, "optimizer", "auto",
 		strings.Join(distill.Optimisers, ", ")+" (auto: sgd where most layers have batch norm, else adamw)")
 	f.Float64Var(&t.decay, "weight-decay", 5e-4, "decay of weights; biases and batch norm have none")

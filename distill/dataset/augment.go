@@ -19,16 +19,21 @@ type Augment struct {
 
 	// Mixup is α of a Beta(α,α) distribution that a part λ is drawn from for each batch: a sample becomes λ times itself
 	// and 1−λ times another one of the batch, and so do its labels (Zhang et al. 2018, "mixup: Beyond Empirical Risk
-	// Minimization", section 2). 0: none.
-	Mixup float64
+	// Minimization", section 2). 0: none, unless samples that are seen often call for it; NoMixup says that there is to be
+	// none.
+	Mixup   float64
+	NoMixup bool
 }
 
-// ParseAugment reads words separated by commas: "flip" or "flip-x", "flip-y", "crop=4" (the Pad), "mixup=0.2"; "none"
-// or nothing for no augmentation.
+// ParseAugment reads words separated by commas: "flip" or "flip-x", "flip-y", "crop=4" (the Pad), "mixup=0.2" or
+// "mixup=0"; "none" or nothing for no augmentation, "none" for no mixup, either.
 func ParseAugment(text string) (Augment, error) {
 	var a Augment
-	if text == "" || text == "none" {
+	if text == "" {
 		return a, nil
+	}
+	if text == "none" {
+		return Augment{NoMixup: true}, nil
 	}
 	for word := range strings.SplitSeq(text, ",") {
 		key, value, _ := strings.Cut(word, "=")
@@ -45,10 +50,10 @@ func ParseAugment(text string) (Augment, error) {
 			a.Pad = int(pad)
 		case "mixup":
 			alpha, err := strconv.ParseFloat(value, 64)
-			if err != nil || !(alpha > 0 && alpha <= 100) {
-				return Augment{}, fmt.Errorf("dataset: augmentation %q: want a number above 0, as mixup=0.2", word)
+			if err != nil || !(alpha >= 0 && alpha <= 100) {
+				return Augment{}, fmt.Errorf("dataset: augmentation %q: want a number from 0 to 100, as mixup=0.2", word)
 			}
-			a.Mixup = alpha
+			a.Mixup, a.NoMixup = alpha, alpha == 0
 		default:
 			return Augment{}, fmt.Errorf("dataset: augmentation %q: want flip, flip-y, crop=PIXELS, mixup=ALPHA or none", word)
 		}
@@ -71,8 +76,11 @@ func (a Augment) String() string {
 	if a.Mixup > 0 {
 		words = append(words, "mixup="+strconv.FormatFloat(a.Mixup, 'g', -1, 64))
 	}
-	if words == nil {
+	switch {
+	case a.NoMixup && words == nil:
 		return "none"
+	case a.NoMixup:
+		words = append(words, "mixup=0")
 	}
 	return strings.Join(words, ",")
 }

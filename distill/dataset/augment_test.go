@@ -70,7 +70,8 @@ func TestDraw(t *testing.T) {
 
 func TestAugmentRoundTrip(t *testing.T) {
 	for text, want := range map[string]Augment{
-		"": {}, "none": {}, "flip": {FlipX: true}, "crop=4": {Pad: 4},
+		"": {}, "none": {NoMixup: true}, "flip": {FlipX: true}, "crop=4": {Pad: 4},
+		"flip,mixup=0.2": {FlipX: true, Mixup: 0.2}, "flip,mixup=0": {FlipX: true, NoMixup: true},
 		"flip,flip-y,crop=2": {FlipX: true, FlipY: true, Pad: 2},
 	} {
 		got, err := ParseAugment(text)
@@ -81,7 +82,7 @@ func TestAugmentRoundTrip(t *testing.T) {
 			t.Errorf("%q: %+v, %v: want %+v", got, again, err, got)
 		}
 	}
-	for _, text := range []string{"turn", "crop=-1", "crop=", "crop=x", "flip,"} {
+	for _, text := range []string{"turn", "crop=-1", "crop=", "crop=x", "flip,", "mixup=-1", "mixup=101", "mixup=NaN"} {
 		if _, err := ParseAugment(text); err == nil {
 			t.Errorf("%q: no error", text)
 		}

@@ -19,6 +19,11 @@ type Binding struct {
 	slots []slot
 }
 
+// Mixes says whether samples can be mixed: no input is of integers.
+func (b *Binding) Mixes() bool {
+	return !slices.ContainsFunc(b.slots, func(s slot) bool { return s.dtype != graph.Float32 })
+}
+
 // slot is one input of the model.
 type slot struct {
 	name    string

@@ -65,6 +65,7 @@ func Plan(ctx context.Context, j Job) (*report.Result, error) {
 type Decision struct {
 	Teacher   *Model
 	Data      *Data // nil where none is given, and none was needed
+	Recipe    Recipe
 	Student   *Student
 	Alignment *Alignment
 }
@@ -104,6 +105,7 @@ func Decide(ctx context.Context, j Job, needData bool) (d Decision, err error) {
 			return d, err
 		}
 	}
+	d.Recipe = Prescribe(j, d.Data)
 	if d.Student, err = Choose(ctx, j, d.Teacher, own, d.Data); err != nil {
 		return d, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
@@ -14,13 +15,16 @@ import (
 
 // What data are where nothing else is asked for.
 const (
-	defaultValidation = 0.1
+	DefaultValidation = 0.1  // of the training samples
 	DefaultSynthetic  = 2048 // samples that are made up
+
+	leastHeldOut = 100 // fewer samples tell too little to hold them out
 )
 
 // Data are samples in parts, bound to the models' inputs.
 type Data struct {
 	Train, Validation, Test dataset.Dataset // Test is nil where there is none
+	HeldOut                 bool            // Validation is no part of Train, but held out
 	Bindings                []*dataset.Binding
 	Symbols                 map[string]int // sizes of symbolic extents: given, or those of the data
 	About                   string         // in words
@@ -32,7 +36,15 @@ func (d *Data) measured() (dataset.Dataset, string) {
 	if d.Test != nil {
 		return d.Test, "test"
 	}
+	if !d.HeldOut {
+		return d.Validation, "training"
+	}
 	return d.Validation, "validation"
+}
+
+// mixes says whether samples can be mixed with each other.
+func (d *Data) mixes() bool {
+	return !slices.ContainsFunc(d.Bindings, func(b *dataset.Binding) bool { return !b.Mixes() })
 }
 
 // real says whether the inputs tell something of what the models will be used on; d may be nil.
@@ -90,6 +102,12 @@ func OpenOrMakeUp(ctx context.Context, s Samples, to Inputs, seed uint64) (*Data
 	return makeUp(s, to, seed)
 }
 
+// fewFor says whether there are too few samples to hold some out, unless that is asked for.
+func (s Samples) fewFor(train dataset.Dataset) bool {
+	n := train.Len()
+	return s.Validation == 0 && n > 0 && float64(n)*DefaultValidation < leastHeldOut && !train.Spec().Synthetic
+}
+
 // parts are samples that are not bound yet.
 type parts struct {
 	train, test    dataset.Dataset // test may be nil
@@ -111,8 +129,11 @@ func divide(s Samples, p parts, to Inputs, seed uint64) (*Data, error) {
 	}
 	var err error
 	switch {
+	case !s.Whole && s.fewFor(p.train):
+		d.Train, d.Validation = p.train, p.train
 	case !s.Whole:
-		d.Train, d.Validation, err = dataset.Split(p.train, cmp.Or(s.Validation, defaultValidation), seed)
+		d.HeldOut = true
+		d.Train, d.Validation, err = dataset.Split(p.train, cmp.Or(s.Validation, DefaultValidation), seed)
 	case p.train.Len() == 0: // a path that is not split by itself is all held out
 		d.Train, d.Validation, d.Test = d.Test, d.Test, nil
 	default:
@@ -120,6 +141,10 @@ func divide(s Samples, p parts, to Inputs, seed uint64) (*Data, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if d.Test == nil && !d.HeldOut && !s.Whole && d.Warning == "" {
+		d.Warning = "there is no test part, and few samples: the figures are of those that were trained on; on others " +
+			"expect worse ones"
 	}
 	return d, d.bind(s, to)
 }

@@ -40,12 +40,16 @@ func TestOpen(t *testing.T) {
 	}{
 		{"a folder", dataset.Source{Path: path}, false, 1293, 144, 360, 1, "test", "1437 training and 360 test"},
 		{"half of it", dataset.Source{Train: forty, Validation: 0.5}, false, 20, 20, 0, 1, "validation", "40 samples given"},
-		{"with a test part", dataset.Source{Train: forty, Test: seven}, false, 36, 4, 7, 1, "test", "40 samples given"},
-		{"an empty test part", dataset.Source{Train: forty, Test: empty{seven}}, false, 36, 4, 0, 1, "validation", ""},
-		{"whole", dataset.Source{Train: forty, Test: seven}, true, 40, 40, 0, 1, "validation", ""},
+		{"a tenth with a test part", dataset.Source{Train: forty, Test: seven, Validation: 0.1}, false, 36, 4, 7, 1, "test",
+			"40 samples given"},
+		{"few with a test part", dataset.Source{Train: forty, Test: seven}, false, 40, 40, 7, 1, "test", "40 samples given"},
+		{"few", dataset.Source{Train: forty}, false, 40, 40, 0, 1, "training", ""},
+		{"an empty test part", dataset.Source{Train: forty, Test: empty{seven}}, false, 40, 40, 0, 1, "training", ""},
+		{"whole", dataset.Source{Train: forty, Test: seven}, true, 40, 40, 0, 1, "training", ""},
 		{"whole, all of it in the test part", dataset.Source{Train: empty{forty}, Test: seven}, true, 7, 7, 0, 1,
+			"training", ""},
+		{"a student of its own", dataset.Source{Train: forty, Student: &half, Validation: 0.1}, false, 36, 4, 0, 2,
 			"validation", ""},
-		{"a student of its own", dataset.Source{Train: forty, Student: &half}, false, 36, 4, 0, 2, "validation", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, err := Open(context.Background(), Samples{Source: c.s, Whole: c.whole}, to, 0)
@@ -59,7 +63,8 @@ func TestOpen(t *testing.T) {
 			if d.Train.Len() != c.train || d.Validation.Len() != c.validation || tested != c.test {
 				t.Errorf("%d, %d and %d samples", d.Train.Len(), d.Validation.Len(), tested)
 			}
-			if _, part := d.measured(); part != c.part || !strings.Contains(d.About, c.about) || d.Warning != "" || !d.real() {
+			if _, part := d.measured(); part != c.part || !strings.Contains(d.About, c.about) || !d.real() ||
+				(d.Warning != "") != (part == "training" && !c.whole) {
 				t.Errorf("measured on %s, about %q, warning %q", part, d.About, d.Warning)
 			}
 			if len(d.Bindings) != c.bindings || d.binding(true).Prefix != "" {
@@ -84,7 +89,7 @@ func TestOpen(t *testing.T) {
 
 // The seed, and nothing else, decides what is for validation.
 func TestOpenSplitsBySeed(t *testing.T) {
-	to, s := digitInputs(t), Samples{Source: dataset.Source{Train: images(t, 40)}}
+	to, s := digitInputs(t), Samples{Source: dataset.Source{Train: images(t, 40), Validation: 0.1}}
 	fingerprint := func(seed uint64) string {
 		d, err := Open(context.Background(), s, to, seed)
 		if err != nil {

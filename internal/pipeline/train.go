@@ -39,11 +39,9 @@ func PrepareTraining(ctx context.Context, j Job, d Decision) (job distill.Job, u
 			return job, false, err
 		}
 	}
-	o := j.Train
-	o.Random = j.Choice.Random
 	job = distill.Job{Teacher: d.Teacher.Graph, Student: student, Pairs: d.Alignment.Pairs, Engine: j.Host.Engine,
 		EngineOptions: j.Host.Options, Train: d.Data.Train, Validation: d.Data.Validation, Bindings: d.Data.Bindings,
-		Augment: j.Data.Augment, Options: o, Checkpoint: j.Checkpoint, Resume: j.Resume, Force: j.Force,
+		Augment: d.Recipe.Augment, Options: d.Recipe.Train, Checkpoint: j.Checkpoint, Resume: j.Resume, Force: j.Force,
 		Memory: j.Host.Memory, Symbols: d.Data.Symbols, Progress: j.Host.Progress, Logger: j.Host.Logger}
 	if job.Memory == 0 && j.Host.onProcessor() {
 		job.Memory = machine.FreeMemory()

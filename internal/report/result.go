@@ -23,6 +23,8 @@ type Result struct {
 	Data            string  `json:"data,omitempty"`              // what was trained on, in words
 	ImagesPerSecond float64 `json:"images_per_second,omitempty"` // of training
 
+	Recipe []string `json:"recipe,omitempty"` // what the number of samples has decided about training, and why
+
 	Groups []models.Group `json:"groups,omitempty"` // channels that a generated student has fewer of
 
 	// Similarity compares the teacher's feature maps with the student's before training, where there are data; Trained
@@ -51,7 +53,8 @@ type Training struct {
 	Teacher Side   `json:"teacher"`
 	Student Side   `json:"student"`
 	Engine  string `json:"engine,omitempty"`
-	// Measured is what the metrics of both sides were measured on: "test", or "validation" where there is no test part.
+	// Measured is what the metrics of both sides were measured on: "test", or "validation" where there is no test part, or
+	// "training" where nothing is held out either.
 	Measured string           `json:"measured,omitempty"`
 	Steps    int              `json:"steps,omitempty"`
 	BestStep int              `json:"best_step,omitempty"` // the step whose weights were exported

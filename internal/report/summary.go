@@ -64,8 +64,14 @@ func (r *Result) writeTraining(s *strings.Builder) {
 	}
 	fmt.Fprintf(s, "\n%s as a task to %s: %d steps of %d in %.1f s (%.0f images/s) on engine %s, best at step %d",
 		r.Data, r.Task, r.Steps, r.Batch, r.Seconds, r.ImagesPerSecond, r.Engine, r.BestStep)
+	for _, why := range r.Recipe {
+		s.WriteString("\n" + why)
+	}
 	for _, l := range r.Losses {
 		fmt.Fprintf(s, "\nloss %s × %g", l.Name, l.Weight)
+		if l.Balance > 0 {
+			fmt.Fprintf(s, " (balanced: × %.3g)", l.Balance)
+		}
 		switch {
 		case l.Unused:
 			s.WriteString(" left out")

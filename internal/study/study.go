@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -73,6 +74,7 @@ func (p Plan) run(ctx context.Context, a Arm, seed uint64, number int) (*report.
 	}
 	job.Output, job.Overwrite = filepath.Join(p.Folder, name+".onnx"), true
 	job.Checkpoint, job.Resume = filepath.Join(p.Folder, name+".checkpoint"), true
+	job.Data.Validation = cmp.Or(job.Data.Validation, pipeline.DefaultValidation) // arms are compared on that part
 	result, err := pipeline.Compress(ctx, job)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,40 @@
+package pipeline
+
+import (
+	"fmt"
+
+	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/distill/dataset"
+)
+
+// Recipe is how a student is trained on as many samples as there are, where the caller leaves it open.
+type Recipe struct {
+	Train   distill.Options
+	Augment dataset.Augment
+	Why     []string // what was chosen, and why, in words
+}
+
+// manyPasses is how often a training that mixes samples sees each of them, at the least: a student that sees each a few
+// times has no time to learn them by heart.
+const manyPasses = 30
+
+// Prescribe settles what depends on the number of samples. d is nil without data.
+func Prescribe(j Job, d *Data) Recipe {
+	r := Recipe{Train: j.Train, Augment: j.Data.Augment}
+	r.Train.Random = j.Choice.Random
+	if d == nil {
+		return r
+	}
+	samples := d.Train.Len()
+	if !d.HeldOut {
+		r.Train.KeepLast = true
+		r.Why = append(r.Why, fmt.Sprintf("all %d samples train and the last state is kept: few held out would tell little",
+			samples))
+	}
+	mixable := r.Augment.Mixup == 0 && !r.Augment.NoMixup && d.mixes()
+	if passes := r.Train.Passes(samples); mixable && passes >= manyPasses {
+		r.Augment.Mixup = 1
+		r.Why = append(r.Why, fmt.Sprintf("samples are mixed with each other (mixup=1): each is seen %.0f times", passes))
+	}
+	return r
+}
