@@ -24,8 +24,9 @@ type Options struct {
 
 	Budget  string            // "macs=0.5x,params=100k"; default macs=0.5x. See [models.ParseBudget]
 	Keep    []string          // nodes of the teacher whose width stays
-	Rank    models.Importance // what tells how much a channel matters; default: activations, norms without data
-	Shrink  models.Shrink     // channels, blocks or both; default channels
+	Rank    models.Importance // what tells how much a channel matters; default: reconstruction, norms without data
+	Shrink  models.Shrink     // channels, blocks or both
+	Share   models.Share      // how the budget is shared out over the groups of channels
 	Random  bool              // the student starts from random weights instead of the teacher's
 	Pairs   []string          // "teacher_value:student_value", in place of those that alignment chooses
 	NoPairs []string          // pairs, or values of either model, that alignment must not choose
@@ -65,7 +66,7 @@ const defaultBudget = "macs=0.5x"
 func (o Options) job() (j pipeline.Job, err error) {
 	j = pipeline.Job{
 		Choice: pipeline.Choice{Asked: cmp.Or(o.Budget, defaultBudget), Keep: o.Keep, Importance: o.Rank, Shrink: o.Shrink,
-			Random: o.Random},
+			Share: o.Share, Random: o.Random},
 		Wishes: pipeline.Wishes{Pairs: o.Pairs, NoPairs: o.NoPairs, Select: o.Select},
 		Data:   pipeline.Samples{Source: o.Data},
 		Train:  o.Train,
@@ -81,9 +82,9 @@ func (o Options) job() (j pipeline.Job, err error) {
 		j.Choice.Budget, err = models.ParseBudget(j.Choice.Asked)
 		return j, err
 	}
-	if o.Budget != "" || len(o.Keep) > 0 || o.Random || o.Rank != "" || o.Shrink != "" {
-		return j, errors.New("ildc: budget, kept nodes, importance, what shrinks and random weights are for a generated " +
-			"student, and a student was given")
+	if o.Budget != "" || len(o.Keep) > 0 || o.Random || o.Rank != "" || o.Shrink != "" || o.Share != "" {
+		return j, errors.New("ildc: budget, kept nodes, importance, what shrinks, how the budget is shared out and random " +
+			"weights are for a generated student, and a student was given")
 	}
 	j.Choice.Asked = "the student given"
 	j.Student, err = o.Student.source()

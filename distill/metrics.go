@@ -45,15 +45,24 @@ func (m Metrics) better(n Metrics) bool {
 		}
 		break
 	}
-	if m.mixed() {
-		m.KL = nil
-	}
-	for _, measure := range []struct{ a, b *float64 }{{m.KL, n.KL}, {m.RelativeL2, n.RelativeL2}} {
-		if measure.a != nil && measure.b != nil {
-			return *measure.a < *measure.b
+	if a, ok := m.Distance(); ok {
+		if b, ok := n.Distance(); ok {
+			return a < b
 		}
 	}
 	return m.Accuracy != nil && n.Accuracy != nil && *m.Accuracy > *n.Accuracy
+}
+
+// Distance is how far the outputs are from the teacher's: KL, or relative L2 where not all are logits. It varies less
+// from sample to sample than accuracy and agreement do. ok is false without a teacher.
+func (m Metrics) Distance() (distance float64, ok bool) {
+	switch {
+	case m.KL != nil && !m.mixed():
+		return *m.KL, true
+	case m.RelativeL2 != nil:
+		return *m.RelativeL2, true
+	}
+	return 0, false
 }
 
 // Score is the measure that a least score is asked of: accuracy, or agreement where there are no labels, or cosine for

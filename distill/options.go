@@ -68,18 +68,25 @@ func (o Options) withDefaults(samples int) Options {
 	return o
 }
 
+// RunSteps is how many steps a run on so many samples takes; 0 where a Duration says.
+func (o Options) RunSteps(samples int) int {
+	o = o.withDefaults(samples)
+	if o.Steps > 0 {
+		return o.Steps
+	}
+	return max(o.least, o.Epochs*(samples/o.Batch))
+}
+
 // Passes is how often a run sees each of so many samples; 0 where a Duration says.
 func (o Options) Passes(samples int) float64 {
-	o = o.withDefaults(samples)
-	switch {
-	case samples < o.Batch:
-		return 0
-	case o.Steps > 0:
-		return float64(o.Steps) / float64(samples/o.Batch)
-	case o.Epochs > 0:
-		return max(float64(o.Epochs), float64(o.least)/float64(samples/o.Batch))
-	}
-	return 0
+	batches := samples / o.withDefaults(samples).Batch
+	return float64(o.RunSteps(samples)) / float64(max(1, batches))
+}
+
+// Short are the options of a run of so many steps, in all else the same, which gives its last state.
+func (o Options) Short(steps int) Options {
+	o.Steps, o.Epochs, o.Duration, o.EvalEvery, o.KeepLast = steps, 0, 0, steps, true
+	return o
 }
 
 // used are the weights of the terms that count at some time.

@@ -157,6 +157,12 @@ func (b Budget) latency() (Limit, bool) {
 	return b[i], true
 }
 
+// Timed says whether a latency is limited.
+func (b Budget) Timed() bool {
+	_, timed := b.latency()
+	return timed
+}
+
 func (b Budget) counted() Budget {
 	return slices.DeleteFunc(slices.Clone(b), func(l Limit) bool { return l.Measure == Latency })
 }

@@ -1,12 +1,22 @@
 package models
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
 	"github.com/ildc/ildc/graph/pass"
 )
+
+// Cuttable is how many blocks and layers a network might do without.
+func Cuttable(teacher *graph.Graph, bind pass.Binding) (int, error) {
+	g, err := pass.Analyse(teacher, bind)
+	if err != nil {
+		return 0, fmt.Errorf("models: %w", err)
+	}
+	return len(findCuts(g)), nil
+}
 
 // findCuts lists the parts that a network can do without, in its order.
 func findCuts(g *graph.Graph) []Cut {

@@ -53,6 +53,10 @@ type Options struct {
 	Importance Importance
 	Gradients  func(values []string) (map[string]*graph.Tensor, error)
 
+	// Share says how the budget is shared out over the groups of channels; default ByLoss where there are Activations,
+	// else ByRank.
+	Share Share
+
 	// Shrink says what the student has less of; by default blocks, layers and channels where a latency is limited and
 	// there are Activations and Divergence, since many narrow layers take about as long as wide ones, else channels.
 	// Divergence tells how far a student is from the teacher before it is trained; Depth and Both need it.
@@ -133,14 +137,17 @@ func (o Options) check(teacher *graph.Graph) error {
 	if o.Init != "" && o.Init != Inherited && o.Init != Random {
 		bad("init %q: want %q or %q", o.Init, Inherited, Random)
 	}
+	if o.Share != "" && !slices.Contains(Shares(), o.Share) {
+		add(setting.Mends(fmt.Errorf("models: sharing by %q: there are %v", o.Share, Shares()), "Share"))
+	}
 	if o.Shrink != "" && !slices.Contains(Shrinks(), o.Shrink) {
 		add(setting.Mends(fmt.Errorf("models: shrinking %q: there are %v", o.Shrink, Shrinks()), "Shrink"))
 	}
 	switch {
 	case o.Importance != Auto && !slices.Contains(Importances(), o.Importance):
 		add(setting.Mends(fmt.Errorf("models: importance %q: there are %v", o.Importance, Importances()), "Rank"))
-	case o.Importance == Activation && o.Activations == nil:
-		add(setting.Mends(errors.New("models: importance by activation needs data"), "Data", "Rank"))
+	case (o.Importance == Activation || o.Importance == Reconstruction) && o.Activations == nil:
+		add(setting.Mends(fmt.Errorf("models: importance by %s needs data", o.Importance), "Data", "Rank"))
 	case (o.Shrink == Depth || o.Shrink == Both) && (o.Activations == nil || o.Divergence == nil):
 		add(setting.Mends(errors.New("models: leaving out blocks and layers needs data, "+
 			"which tell how much each of them matters"), "Data", "Shrink"))
@@ -159,6 +166,16 @@ func (o Options) check(teacher *graph.Graph) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (o Options) share() Share {
+	switch {
+	case o.Share != "":
+		return o.Share
+	case o.Activations != nil:
+		return ByLoss
+	}
+	return ByRank
 }
 
 func isNamed(n *graph.Node, name string) bool {

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -13,18 +12,56 @@ import (
 // Importance says what tells how much a channel matters.
 type Importance string
 
-// The kinds of importance. Activation needs activations, Taylor gradients; BatchNorm falls back to L2 for channels that
-// no batch norm scales.
+// The kinds of importance. Reconstruction and Activation need activations, Taylor gradients; BatchNorm falls back to L2
+// for channels that no batch norm scales.
 const (
-	Auto       Importance = ""           // Activation where there are activations, else L2
-	Activation Importance = "activation" // what the channel gives to the layers that read it, on data
-	L2         Importance = "l2"         // the norm of all weights of the channel
-	BatchNorm  Importance = "bn"         // the scale of batch norm
-	Taylor     Importance = "taylor"     // what the loss would change without the channel, to first order
+	Auto           Importance = ""               // Reconstruction where there are activations, else L2
+	Reconstruction Importance = "reconstruction" // what the channel, with those kept, tells of what the readers give
+	Activation     Importance = "activation"     // what the channel gives to the layers that read it, on data
+	L2             Importance = "l2"             // the norm of all weights of the channel
+	BatchNorm      Importance = "bn"             // the scale of batch norm
+	Taylor         Importance = "taylor"         // what the loss would change without the channel, to first order
 )
 
 // Importances lists the names of the kinds.
-func Importances() []Importance { return []Importance{Activation, L2, BatchNorm, Taylor} }
+func Importances() []Importance {
+	return []Importance{Reconstruction, Activation, L2, BatchNorm, Taylor}
+}
+
+// rank ranks the channels of each group. Those that can't be reconstructed, since their readers are too wide, or there
+// are none, are ranked by activation.
+func rank(gs *pass.Groups, readers []reader, kind Importance,
+	activations, gradients map[string]*graph.Tensor) ([]ranking, error) {
+	values, err := importance(gs, readers, kind, activations, gradients)
+	if err != nil {
+		return nil, err
+	}
+	of := make([][]*reconstruction, len(gs.List))
+	number := make([]int, len(gs.List))
+	for _, r := range readers {
+		number[r.group]++
+		x := activations[r.x.Value.Name]
+		if x == nil || kind != Auto && kind != Reconstruction {
+			continue
+		}
+		c, ok, err := newReconstruction(r, x)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			of[r.group] = append(of[r.group], c)
+		}
+	}
+	rankings := make([]ranking, len(gs.List))
+	for i, group := range gs.List {
+		if of[i] != nil {
+			rankings[i] = reconstructed(group.Channels, of[i])
+		} else {
+			rankings[i] = ranked(values[i], number[i])
+		}
+	}
+	return rankings, nil
+}
 
 // importance gives for each group the importance of its channels, with a mean of 1 over the group.
 //
@@ -53,7 +90,7 @@ func importance(gs *pass.Groups, readers []reader, kind Importance,
 	switch kind {
 	case BatchNorm:
 		addScales(gs, sums)
-	case Taylor, Activation, Auto:
+	case Taylor, Activation, Reconstruction, Auto:
 		for _, r := range readers {
 			x, g := activations[r.x.Value.Name], gradients[r.x.Value.Name]
 			if x == nil || kind == Taylor && g == nil {
@@ -186,16 +223,4 @@ func addNormalised(sum, v []float64) {
 	for i, x := range v {
 		sum[i] += x / mean
 	}
-}
-
-// most gives the n channels of the highest importance, in rising order; of equal ones the first.
-func most(importance []float64, n int) []int {
-	order := make([]int, len(importance))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(importance[b], importance[a]) })
-	order = order[:n]
-	slices.Sort(order)
-	return order
 }

@@ -17,7 +17,7 @@ type narrowing struct {
 	groups      *pass.Groups
 	readers     []reader
 	activations map[string]*graph.Tensor // what the readers read; nil where there is no calibration
-	score       [][]float64              // by group the importance of each channel
+	rankings    []ranking                // of each group
 
 	keep   [][]int // by group the channels of the student that was made last
 	sliced *pass.Sliced
@@ -77,7 +77,7 @@ func newNarrowing(teacher, base *graph.Graph, budget Budget, o Options) (*narrow
 			return nil, fmt.Errorf("models: gradients: %w", err)
 		}
 	}
-	n.score, err = importance(gs, n.readers, o.Importance, n.activations, gradients)
+	n.rankings, err = rank(gs, n.readers, o.Importance, n.activations, gradients)
 	return n, err
 }
 
@@ -142,7 +142,7 @@ func (n *narrowing) slice(limits Budget) (err error) {
 	}
 	n.keep = make([][]int, len(widths))
 	for i, width := range widths {
-		n.keep[i] = most(n.score[i], width)
+		n.keep[i] = n.rankings[i].kept(width)
 	}
 	if n.sliced, err = n.groups.Slice(n.keep); err != nil {
 		return fmt.Errorf("models: %w", err)
@@ -162,7 +162,8 @@ func (n *narrowing) choose(limits Budget) ([]int, error) {
 	if limits.met(n.Before, n.Before) || fits(whole) {
 		return whole, nil
 	}
-	w := newWidthSearch(groups, n.score, fits)
+	w := &widthSearch{groups: groups, rankings: n.rankings, share: n.options.share(), fits: fits}
+	w.cost = func(widths []int) float64 { return float64(cost(widths).of(limits[0].Measure)) }
 	loose := w.allow(n.options, false)
 	widths, ok := w.run()
 	if !ok && loose { // what changes the rest shrinks only where nothing else will do

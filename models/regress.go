@@ -38,13 +38,7 @@ func regress(x *graph.Tensor, axis int, mean []float64, kept, removed []int) [][
 func ridge(x, y [][]float64) [][]float64 {
 	b := make([][]float64, len(y))
 	n := len(x[0])
-	covariance := func(p, q []float64) float64 {
-		sum := 0.0
-		for i, v := range p {
-			sum += v * q[i]
-		}
-		return sum / float64(n)
-	}
+	covariance := func(p, q []float64) float64 { return dotAll(p, q) / float64(n) }
 	matrix := make([][]float64, len(x))
 	trace := 0.0
 	for i, p := range x {

@@ -4,28 +4,18 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sort"
 
 	"github.com/ildc/ildc/graph/pass"
 )
 
 // widthSearch finds the number of channels to keep in each group.
 type widthSearch struct {
-	groups     []*pass.Group
-	importance [][]float64
-	pooled     []float64 // the importance of all channels, falling
-	allowed    [][]int   // by group: the widths to choose from, rising
-	fits       func(widths []int) bool
-}
-
-// newWidthSearch is a search without widths to choose from, see allow.
-func newWidthSearch(groups []*pass.Group, importance [][]float64, fits func(widths []int) bool) *widthSearch {
-	s := &widthSearch{groups: groups, importance: importance, fits: fits}
-	for _, v := range importance {
-		s.pooled = append(s.pooled, v...)
-	}
-	slices.SortFunc(s.pooled, func(a, b float64) int { return cmp.Compare(b, a) })
-	return s
+	groups   []*pass.Group
+	rankings []ranking
+	allowed  [][]int // by group: the widths to choose from, rising
+	share    Share
+	cost     func(widths []int) float64 // of the measure that is limited
+	fits     func(widths []int) bool
 }
 
 // allow says which widths there are to choose from. Groups whose removal changes the rest stay whole unless loose; any
@@ -78,66 +68,39 @@ func allowedWidths(group *pass.Group, multiple int, floor float64) []int {
 
 // run gives the widest student that fits; ok is false where none does, and the widths are then the smallest.
 //
-// Widths follow one number r, from 0 to 1: each group keeps, rounded to an allowed width, the mean of an equal part r
-// of it and of how many of its channels are among the part r of highest importance in the model. Importance alone would
-// all but remove layers whose weights are unevenly spread; equal parts would ignore it. The largest r that fits is
-// found by bisection, and what is left of the budget goes to single groups, those with the most important next channels
-// first.
+// Widths follow one number, see [parts]. The largest that fits is found by bisection, and what is left of the budget
+// goes to single groups, those with the most important next channels first.
 func (s *widthSearch) run() (widths []int, ok bool) {
+	at := s.parts()
 	low, high := 0.0, 1.0
-	if whole := s.at(high); s.fits(whole) {
+	if whole := at(high); s.fits(whole) {
 		return whole, true
 	}
-	if smallest := s.at(low); !s.fits(smallest) {
+	if smallest := at(low); !s.fits(smallest) {
 		return smallest, false
 	}
 	for range 30 {
-		if middle := (low + high) / 2; s.fits(s.at(middle)) {
+		if middle := (low + high) / 2; s.fits(at(middle)) {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	return s.grow(s.at(low)), true
+	return s.grow(at(low)), true
 }
 
-func (s *widthSearch) at(r float64) []int {
-	widths := make([]int, len(s.groups))
-	threshold := math.Inf(1)
-	if n := int(r * float64(len(s.pooled))); n > 0 {
-		threshold = s.pooled[n-1]
+func (s *widthSearch) parts() parts {
+	switch s.share {
+	case Uniform:
+		return uniform(s.groups, s.allowed)
+	case ByRank:
+		return byRank(s.groups, s.rankings, s.allowed)
 	}
-	for i, group := range s.groups {
-		above := 0
-		for _, v := range s.importance[i] {
-			if v >= threshold {
-				above++
-			}
-		}
-		widths[i] = nearest(s.allowed[i], (r*float64(group.Channels)+float64(above))/2)
-	}
-	return widths
-}
-
-// nearest gives the allowed width nearest to w, the larger of two.
-func nearest(allowed []int, w float64) int {
-	i := sort.Search(len(allowed), func(i int) bool { return float64(allowed[i]) >= w })
-	switch {
-	case i == len(allowed):
-		return allowed[i-1]
-	case i > 0 && w-float64(allowed[i-1]) < float64(allowed[i])-w:
-		return allowed[i-1]
-	}
-	return allowed[i]
+	return byLoss(s.rankings, s.allowed, s.cost)
 }
 
 // grow widens groups by a step as long as one fits.
 func (s *widthSearch) grow(widths []int) []int {
-	falling := make([][]float64, len(s.groups))
-	for i, v := range s.importance {
-		falling[i] = slices.Clone(v)
-		slices.SortFunc(falling[i], func(a, b float64) int { return cmp.Compare(b, a) })
-	}
 	var order []int
 	for i := range widths {
 		order = append(order, i)
@@ -146,7 +109,7 @@ func (s *widthSearch) grow(widths []int) []int {
 		if widths[i] == s.groups[i].Channels {
 			return 0
 		}
-		return falling[i][widths[i]]
+		return s.rankings[i].worth[widths[i]]
 	}
 	for grown := true; grown; {
 		grown = false

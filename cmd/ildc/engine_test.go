@@ -228,7 +228,8 @@ func TestCancelledOnORT(t *testing.T) {
 	withORT(t)
 	dir := t.TempDir()
 	checkpoint, output := filepath.Join(dir, "checkpoint"), filepath.Join(dir, "student.onnx")
-	args := compressArgs(output, "--engine", "ort", "--batch", "512", "--steps", "1000", "--progress", "json")
+	args := compressArgs(output, "--engine", "ort", "--batch", "512", "--steps", "1000", "--progress", "json",
+		"--shrink", "width", "--share", "loss")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	started := func(line string) {

@@ -36,6 +36,7 @@ var flagOf = map[string]string{
 	"Budget":  "--budget",
 	"Keep":    "--keep",
 	"Shrink":  "--shrink",
+	"Share":   "--share",
 	"Rank":    "--importance",
 	"Student": "--student",
 	"Pairs":   "--pair",

@@ -19,7 +19,7 @@ type studentFlags struct {
 	student        string
 	importance     string
 	selection      string
-	shrink         string
+	shrink, share  string
 	random         bool
 }
 
@@ -27,10 +27,12 @@ func (s *studentFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&s.budget, "budget", "", "macs=, params=, bytes= or latency=, each a ratio (0.5x) or an absolute "+
 		"(20M, 1MB, 2ms); several with commas (default macs=0.5x)")
 	f.StringSliceVar(&s.keep, "keep", nil, "nodes of the teacher whose width stays")
-	f.StringVar(&s.importance, "importance", "", "what tells how much a channel matters: activation, l2, bn or taylor "+
-		"(default: activation where there are data, else l2)")
+	f.StringVar(&s.importance, "importance", "", "what tells how much a channel matters: reconstruction, activation, l2, "+
+		"bn or taylor (default: reconstruction where there are data, else l2)")
 	f.StringVar(&s.shrink, "shrink", "", "what the student has less of: width (channels), depth (blocks and layers) or "+
-		"both (default: both for a latency where there are data, else width)")
+		"both (default: what is nearest to the teacher after short trainings; both for a latency; width without data)")
+	f.StringVar(&s.share, "share", "", "how the budget is shared out over layers: loss (what they lose is least), "+
+		"importance or uniform (default: tried by short trainings; loss where there are data, else importance)")
 	s.registerPairs(f)
 	f.StringVar(&s.student, "student", "", "a student of your own, instead of a generated one")
 	f.BoolVar(&s.random, "random-init", false, "start from random weights instead of the teacher's")
@@ -56,6 +58,12 @@ func (s *studentFlags) apply(o *ildc.Options) error {
 		o.Shrink = models.Shrink(s.shrink)
 		if !slices.Contains(models.Shrinks(), o.Shrink) {
 			return usageError{fmt.Errorf("--shrink %q: there are %v", s.shrink, models.Shrinks())}
+		}
+	}
+	if s.share != "" {
+		o.Share = models.Share(s.share)
+		if !slices.Contains(models.Shares(), o.Share) {
+			return usageError{fmt.Errorf("--share %q: there are %v", s.share, models.Shares())}
 		}
 	}
 	if s.importance != "" {

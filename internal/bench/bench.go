@@ -76,6 +76,7 @@ func firstBatches(ctx context.Context, d *pipeline.Data, batch int) (in []map[st
 // its order, and not augmented; without any, it is made up.
 func Training(ctx context.Context, j pipeline.Job, t Timing) (*report.Benchmark, error) {
 	j.Data.Whole, j.Data.Synthetic = true, max(pipeline.DefaultSynthetic, batches*j.Train.Batch)
+	j.Choice.Untried = true
 	decided, err := pipeline.Decide(ctx, j, true)
 	if err != nil {
 		return nil, err

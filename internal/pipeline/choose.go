@@ -59,9 +59,12 @@ func samplesWithin(bytes int64, g *graph.Graph, names []string) int {
 // generate makes a student from the teacher that meets the budget.
 func generate(ctx context.Context, j Job, teacher *Model, d *Data, bind pass.Binding) (*Student, error) {
 	o := j.generation(ctx, teacher, d, bind)
-	var err error
-	if o.Found, err = j.readSearch(teacher); err != nil {
+	earlier, err := j.readSearch(teacher)
+	if err != nil {
 		return nil, err
+	}
+	if earlier != nil {
+		o.Found = &earlier.Found
 	}
 	made, err := models.Generate(teacher.Graph, j.Choice.Budget, o)
 	if errors.Is(err, models.ErrWhole) && teacher.Frozen != nil {
@@ -70,8 +73,10 @@ func generate(ctx context.Context, j Job, teacher *Model, d *Data, bind pass.Bin
 	if err != nil {
 		return nil, err
 	}
-	if err := j.writeSearch(teacher, made.Found); err != nil {
-		return nil, err
+	if made.Found.MACs > 0 {
+		if err := j.writeSearch(teacher, search{Found: made.Found}); err != nil {
+			return nil, err
+		}
 	}
 	analysed, err := pass.Analyse(made.Graph, bind)
 	if err != nil {
@@ -85,7 +90,7 @@ func generate(ctx context.Context, j Job, teacher *Model, d *Data, bind pass.Bin
 // where there are any.
 func (j Job) generation(ctx context.Context, teacher *Model, d *Data, bind pass.Binding) models.Options {
 	c := j.Choice
-	o := models.Options{Keep: c.Keep, Importance: c.Importance, Shrink: c.Shrink, Init: models.Inherited,
+	o := models.Options{Keep: c.Keep, Importance: c.Importance, Shrink: c.Shrink, Share: c.Share, Init: models.Inherited,
 		Seed: j.Train.Seed, Binding: bind, FileBytes: teacher.side.Bytes}
 	if c.Random {
 		o.Init = models.Random

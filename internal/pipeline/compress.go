@@ -68,6 +68,7 @@ type Decision struct {
 	Recipe    Recipe
 	Student   *Student
 	Alignment *Alignment
+	Trials    []report.Trial // of students that were tried, the chosen one among them; nil where there was no choice
 }
 
 // Decide runs the stages before training. Data that is not given is made up where it is needed. What was decided until
@@ -106,11 +107,7 @@ func Decide(ctx context.Context, j Job, needData bool) (d Decision, err error) {
 		}
 	}
 	d.Recipe = Prescribe(j, d.Data)
-	if d.Student, err = Choose(ctx, j, d.Teacher, own, d.Data); err != nil {
-		return d, err
-	}
-	d.Alignment, err = Align(ctx, j, d.Teacher, d.Student, d.Data)
-	return d, err
+	return d, d.decideStudent(ctx, j, own)
 }
 
 // bind binds models to one sample of the data, if there are any.

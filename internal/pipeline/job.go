@@ -54,7 +54,9 @@ type Choice struct {
 	Keep       []string      // nodes of the teacher whose width stays
 	Importance models.Importance
 	Shrink     models.Shrink
+	Share      models.Share
 	Random     bool // it starts from random weights instead of the teacher's
+	Untried    bool // short trainings do not choose what is left open of Shrink and Share
 }
 
 // Wishes say what alignment must, and must not, choose.

@@ -55,7 +55,7 @@ func (d Decision) Result() *report.Result {
 			r.Groups, r.Removed, r.Untouched = g.Groups, g.Removed, g.Untouched
 		}
 	}
-	r.Recipe = d.Recipe.Why
+	r.Recipe, r.Trials = d.Recipe.Why, d.Trials
 	if a := d.Alignment; a != nil {
 		r.Pairs, r.Similarity, r.Alignment = a.pairs(), a.Similarity, a.Table
 	}

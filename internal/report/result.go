@@ -23,6 +23,7 @@ type Result struct {
 	Data            string  `json:"data,omitempty"`              // what was trained on, in words
 	ImagesPerSecond float64 `json:"images_per_second,omitempty"` // of training
 
+	Trials []Trial  `json:"trials,omitempty"` // of the students that the budget allows, by short trainings
 	Recipe []string `json:"recipe,omitempty"` // what the number of samples has decided about training, and why
 
 	Groups []models.Group `json:"groups,omitempty"` // channels that a generated student has fewer of
@@ -85,6 +86,17 @@ type Budget struct {
 	Asked   string `json:"asked"`
 	Reached string `json:"reached"`
 	Met     bool   `json:"met"`
+}
+
+// Trial is a student that was trained for a short while, to choose the one that is trained to the end.
+type Trial struct {
+	Shrink   string  `json:"shrink"` // what it has less of
+	Share    string  `json:"share"`  // how the budget was shared out
+	MACs     int64   `json:"macs"`
+	Params   int64   `json:"params"`
+	Steps    int     `json:"steps"`    // of its longest trial
+	Distance float64 `json:"distance"` // from the teacher behind it: KL, or relative L2 where outputs are no logits
+	Chosen   bool    `json:"chosen"`
 }
 
 // Pair is an aligned pair of feature maps.

@@ -64,6 +64,14 @@ func (r *Result) writeTraining(s *strings.Builder) {
 	}
 	fmt.Fprintf(s, "\n%s as a task to %s: %d steps of %d in %.1f s (%.0f images/s) on engine %s, best at step %d",
 		r.Data, r.Task, r.Steps, r.Batch, r.Seconds, r.ImagesPerSecond, r.Engine, r.BestStep)
+	for _, t := range r.Trials {
+		verdict := "left"
+		if t.Chosen {
+			verdict = "chosen"
+		}
+		fmt.Fprintf(s, "\ntried %s shared out by %s: %.4f from the teacher after %d steps, %s", t.Shrink, t.Share,
+			t.Distance, t.Steps, verdict)
+	}
 	for _, why := range r.Recipe {
 		s.WriteString("\n" + why)
 	}

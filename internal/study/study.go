@@ -74,6 +74,7 @@ func (p Plan) run(ctx context.Context, a Arm, seed uint64, number int) (*report.
 	}
 	job.Output, job.Overwrite = filepath.Join(p.Folder, name+".onnx"), true
 	job.Checkpoint, job.Resume = filepath.Join(p.Folder, name+".checkpoint"), true
+	job.Choice.Untried = true                                                     // all arms train one student
 	job.Data.Validation = cmp.Or(job.Data.Validation, pipeline.DefaultValidation) // arms are compared on that part
 	result, err := pipeline.Compress(ctx, job)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/ildc/ildc/models"
 )
 
-// TestSearchIsKept: a resumed run goes on with the student that the search by latency ended at, and another job's
+// TestSearchIsKept: a resumed run goes on with the student that the search ended at, and another job's
 // search is not taken.
 func TestSearchIsKept(t *testing.T) {
 	j := Job{Checkpoint: t.TempDir(), Resume: true, Choice: Choice{Asked: "latency=0.5x"}}
@@ -16,10 +16,11 @@ func TestSearchIsKept(t *testing.T) {
 	if found, err := j.readSearch(teacher); found != nil || err != nil {
 		t.Errorf("before any search: %+v, %v", found, err)
 	}
-	if err := j.writeSearch(teacher, want); err != nil {
+	if err := j.writeSearch(teacher, search{Shrink: models.Both, Found: want}); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := j.readSearch(teacher); found == nil || *found != want || err != nil {
+	found, err := j.readSearch(teacher)
+	if err != nil || found == nil || found.Found != want || found.Shrink != models.Both {
 		t.Errorf("after it: %+v, %v", found, err)
 	}
 	if found, err := j.readSearch(&Model{side: report.Side{SHA256: "abd"}}); found != nil || err != nil {

@@ -1,0 +1,132 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ildc/ildc/distill"
+	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/engine/embedded"
+	"github.com/ildc/ildc/internal/shared"
+	"github.com/ildc/ildc/models"
+)
+
+// digitsJob compresses the digits' small teacher on its own data.
+func digitsJob(t *testing.T, steps int) Job {
+	t.Helper()
+	budget, err := models.ParseBudget("macs=0.5x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := Job{Teacher: Source{Path: shared.Testdata(t, "digits/small.onnx")},
+		Choice: Choice{Asked: "macs=0.5x", Budget: budget}, Host: Host{Engine: embedded.New()},
+		Data: Samples{Source: dataset.Source{Path: shared.Testdata(t, "digits/data"),
+			Preprocess: dataset.Preprocess{Scale: 0.0625}}}}
+	j.Train.Steps, j.Train.Batch = steps, 16
+	return j
+}
+
+// Students that the budget allows are tried where the caller leaves the choice open and there are steps for it, and one
+// of those whose longest trials ended nearest to the teacher is chosen. A run that goes on tries nothing again.
+func TestStudentsAreTried(t *testing.T) {
+	j := digitsJob(t, 320)
+	j.Checkpoint = t.TempDir()
+	d, err := Decide(context.Background(), j, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Trials) < 2 || len(d.Trials) > 4 {
+		t.Fatalf("trials: %+v", d.Trials)
+	}
+	steps, chosen := 0, 0
+	for i, c := range d.Trials {
+		if steps += c.Steps; c.Chosen {
+			chosen++
+			for _, other := range d.Trials {
+				if other.Steps > c.Steps || other.Steps == c.Steps && other.Distance < c.Distance {
+					t.Errorf("trial %d is chosen of %+v", i, d.Trials)
+				}
+			}
+			if c.MACs != d.Student.Cost.MACs {
+				t.Errorf("trial %+v is chosen, and the student has %d MACs", c, d.Student.Cost.MACs)
+			}
+		}
+	}
+	if chosen != 1 || steps > 320/4 {
+		t.Errorf("%d chosen, %d steps in all: %+v", chosen, steps, d.Trials)
+	}
+	tried := 0
+	j.Resume = true
+	j.Host.Progress = func(p distill.Progress) {
+		if p.ImagesPerSecond > 0 {
+			tried++
+		}
+	}
+	again, err := Decide(context.Background(), j, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tried > 0 || !again.Student.same(d.Student) || len(again.Trials) != len(d.Trials) {
+		t.Errorf("a run that goes on takes %d steps of trials, and has trials %+v", tried, again.Trials)
+	}
+}
+
+// What is asked for is not tried, nor is anything where there are few steps, random weights or no data.
+func TestWhatIsTried(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Job)
+		want   int
+	}{
+		"all":            {func(*Job) {}, 4},
+		"channels":       {func(j *Job) { j.Choice.Shrink = models.Width }, 3},
+		"blocks":         {func(j *Job) { j.Choice.Shrink = models.Depth }, 1},
+		"a share":        {func(j *Job) { j.Choice.Share = models.ByLoss }, 2},
+		"both":           {func(j *Job) { j.Choice.Share, j.Choice.Shrink = models.ByLoss, models.Width }, 1},
+		"few steps":      {func(j *Job) { j.Train.Steps = 300 }, 1},
+		"random weights": {func(j *Job) { j.Choice.Random = true }, 1},
+		"a comparison":   {func(j *Job) { j.Choice.Untried = true }, 1},
+		"a latency":      {func(j *Job) { j.Choice.Budget[0].Measure = models.Latency }, 1},
+		"made-up data":   {func(j *Job) { j.Data.Path, j.Data.Synthetic = "", 64 }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := digitsJob(t, 3200)
+			c.change(&j)
+			teacher, err := Load(j.Teacher)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := Decision{Teacher: teacher}
+			if d.Data, err = OpenOrMakeUp(context.Background(), j.Data, Inputs{teacher.Graph, teacher.Graph}, 0); err != nil {
+				t.Fatal(err)
+			}
+			d.Recipe = Prescribe(j, d.Data)
+			choices, _, err := j.candidates(&d)
+			if err != nil || len(choices) != c.want {
+				t.Errorf("%d choices: %+v, %v", len(choices), choices, err)
+			}
+		})
+	}
+}
+
+// A run that is cancelled while students are tried says so, and leaves nothing that a later one would take for a
+// choice.
+func TestTrialsAreCancelled(t *testing.T) {
+	j := digitsJob(t, 3200)
+	j.Checkpoint = t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	j.Host.Progress = func(p distill.Progress) {
+		if p.ImagesPerSecond > 0 {
+			cancel()
+		}
+	}
+	if _, err := Decide(ctx, j, true); !errors.Is(err, distill.ErrInterrupted) {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(j.Checkpoint, searchFile)); err == nil {
+		t.Error("a choice is kept that was not made")
+	}
+}
