@@ -13,7 +13,7 @@ func TestMemory(t *testing.T) {
 	need := func(batch int) int64 {
 		t.Helper()
 		j := job(t)
-		o := j.Options.withDefaults(64)
+		o := j.Options.withDefaults()
 		o.Batch = batch
 		s, err := j.assemble(o)
 		if err != nil {
@@ -64,7 +64,7 @@ func TestMemoryGrowsWithTheBatch(t *testing.T) {
 	j := job(t)
 	var needs []int64
 	for _, batch := range []int{1, 100, 200} {
-		o := j.Options.withDefaults(64)
+		o := j.Options.withDefaults()
 		o.Batch = batch
 		s, err := j.assemble(o)
 		if err != nil {

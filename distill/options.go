@@ -11,7 +11,7 @@ import (
 
 // Options are the settings that a run's result depends on. Those that are zero have defaults.
 type Options struct {
-	Batch       int           // samples per step; default 64, or the largest power of 2 that the samples fill
+	Batch       int           // samples per step; default 64. Where there are fewer, each is there several times
 	Steps       int           // of training; 0: Epochs or Duration say
 	Epochs      int           // passes over the training data; default 10, or more for 800 steps, where nothing is given
 	Duration    time.Duration // of training: becomes a number of steps after the first ones have been timed
@@ -42,13 +42,9 @@ const (
 	leastSteps    = 800
 )
 
-// withDefaults fills what is not given, for a run on so many samples.
-func (o Options) withDefaults(samples int) Options {
+func (o Options) withDefaults() Options {
 	if o.Batch == 0 {
 		o.Batch = defaultBatch
-		for o.Batch > samples && o.Batch > 1 {
-			o.Batch /= 2
-		}
 	}
 	if o.Epochs == 0 && o.Steps == 0 && o.Duration == 0 {
 		o.Epochs, o.least = defaultEpochs, leastSteps
@@ -70,17 +66,16 @@ func (o Options) withDefaults(samples int) Options {
 
 // RunSteps is how many steps a run on so many samples takes; 0 where a Duration says.
 func (o Options) RunSteps(samples int) int {
-	o = o.withDefaults(samples)
+	o = o.withDefaults()
 	if o.Steps > 0 {
 		return o.Steps
 	}
-	return max(o.least, o.Epochs*(samples/o.Batch))
+	return max(o.least, o.Epochs*max(1, samples/o.Batch))
 }
 
 // Passes is how often a run sees each of so many samples; 0 where a Duration says.
 func (o Options) Passes(samples int) float64 {
-	batches := samples / o.withDefaults(samples).Batch
-	return float64(o.RunSteps(samples)) / float64(max(1, batches))
+	return float64(o.RunSteps(samples)*o.withDefaults().Batch) / float64(max(1, samples))
 }
 
 // Short are the options of a run of so many steps, in all else the same, which gives its last state.

@@ -34,7 +34,7 @@ func TestWeightsMove(t *testing.T) {
 func TestBadOptions(t *testing.T) {
 	bad := Options{Batch: -1, LearnRate: -1, Task: "guess", Pretrain: 1, FinalLosses: loss.Weights{"at": 1},
 		Optimiser: Optimiser{Name: "sgd", Momentum: 1}}
-	err := bad.withDefaults(64).check()
+	err := bad.withDefaults().check()
 	for _, want := range []string{
 		"batch -1", "learning rate -1", `task "guess"`, "pre-training of 1", `loss "at"`, "momentum 1",
 	} {
@@ -47,20 +47,20 @@ func TestBadOptions(t *testing.T) {
 			t.Errorf("optimiser %+v is taken", o)
 		}
 	}
-	if err := (Options{}).withDefaults(64).check(); err != nil {
+	if err := (Options{}).withDefaults().check(); err != nil {
 		t.Errorf("the defaults: %v", err)
 	}
 }
 
-// A run that is told nothing fits its samples: batches that they fill, and enough steps where they are few.
+// A run that is told nothing has as many epochs as it takes, and enough steps where samples are few.
 func TestDefaultsFitTheSamples(t *testing.T) {
 	for _, c := range []struct {
-		samples, batch int
+		samples, steps int
 		passes         float64
-	}{{5, 4, 800}, {50, 32, 800}, {64, 64, 800}, {500, 64, 800. / 7}, {45000, 64, 10}} {
-		o := Options{}.withDefaults(c.samples)
-		if o.Batch != c.batch || (Options{}).Passes(c.samples) != c.passes {
-			t.Errorf("%d samples: batches of %d, seen %g times: want %+v", c.samples, o.Batch, (Options{}).Passes(c.samples), c)
+	}{{5, 800, 10240}, {64, 800, 800}, {500, 800, 102.4}, {45000, 7030, 7030 * 64. / 45000}} {
+		var o Options
+		if o.RunSteps(c.samples) != c.steps || o.Passes(c.samples) != c.passes {
+			t.Errorf("%d samples: %d steps, seen %g times: want %+v", c.samples, o.RunSteps(c.samples), o.Passes(c.samples), c)
 		}
 	}
 	if p := (Options{Steps: 30, Batch: 10}).Passes(100); p != 3 {

@@ -17,7 +17,7 @@ import (
 // A cancelled run writes a checkpoint where it has a folder for it, and returns [ErrInterrupted]. A resumed run ends in
 // the same bytes as one that was never stopped.
 func (j Job) Run(ctx context.Context) (*Result, error) {
-	o := j.Options.withDefaults(j.Train.Len())
+	o := j.Options.withDefaults()
 	if err := o.check(); err != nil {
 		return nil, err
 	}

@@ -117,6 +117,20 @@ func TestRunTeaches(t *testing.T) {
 	}
 }
 
+// Fewer samples than a batch takes fill it by being there several times.
+func TestFewSamplesFillABatch(t *testing.T) {
+	j := job(t)
+	j.Train = points{j.Train.(points).samples[:10]}
+	j.Options.Batch = 32
+	r, err := j.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Batch != 32 || *r.Best.KL >= *r.Before.KL {
+		t.Errorf("batches of %d; the divergence from the teacher was %v and is %v", r.Batch, *r.Before.KL, *r.Best.KL)
+	}
+}
+
 // Where nothing is held out the last state is taken, whatever the one in between that is nearer to the teacher; but not
 // where training has only made things worse.
 func TestLastStateIsKept(t *testing.T) {

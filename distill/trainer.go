@@ -17,7 +17,7 @@ type Trainer struct {
 
 // Trainer compiles the job's training step. Close frees it.
 func (j Job) Trainer(ctx context.Context) (*Trainer, error) {
-	o := j.Options.withDefaults(j.Train.Len())
+	o := j.Options.withDefaults()
 	if err := o.check(); err != nil {
 		return nil, err
 	}

@@ -361,3 +361,26 @@ func (u user) Sample(i int) (Sample, error) {
 	}
 	return u.ds.Sample(i)
 }
+
+// Few samples that are repeated fill a batch, and each repetition is seen in a view of its own.
+func TestRepeatFillsABatch(t *testing.T) {
+	few := squares(t, 3)
+	r := Repeat(few, 4)
+	if r.Len() != 12 {
+		t.Fatalf("%d samples", r.Len())
+	}
+	for i := range 12 {
+		got, err := r.Sample(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, _ := few.Sample(i % 3); got.Label != want.Label {
+			t.Errorf("sample %d has label %d, want %d", i, got.Label, want.Label)
+		}
+	}
+	for _, i := range []int{-1, 12} {
+		if _, err := r.Sample(i); err == nil {
+			t.Errorf("there is a sample %d", i)
+		}
+	}
+}

@@ -23,6 +23,23 @@ func (s *subset) Sample(i int) (Sample, error) {
 	return s.Dataset.Sample(s.index[i])
 }
 
+// Repeat is the samples of ds so many times over. In training each repetition is augmented in its own way.
+func Repeat(ds Dataset, times int) Dataset { return &repeated{ds, times} }
+
+type repeated struct {
+	Dataset
+	times int
+}
+
+func (r *repeated) Len() int { return r.times * r.Dataset.Len() }
+
+func (r *repeated) Sample(i int) (Sample, error) {
+	if i < 0 || i >= r.Len() {
+		return Sample{}, fmt.Errorf("dataset: sample %d of %d", i, r.Len())
+	}
+	return r.Dataset.Sample(i % r.Dataset.Len())
+}
+
 // Split parts ds in two at random: held has fraction of the samples, rounded, and rest the others, both in the order
 // of ds. Where ds has two samples or more, neither is left empty by rounding. The same seed gives the same parts.
 func Split(ds Dataset, fraction float64, seed uint64) (rest, held Dataset, err error) {

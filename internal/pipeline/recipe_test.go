@@ -23,7 +23,7 @@ func TestPrescribe(t *testing.T) {
 		mixup float64
 		says  []string
 	}{
-		{"few", few, 0, true, 1, []string{"all 40 samples train", "each is seen 800 times"}},
+		{"few", few, 0, true, 1, []string{"all 40 samples train", "each is seen 1280 times"}},
 		{"few, hardly seen", few, 10, true, 0, []string{"all 40 samples train"}},
 		{"some held out", tenth, 0, false, 1, []string{"mixup=1"}},
 		{"no mixup", plain, 0, true, 0, []string{"all 40 samples train"}},
