@@ -136,12 +136,12 @@ def rate(i, steps, peak):
 def fit(a, images, teacher, step, student, state):
     """Trains by step(images, teacher's logits, rate), and gives the validation before and at best, and the state at best.
 
-    student(images) are its logits as it is, and state() is a copy of what it holds.
+    student() is it as it is, as a function of a batch, and state() is a copy of what it holds.
     """
     expected = logits(teacher, images.held)
 
     def validated():
-        return metrics(logits(student, images.held), expected, images.held_labels)
+        return metrics(logits(student(), images.held), expected, images.held_labels)
 
     before = best = validated()
     kept, every = state(), max(1, min(images.epoch, a.steps // 10))

@@ -47,7 +47,7 @@ def main():
         return loss.item()
 
     before, best, state = common.fit(
-        a, images, teacher, step, pruned.function(student, LAYOUT), lambda: copy.deepcopy(student.state_dict()))
+        a, images, teacher, step, lambda: pruned.function(student, LAYOUT), lambda: copy.deepcopy(student.state_dict()))
     student.load_state_dict(state)
     seconds = time.perf_counter() - start
     pruned.export(student, a.student)

@@ -104,7 +104,7 @@ def distilled(a, images, teacher, student):
         return {k: np.array(v) for k, v in loop.parameters().items()}
 
     loop.initial_state  # compiles it
-    before, best, state = common.fit(a, images, teacher, step, lambda x: common.session(filled(student, now()))(x), now)
+    before, best, state = common.fit(a, images, teacher, step, lambda: common.session(filled(student, now())), now)
     return before, best, filled(student, state)
 
 

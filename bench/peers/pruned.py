@@ -71,7 +71,8 @@ def export(net, path):
     batch = {0: "batch"}
     torch.onnx.export(
         net.eval().to(memory_format=torch.contiguous_format), (torch.zeros(1, 3, 32, 32),), path,
-        input_names=["input"], output_names=["logits"], dynamic_axes={"input": batch, "logits": batch}, opset_version=17, training=torch.onnx.TrainingMode.PRESERVE,
+        input_names=["input"], output_names=["logits"], dynamic_axes={"input": batch, "logits": batch},
+        opset_version=17, training=torch.onnx.TrainingMode.PRESERVE,
         do_constant_folding=False, dynamo=False)
 
 
