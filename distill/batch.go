@@ -82,13 +82,22 @@ func (b backend) verifyBatch(ctx context.Context, g *graph.Graph, bind pass.Bind
 	})
 }
 
+// filled is data that fills a batch: where there are fewer samples than one takes, each is there several times.
+func filled(data dataset.Dataset, batch int) dataset.Dataset {
+	n := data.Len()
+	if n == 0 || n >= batch {
+		return data
+	}
+	return dataset.Repeat(data, (batch+n-1)/n)
+}
+
 // eachOf gives n batches of training data from a random stream of their own, or one where n is less.
 func eachOf(
 	ctx context.Context, n int, data dataset.Dataset, o dataset.LoaderOptions, f func(*dataset.Batch) error,
 ) error {
 	o.Train = true
 	o.Seed ^= 0x9e3779b97f4a7c15
-	loader, err := dataset.NewLoader(data, o)
+	loader, err := dataset.NewLoader(filled(data, o.Batch), o)
 	if err != nil {
 		return err
 	}

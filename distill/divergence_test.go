@@ -11,8 +11,8 @@ import (
 func divergenceOf(t *testing.T, teacher, student *graph.Graph) float64 {
 	t.Helper()
 	j := job(t)
-	d := Divergence{Teacher: teacher, Student: student, Engine: j.Engine, Data: j.Train, Bindings: j.Bindings, Batch: 16}
-	got, err := d.Run(t.Context(), 64)
+	d := Divergence{Teacher: teacher, Engine: j.Engine, Data: j.Train, Bindings: j.Bindings, Batch: 16}
+	got, err := d.Measure(64)(t.Context(), student)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -348,7 +348,7 @@ func TestBadProbes(t *testing.T) {
 		want  string
 	}{
 		{"an extent without a size", func(p *Probe) { p.Model.Inputs[0].Shape[1] = graph.Sym("width") }, "width"},
-		{"too little data", func(p *Probe) { p.Batch = 100 }, "do not fill a training batch"},
+		{"no data", func(p *Probe) { p.Data = points{} }, "there are no samples"},
 		{"no data for an input", func(p *Probe) { p.Model.Inputs[0].Name = "y" }, `no "y"`},
 	} {
 		p := probe(t, perceptron(6, 3))

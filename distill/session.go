@@ -40,11 +40,9 @@ func (j *Job) open(ctx context.Context, o Options) (*session, error) {
 	if o.Batch, err = settleBatch(ctx, j.backend(), bind, j.log(), models...); err != nil {
 		return nil, err
 	}
-	if n := j.Train.Len(); n > 0 && n < o.Batch {
-		filled := *j
-		filled.Train = dataset.Repeat(j.Train, (o.Batch+n-1)/n)
-		j = &filled
-	}
+	whole := *j
+	whole.Train = filled(j.Train, o.Batch)
+	j = &whole
 	s, err := j.assemble(o)
 	if err != nil {
 		return nil, err

@@ -101,12 +101,19 @@ func (r reader) moments(x *graph.Tensor) (mean, variance []float64, err error) {
 	mean, variance = make([]float64, size), make([]float64, size)
 	each := float64(size) / float64(x.Len())
 	values := x.Values()
-	for i, v := range values {
-		mean[i/inner%size] += v * each
+	for row := range x.Len() / inner { // of elements at one position
+		sum := 0.0
+		for _, v := range values[row*inner:][:inner] {
+			sum += v
+		}
+		mean[row%size] += sum * each
 	}
-	for i, v := range values {
-		d := v - mean[i/inner%size]
-		variance[i/inner%size] += d * d * each
+	for row := range x.Len() / inner {
+		about, sum := mean[row%size], 0.0
+		for _, v := range values[row*inner:][:inner] {
+			sum += (v - about) * (v - about)
+		}
+		variance[row%size] += sum * each
 	}
 	return mean, variance, nil
 }

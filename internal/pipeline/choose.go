@@ -111,9 +111,10 @@ func (j Job) generation(ctx context.Context, teacher *Model, d *Data, bind pass.
 				return probe.Gradients(ctx, names, samples(names))
 			}
 		}
+		distance := j.divergence(d, teacher.Graph).Measure(divergenceSamples)
 		o.Divergence = func(student *graph.Graph) (float64, error) {
 			reportTry()
-			return j.divergence(d, teacher.Graph, student).Run(ctx, divergenceSamples)
+			return distance(ctx, student)
 		}
 	}
 	if j.Host.timer() != nil {

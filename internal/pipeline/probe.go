@@ -16,9 +16,9 @@ func (j Job) probe(d *Data, g *graph.Graph, student bool) distill.Probe {
 		Task: j.Train.Task, Symbols: d.Symbols, Logger: j.Host.Logger}
 }
 
-// divergence is how far a student is from the teacher on the training data.
-func (j Job) divergence(d *Data, teacher, student *graph.Graph) distill.Divergence {
-	return distill.Divergence{Teacher: teacher, Student: student, Engine: j.Host.Engine, EngineOptions: j.Host.Options,
+// divergence is how far students are from the teacher on the training data.
+func (j Job) divergence(d *Data, teacher *graph.Graph) distill.Divergence {
+	return distill.Divergence{Teacher: teacher, Engine: j.Host.Engine, EngineOptions: j.Host.Options,
 		Data: d.Train, Bindings: d.Bindings, Augment: j.Data.Augment, Batch: j.Train.Batch, Seed: j.Train.Seed,
 		Task: j.Train.Task, Temperature: j.Train.Temperature, Symbols: d.Symbols, Logger: j.Host.Logger}
 }
