@@ -69,7 +69,7 @@ func (r *Result) writeTraining(s *strings.Builder) {
 		if t.Chosen {
 			verdict = "chosen"
 		}
-		fmt.Fprintf(s, "\ntried %s shared out by %s: %.4f from the teacher after %d steps, %s", t.Shrink, t.Share,
+		fmt.Fprintf(s, "\ntried %s shared out by %s: %.3g from the teacher after %d steps, %s", t.Shrink, t.Share,
 			t.Distance, t.Steps, verdict)
 	}
 	for _, why := range r.Recipe {
