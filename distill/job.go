@@ -36,7 +36,7 @@ type Job struct {
 
 // Progress is a moment of a run.
 type Progress struct {
-	Phase           string // "synthesising", "choosing" a student among several, "preparing", "training", "evaluating"
+	Phase           string // "synthesising", "choosing" or "trying" students, "preparing", "training", "evaluating"
 	Step, Steps     int    // of training: done, and in all; Steps is 0 while it is not known, as it is of choosing
 	Loss            float64
 	ImagesPerSecond float64

@@ -53,7 +53,7 @@ type Options struct {
 	Importance Importance
 	Gradients  func(values []string) (map[string]*graph.Tensor, error)
 
-	// Share says how the budget is shared out over the groups of channels; default ByLoss where there are Activations,
+	// Share says how the budget is shared out over the groups of channels; default ByReconstruction where there are Activations,
 	// else ByRank.
 	Share Share
 
@@ -173,7 +173,7 @@ func (o Options) share() Share {
 	case o.Share != "":
 		return o.Share
 	case o.Activations != nil:
-		return ByLoss
+		return ByReconstruction
 	}
 	return ByRank
 }

@@ -140,7 +140,7 @@ func TestRankedByImportance(t *testing.T) {
 
 // On the way down each step is the one that loses the least for what it saves, counted anew; the cost is a product, as
 // that of layers that read one another is.
-func TestByLossIsGreedy(t *testing.T) {
+func TestByReconstructionIsGreedy(t *testing.T) {
 	random := rand.New(rand.NewPCG(2, 2))
 	var rankings []ranking
 	var allowed [][]int
@@ -159,7 +159,7 @@ func TestByLossIsGreedy(t *testing.T) {
 		}
 		return sum
 	}
-	at := byLoss(rankings, allowed, cost)
+	at := byReconstruction(rankings, allowed, cost)
 	steps := 3 * len(allowed)
 	now := at(1)
 	if !slices.Equal(now, []int{8, 8, 8, 8, 8}) || !slices.Equal(at(0), []int{2, 2, 2, 2, 2}) {

@@ -13,13 +13,14 @@ type Share string
 
 // The ways to share a budget out.
 const (
-	Uniform Share = "uniform"    // each group keeps the same part of its channels
-	ByRank  Share = "importance" // half by equal parts, half by how many of its channels are among the most important
-	ByLoss  Share = "loss"       // so that what the readers of channels lose is least, see ranking
+	Uniform          Share = "uniform"        // each group keeps the same part of its channels
+	ByReconstruction Share = "reconstruction" // so that what the readers of channels lose is least, see ranking
+	// half by equal parts, half by how many of its channels are among the most important
+	ByRank Share = "importance"
 )
 
 // Shares lists the ways to share a budget out.
-func Shares() []Share { return []Share{Uniform, ByRank, ByLoss} }
+func Shares() []Share { return []Share{ByReconstruction, ByRank, Uniform} }
 
 // parts gives a width for each group by one number r, from 0 (the smallest) to 1 (all channels).
 type parts func(r float64) []int
@@ -64,12 +65,12 @@ func byRank(groups []*pass.Group, rankings []ranking, allowed [][]int) parts {
 	}
 }
 
-// byLoss narrows, one allowed width after the other, the group that loses the least for what that saves of a cost, from
-// all channels down to the smallest student; r is a place on that way.
+// byReconstruction narrows, one allowed width after the other, the group that loses the least for what that saves of a
+// cost, from all channels down to the smallest student; r is a place on that way.
 //
 // What a step saves falls as other groups narrow, and what it loses rises as its own does. So a group whose step was
 // the best, and still is when it is counted anew, is the best of all.
-func byLoss(rankings []ranking, allowed [][]int, cost func(widths []int) float64) parts {
+func byReconstruction(rankings []ranking, allowed [][]int, cost func(widths []int) float64) parts {
 	widths := make([]int, len(allowed))
 	for i, w := range allowed {
 		widths[i] = w[len(w)-1]

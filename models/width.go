@@ -96,7 +96,7 @@ func (s *widthSearch) parts() parts {
 	case ByRank:
 		return byRank(s.groups, s.rankings, s.allowed)
 	}
-	return byLoss(s.rankings, s.allowed, s.cost)
+	return byReconstruction(s.rankings, s.allowed, s.cost)
 }
 
 // grow widens groups by a step as long as one fits.

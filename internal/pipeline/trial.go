@@ -84,7 +84,7 @@ func (j Job) candidates(d *Decision) (choices []Choice, steps int, err error) {
 		}
 	}
 	if c.Share == "" && c.Shrink != models.Depth {
-		shares = []models.Share{models.ByLoss, models.ByRank, models.Uniform}
+		shares = []models.Share{models.ByReconstruction, models.ByRank, models.Uniform}
 	}
 	for i, shrink := range shrinks {
 		for k, share := range shares {
@@ -172,7 +172,7 @@ func (d *Decision) trial(ctx context.Context, j Job, c *candidate, steps int) (f
 	}
 	job.Progress = func(p distill.Progress) {
 		if p.Phase == "training" {
-			j.Host.report(distill.Progress{Phase: fmt.Sprintf("trying %s, %s", c.trial.Shrink, c.trial.Share), Step: p.Step,
+			j.Host.report(distill.Progress{Phase: fmt.Sprintf("trying %s by %s", c.trial.Shrink, c.trial.Share), Step: p.Step,
 				Steps: p.Steps, Loss: p.Loss, ImagesPerSecond: p.ImagesPerSecond, Remaining: p.Remaining})
 		}
 	}
