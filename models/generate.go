@@ -53,8 +53,8 @@ type Options struct {
 	Importance Importance
 	Gradients  func(values []string) (map[string]*graph.Tensor, error)
 
-	// Share says how the budget is shared out over the groups of channels; default ByReconstruction where there are Activations,
-	// else ByRank.
+	// Share says how the budget is shared out over the groups of channels; default ByReconstruction where there are
+	// Activations, else ByRank.
 	Share Share
 
 	// Shrink says what the student has less of; by default blocks, layers and channels where a latency is limited and
