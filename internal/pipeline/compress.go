@@ -107,7 +107,7 @@ func Decide(ctx context.Context, j Job, needData bool) (d Decision, err error) {
 		}
 	}
 	d.Recipe = Prescribe(j, d.Data)
-	return d, d.decideStudent(ctx, j, own)
+	return decideStudent(ctx, j, d, own)
 }
 
 // bind binds models to one sample of the data, if there are any.

@@ -26,50 +26,49 @@ const (
 	stepsOfCut = 10
 )
 
-// candidate is a student, and with whom it is aligned.
+// candidate is a decision that is tried.
 type candidate struct {
-	choice    Choice
-	student   *Student
-	alignment *Alignment
-	trial     report.Trial
+	Decision
+	choice Choice
+	trial  report.Trial
 }
 
-// decideStudent chooses, or tries, the student, and aligns it.
-func (d *Decision) decideStudent(ctx context.Context, j Job, own *Model) error {
+// decideStudent completes a decision: it chooses, or tries, the student, and aligns it. own is the caller's; nil where
+// one is to be generated.
+func decideStudent(ctx context.Context, j Job, d Decision, own *Model) (Decision, error) {
 	if own == nil {
 		earlier, err := j.readSearch(d.Teacher)
 		if err != nil {
-			return err
+			return d, err
 		}
 		if earlier != nil && earlier.Trials != nil {
 			j.Choice.Shrink, j.Choice.Share, d.Trials = earlier.Shrink, earlier.Share, earlier.Trials
-		} else if choices, steps, err := j.candidates(d); err != nil {
-			return err
+		} else if choices, steps, err := candidates(j, d); err != nil {
+			return d, err
 		} else if len(choices) > 1 {
-			return d.try(ctx, j, choices, steps)
+			return try(ctx, j, d, choices, steps)
 		}
 	}
-	c, err := d.candidate(ctx, j, own)
-	d.Student, d.Alignment = c.student, c.alignment
-	return err
+	return d.with(ctx, j, own)
 }
 
-// candidate makes the student of the job's choice.
-func (d *Decision) candidate(ctx context.Context, j Job, own *Model) (c candidate, err error) {
-	c.choice = j.Choice
-	if c.student, err = Choose(ctx, j, d.Teacher, own, d.Data); err != nil {
-		return c, err
+// with decides for the student of the job's choice, or the caller's.
+func (d Decision) with(ctx context.Context, j Job, own *Model) (_ Decision, err error) {
+	if d.Student, err = Choose(ctx, j, d.Teacher, own, d.Data); err != nil {
+		return d, err
 	}
-	c.alignment, err = Align(ctx, j, d.Teacher, c.student, d.Data)
-	return c, err
+	d.Alignment, err = Align(ctx, j, d.Teacher, d.Student, d.Data)
+	return d, err
 }
 
 // candidates are the choices that are tried, and the steps of a first trial; one is not tried.
-func (j Job) candidates(d *Decision) (choices []Choice, steps int, err error) {
+func candidates(j Job, d Decision) (choices []Choice, steps int, err error) {
 	c := j.Choice
-	whole := d.Recipe.Train.RunSteps(trainSamples(d.Data))
-	steps = min(whole/trialPart, mostTrial)
-	if c.Untried || c.Random || !d.Data.real() || steps < leastTrial || c.Budget.Timed() {
+	if c.Untried || c.Random || !d.Data.real() || c.Budget.Timed() {
+		return []Choice{c}, 0, nil
+	}
+	whole := d.Recipe.Train.RunSteps(d.Data.Train.Len())
+	if steps = min(whole/trialPart, mostTrial); steps < leastTrial {
 		return []Choice{c}, 0, nil
 	}
 	shrinks, shares := []models.Shrink{c.Shrink}, []models.Share{c.Share}
@@ -99,72 +98,68 @@ func (j Job) candidates(d *Decision) (choices []Choice, steps int, err error) {
 	return choices, steps, nil
 }
 
-func trainSamples(d *Data) int {
-	if d == nil {
-		return 0
-	}
-	return d.Train.Len()
-}
-
 // try makes the students of several choices, and decides for the one whose trials end nearest to the teacher.
-func (d *Decision) try(ctx context.Context, j Job, choices []Choice, steps int) error {
-	var left []*candidate
-	var infeasible error
-	for _, choice := range choices {
-		each := j
-		each.Choice = choice
-		c, err := d.candidate(ctx, each, nil)
-		switch {
-		case errors.Is(err, models.ErrInfeasible):
-			infeasible = err
-			continue
-		case err != nil:
-			return err
-		}
-		if !slices.ContainsFunc(left, func(o *candidate) bool { return o.student.same(c.student) }) {
-			c.trial = report.Trial{Shrink: string(choice.Shrink), Share: string(choice.Share), MACs: c.student.Cost.MACs,
-				Params: c.student.Cost.Params}
-			left = append(left, &c)
-		}
+func try(ctx context.Context, j Job, d Decision, choices []Choice, steps int) (Decision, error) {
+	all, err := made(ctx, j, d, choices)
+	if err != nil {
+		return d, err
 	}
-	if left == nil {
-		return infeasible
-	}
-	all := slices.Clone(left)
+	left := slices.Clone(all)
 	for ; len(left) > 1; steps *= 2 {
 		for _, c := range left {
-			distance, err := d.trial(ctx, j, c, steps)
-			if err != nil {
-				return err
+			c.trial.Steps = steps
+			if c.trial.Distance, err = c.train(ctx, j); err != nil {
+				return d, err
 			}
-			c.trial.Steps, c.trial.Distance = steps, distance
 		}
 		slices.SortStableFunc(left, func(a, b *candidate) int { return cmp.Compare(a.trial.Distance, b.trial.Distance) })
 		left = left[:(len(left)+1)/2]
 	}
 	best := left[0]
-	best.trial.Chosen = true
-	d.Student, d.Alignment = best.student, best.alignment
 	if len(all) == 1 {
-		return nil
+		return best.Decision, nil
 	}
+	best.trial.Chosen = true
 	for _, c := range all {
-		d.Trials = append(d.Trials, c.trial)
+		best.Trials = append(best.Trials, c.trial)
 	}
-	return j.writeSearch(d.Teacher, search{Shrink: best.choice.Shrink, Share: best.choice.Share, Trials: d.Trials,
-		Found: best.student.Generated.Found})
+	return best.Decision, j.writeSearch(d.Teacher, search{Shrink: best.choice.Shrink, Share: best.choice.Share,
+		Trials: best.Trials, Found: best.Student.Generated.Found})
 }
 
-// trial trains a student for some steps, and says how far it then is from the teacher.
-func (d *Decision) trial(ctx context.Context, j Job, c *candidate, steps int) (float64, error) {
-	tried := *d
-	tried.Student, tried.Alignment = c.student, c.alignment
-	job, _, err := PrepareTraining(ctx, j, tried)
+// made are the different students that choices lead to. The error is [models.ErrInfeasible] where there is none.
+func made(ctx context.Context, j Job, d Decision, choices []Choice) (all []*candidate, err error) {
+	var infeasible error
+	for _, choice := range choices {
+		j.Choice = choice
+		decided, err := d.with(ctx, j, nil)
+		switch {
+		case errors.Is(err, models.ErrInfeasible):
+			infeasible = err
+			continue
+		case err != nil:
+			return nil, err
+		}
+		s := decided.Student
+		if !slices.ContainsFunc(all, func(o *candidate) bool { return o.Student.same(s) }) {
+			all = append(all, &candidate{decided, choice, report.Trial{Shrink: string(choice.Shrink),
+				Share: string(choice.Share), MACs: s.Cost.MACs, Params: s.Cost.Params}})
+		}
+	}
+	if all == nil {
+		return nil, infeasible
+	}
+	return all, nil
+}
+
+// train trains a candidate for the steps of its trial, and says how far it then is from the teacher.
+func (c *candidate) train(ctx context.Context, j Job) (float64, error) {
+	job, _, err := PrepareTraining(ctx, j, c.Decision)
 	if err != nil {
 		return 0, err
 	}
 	job.Checkpoint, job.Resume = "", false
-	job.Options = job.Options.Short(steps)
+	job.Options = job.Options.Short(c.trial.Steps)
 	if n := job.Validation.Len(); n > trialSamples {
 		if _, job.Validation, err = dataset.Split(job.Validation, float64(trialSamples)/float64(n), 0); err != nil {
 			return 0, err
@@ -172,8 +167,8 @@ func (d *Decision) trial(ctx context.Context, j Job, c *candidate, steps int) (f
 	}
 	job.Progress = func(p distill.Progress) {
 		if p.Phase == "training" {
-			j.Host.report(distill.Progress{Phase: fmt.Sprintf("trying %s by %s", c.trial.Shrink, c.trial.Share), Step: p.Step,
-				Steps: p.Steps, Loss: p.Loss, ImagesPerSecond: p.ImagesPerSecond, Remaining: p.Remaining})
+			p.Phase, p.Point = fmt.Sprintf("trying %s by %s", c.trial.Shrink, c.trial.Share), nil
+			j.Host.report(p)
 		}
 	}
 	r, err := job.Run(ctx)

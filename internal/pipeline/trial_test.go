@@ -103,7 +103,7 @@ func TestWhatIsTried(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.Recipe = Prescribe(j, d.Data)
-			choices, _, err := j.candidates(&d)
+			choices, _, err := candidates(j, d)
 			if err != nil || len(choices) != c.want {
 				t.Errorf("%d choices: %+v, %v", len(choices), choices, err)
 			}
