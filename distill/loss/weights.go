@@ -14,6 +14,17 @@ type Weights map[string]float64
 // none.
 func Default() Weights { return Weights{"kd": 0.9, "ce": 0.1, "hint": 1} }
 
+// OutputsAlone are the weights without those of losses on feature maps and attention.
+func (w Weights) OutputsAlone() Weights {
+	left := Weights{}
+	for _, l := range Outputs() {
+		if v, ok := w[l.Name]; ok {
+			left[l.Name] = v
+		}
+	}
+	return left
+}
+
 // ParseWeights reads "kd,hint=2,at=0.5". A term without a number has weight 1.
 func ParseWeights(text string) (Weights, error) {
 	known := Names()

@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/distill/dataset"
+	"github.com/ildc/ildc/distill/loss"
 )
 
 // Recipe is how a student is trained on as many samples as there are, where the caller leaves it open.
@@ -36,5 +38,12 @@ func Prescribe(j Job, d *Data) Recipe {
 		r.Augment.Mixup = 1
 		r.Why = append(r.Why, fmt.Sprintf("samples are mixed with each other (mixup=1): each is seen %.0f times", passes))
 	}
+	return r
+}
+
+// onOutputsAlone is the recipe without losses on feature maps.
+func (r Recipe) onOutputsAlone() Recipe {
+	r.Train.Losses = loss.Default().OutputsAlone()
+	r.Why = append(slices.Clone(r.Why), "no losses on feature maps: after trials the student is nearer to the teacher without")
 	return r
 }

@@ -22,6 +22,7 @@ type search struct {
 	Budget  string         `json:"budget"`
 	Shrink  models.Shrink  `json:"shrink,omitempty"`
 	Share   models.Share   `json:"share,omitempty"`
+	Outputs bool           `json:"outputs,omitempty"` // the student is trained on outputs alone
 	Trials  []report.Trial `json:"trials,omitempty"`
 	models.Found
 }

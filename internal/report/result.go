@@ -94,9 +94,21 @@ type Trial struct {
 	Share    string  `json:"share"`  // how the budget was shared out
 	MACs     int64   `json:"macs"`
 	Params   int64   `json:"params"`
+	Losses   string  `json:"losses"`   // that it was trained with
 	Steps    int     `json:"steps"`    // of its longest trial
 	Distance float64 `json:"distance"` // from the teacher behind it: KL, or relative L2 where outputs are no logits
 	Chosen   bool    `json:"chosen"`
+}
+
+// Student is what was tried, in words.
+func (t Trial) Student() string {
+	switch {
+	case t.Shrink == "":
+		return "the student"
+	case t.Share == "":
+		return "less " + t.Shrink
+	}
+	return t.Shrink + " shared out by " + t.Share
 }
 
 // Pair is an aligned pair of feature maps.

@@ -69,8 +69,8 @@ func (r *Result) writeTraining(s *strings.Builder) {
 		if t.Chosen {
 			verdict = "chosen"
 		}
-		fmt.Fprintf(s, "\ntried %s shared out by %s: %.3g from the teacher after %d steps, %s", t.Shrink, t.Share,
-			t.Distance, t.Steps, verdict)
+		fmt.Fprintf(s, "\ntried %s with %s: %.3g from the teacher after %d steps, %s", t.Student(), t.Losses, t.Distance,
+			t.Steps, verdict)
 	}
 	for _, why := range r.Recipe {
 		s.WriteString("\n" + why)
