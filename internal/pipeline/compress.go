@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/ildc/ildc/distill"
 	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/internal/report"
 )
@@ -107,7 +109,11 @@ func Decide(ctx context.Context, j Job, needData bool) (d Decision, err error) {
 		}
 	}
 	d.Recipe = Prescribe(j, d.Data)
-	return decideStudent(ctx, j, d, own)
+	d, err = decideStudent(ctx, j, d, own)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("ildc: %w while a student was chosen: %w", distill.ErrInterrupted, context.Cause(ctx))
+	}
+	return d, err
 }
 
 // bind binds models to one sample of the data, if there are any.

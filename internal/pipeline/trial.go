@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/ildc/ildc/distill"
@@ -230,9 +229,6 @@ func (c *candidate) train(ctx context.Context, j Job) (float64, error) {
 		}
 	}
 	r, err := job.Run(ctx)
-	if errors.Is(err, distill.ErrInterrupted) {
-		return 0, fmt.Errorf("ildc: %w while students were tried", distill.ErrInterrupted)
-	}
 	if err != nil {
 		return 0, err
 	}
