@@ -88,6 +88,7 @@ func Decide(ctx context.Context, j Job, needData bool) (d Decision, err error) {
 		}
 		to.Student = own.Graph
 	}
+	j.Data.Scored = j.MinScore > 0
 	if j.Data.Given() { // before anything is counted: it tells the sizes of symbolic extents
 		if d.Data, err = Open(ctx, j.Data, to, j.Train.Seed); err != nil {
 			return d, err

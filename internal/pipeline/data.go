@@ -102,10 +102,14 @@ func OpenOrMakeUp(ctx context.Context, s Samples, to Inputs, seed uint64) (*Data
 	return makeUp(s, to, seed)
 }
 
-// fewFor says whether there are too few samples to hold some out, unless that is asked for.
-func (s Samples) fewFor(train dataset.Dataset) bool {
-	n := train.Len()
-	return s.Validation == 0 && n > 0 && float64(n)*DefaultValidation < leastHeldOut && !train.Spec().Synthetic
+// few says whether there are too few samples to hold some out, unless that is asked for, or a score is to be measured
+// on them.
+func (s Samples) few(p parts) bool {
+	n := p.train.Len()
+	if s.Validation != 0 || s.Scored && (p.test == nil || p.test.Len() == 0) || p.train.Spec().Synthetic {
+		return false
+	}
+	return n > 0 && float64(n)*DefaultValidation < leastHeldOut
 }
 
 // parts are samples that are not bound yet.
@@ -129,7 +133,7 @@ func divide(s Samples, p parts, to Inputs, seed uint64) (*Data, error) {
 	}
 	var err error
 	switch {
-	case !s.Whole && s.fewFor(p.train):
+	case !s.Whole && s.few(p):
 		d.Train, d.Validation = p.train, p.train
 	case !s.Whole:
 		d.HeldOut = true

@@ -75,6 +75,10 @@ func TestOpen(t *testing.T) {
 			}
 		})
 	}
+	scored := Samples{Source: dataset.Source{Train: forty}, Scored: true}
+	if d, err := Open(context.Background(), scored, to, 0); err != nil || !d.HeldOut || d.Train.Len() != 36 {
+		t.Errorf("nothing is held out for a score: %+v, %v", d, err)
+	}
 	both := Samples{Source: dataset.Source{Path: path, Train: images(t, 4)}}
 	if _, err := Open(context.Background(), both, to, 0); err == nil {
 		t.Error("a path and a dataset are accepted")

@@ -69,7 +69,8 @@ type Wishes struct {
 // Samples are the data to open.
 type Samples struct {
 	dataset.Source
-	Whole bool // all samples are for training, in their order, as a benchmark feeds them
+	Whole  bool // all samples are for training, in their order, as a benchmark feeds them
+	Scored bool // a score is asked of the student, which what it was trained on says nothing of
 }
 
 // Host is what stages run on, and whom they tell of what they do.
