@@ -44,6 +44,6 @@ func Prescribe(j Job, d *Data) Recipe {
 // onOutputsAlone is the recipe without losses on feature maps.
 func (r Recipe) onOutputsAlone() Recipe {
 	r.Train.Losses = loss.Default().OutputsAlone()
-	r.Why = append(slices.Clone(r.Why), "no losses on feature maps: after trials the student is nearer to the teacher without")
+	r.Why = append(slices.Clone(r.Why), "no losses on feature maps: after a trial without them the student is nearer")
 	return r
 }
