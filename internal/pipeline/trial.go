@@ -22,6 +22,7 @@ const (
 	leastTrial   = 10  // and none is held where that is less,
 	mostTrial    = 100 // or as many steps as this
 	trialSamples = 512 // that tell where a trial ends, at the most
+	trialLeast   = 100 // and at the least: what tens of samples tell is chance, and then nothing is tried
 	trialHeldOut = 0.3 // of few samples, of which the training itself holds none out
 	// Leaving out each part of a network in turn takes about as long as so many steps; of what takes more than a quarter
 	// of the training, only channels are removed.
@@ -68,7 +69,11 @@ func trialSteps(j Job, d Decision) int {
 		return 0
 	}
 	steps := min(d.Recipe.Train.RunSteps(d.Data.Train.Len())/trialPart, mostTrial)
-	if steps < leastTrial {
+	measured := float64(d.Data.Validation.Len())
+	if !d.Data.HeldOut {
+		measured *= trialHeldOut
+	}
+	if steps < leastTrial || measured < trialLeast {
 		return 0
 	}
 	return steps

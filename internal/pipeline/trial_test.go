@@ -92,6 +92,7 @@ func TestWhatIsTried(t *testing.T) {
 		"random weights": {func(j *Job) { j.Choice.Random = true }, 0},
 		"a comparison":   {func(j *Job) { j.Choice.Untried = true }, 0},
 		"a latency":      {func(j *Job) { j.Choice.Budget[0].Measure = models.Latency }, 1},
+		"few samples":    {func(j *Job) { j.Data.Validation = 0.05 }, 0},
 		"made-up data":   {func(j *Job) { j.Data.Path, j.Data.Synthetic = "", 64 }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
