@@ -34,9 +34,14 @@ func Prescribe(j Job, d *Data) Recipe {
 			samples))
 	}
 	mixable := r.Augment.Mixup == 0 && !r.Augment.NoMixup && d.mixes()
-	if passes := r.Train.Passes(samples); mixable && passes >= manyPasses {
+	switch passes := r.Train.Passes(samples); {
+	case !mixable:
+	case passes >= manyPasses:
 		r.Augment.Mixup = 1
 		r.Why = append(r.Why, fmt.Sprintf("samples are mixed with each other (mixup=1): each is seen %.0f times", passes))
+	case j.Train.Duration > 0 && !d.HeldOut:
+		r.Augment.Mixup = 1
+		r.Why = append(r.Why, "samples are mixed with each other (mixup=1): they are few for the time there is")
 	}
 	return r
 }

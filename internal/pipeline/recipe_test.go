@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ildc/ildc/distill/dataset"
 )
@@ -18,13 +19,14 @@ func TestPrescribe(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		s     dataset.Source
-		steps int
+		steps int // −1: for some time
 		last  bool
 		mixup float64
 		says  []string
 	}{
 		{"few", few, 0, true, 1, []string{"all 40 samples train", "each is seen 1280 times"}},
 		{"few, hardly seen", few, 10, true, 0, []string{"all 40 samples train"}},
+		{"few, for a time", few, -1, true, 1, []string{"all 40 samples train", "for the time"}},
 		{"some held out", tenth, 0, false, 1, []string{"mixup=1"}},
 		{"no mixup", plain, 0, true, 0, []string{"all 40 samples train"}},
 		{"its own mixup", own, 0, true, 0.2, []string{"all 40 samples train"}},
@@ -34,7 +36,9 @@ func TestPrescribe(t *testing.T) {
 			t.Fatal(err)
 		}
 		j := Job{Data: Samples{Source: c.s}}
-		j.Train.Steps = c.steps
+		if j.Train.Steps = max(c.steps, 0); c.steps < 0 {
+			j.Train.Duration = time.Minute
+		}
 		r := Prescribe(j, d)
 		if r.Train.KeepLast != c.last || r.Augment.Mixup != c.mixup || len(r.Why) != len(c.says) {
 			t.Errorf("%s: %+v", c.name, r)
