@@ -78,8 +78,8 @@ func fewestCuts(teacher *graph.Graph, cuts []Cut, budget Budget, o Options) (s *
 	return nil, fmt.Errorf("%w; %d blocks and layers can be left out", err, len(cuts))
 }
 
-// narrowest makes students with fewer cuts than n, at even distances from none on, and as many channels as the budget
-// leaves. It gives the one that is nearest to the teacher, before training, of them and deep, which may be nil.
+// narrowest makes students with fewer cuts than n, at even distances from [Options.LeastCuts] on, and as many channels
+// as the budget leaves. It gives the one that is nearest to the teacher, before training, of them and deep, which may be nil.
 func narrowest(teacher *graph.Graph, cuts []Cut, n int, deep *Student, budget Budget, o Options) (*Student, error) {
 	best, least := deep, math.Inf(1)
 	if deep != nil {
@@ -89,7 +89,7 @@ func narrowest(teacher *graph.Graph, cuts []Cut, n int, deep *Student, budget Bu
 		}
 	}
 	var infeasible error
-	for k := 0; k < n; k += max(1, (n+mostDepths-1)/mostDepths) {
+	for k := o.LeastCuts; k < n; k += max(1, (n-o.LeastCuts+mostDepths-1)/mostDepths) {
 		s, err := cutDown(teacher, cuts[:k], budget, o)
 		if errors.Is(err, ErrInfeasible) {
 			infeasible = err
@@ -105,6 +105,9 @@ func narrowest(teacher *graph.Graph, cuts []Cut, n int, deep *Student, budget Bu
 		if d < least {
 			best, least = s, d
 		}
+	}
+	if best == nil && infeasible == nil {
+		return nil, fmt.Errorf("models: %w: %d blocks and layers are to go, and %d can", ErrInfeasible, o.LeastCuts, len(cuts))
 	}
 	if best == nil {
 		return nil, fmt.Errorf("%w; %d blocks and layers can be left out", infeasible, len(cuts))

@@ -184,5 +184,18 @@ func TestBoth(t *testing.T) {
 		if s.After.MACs > int64(0.3*float64(s.Before.MACs)) {
 			t.Errorf("the student has %d MACs of %d", s.After.MACs, s.Before.MACs)
 		}
+		o.LeastCuts = 2
+		if s = generate(t, g, "macs=0.3x", o); len(s.Removed) != max(nearest, 2) {
+			t.Errorf("%d blocks are left out: two are to go, and the student without %d is the nearest", len(s.Removed),
+				nearest)
+		}
+	}
+	o := models.Options{Shrink: models.Both, LeastCuts: 9, Activations: onData(t, g), Divergence: apart(1, 0.01, 0.5, 0.001)}
+	budget, err := models.ParseBudget("macs=0.3x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := models.Generate(g, budget, o); !errors.Is(err, models.ErrInfeasible) {
+		t.Errorf("nine blocks of four are left out: %v", err)
 	}
 }

@@ -61,6 +61,7 @@ type Options struct {
 	// there are Activations and Divergence, since many narrow layers take about as long as wide ones, else channels.
 	// Divergence tells how far a student is from the teacher before it is trained; Depth and Both need it.
 	Shrink     Shrink
+	LeastCuts  int // blocks and layers that Both leaves out, at the least
 	Divergence func(student *graph.Graph) (float64, error)
 
 	// Latency measures models, for a latency budget. Found is what an earlier search ended at, which then is not done

@@ -55,6 +55,7 @@ type Choice struct {
 	Importance models.Importance
 	Shrink     models.Shrink
 	Share      models.Share
+	LeastCuts  int  // see [models.Options]
 	Random     bool // it starts from random weights instead of the teacher's
 	Untried    bool // short trainings do not choose what is left open of Shrink and Share
 }

@@ -115,6 +115,9 @@ func candidates(j Job, d Decision) (choices []Choice, err error) {
 			}
 			each := c
 			each.Shrink, each.Share = shrink, share
+			if i > 0 {
+				each.LeastCuts = 1 // that of no cuts is tried already
+			}
 			choices = append(choices, each)
 		}
 	}
