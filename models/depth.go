@@ -79,7 +79,8 @@ func fewestCuts(teacher *graph.Graph, cuts []Cut, budget Budget, o Options) (s *
 }
 
 // narrowest makes students with fewer cuts than n, at even distances from [Options.LeastCuts] on, and as many channels
-// as the budget leaves. It gives the one that is nearest to the teacher, before training, of them and deep, which may be nil.
+// as the budget leaves. It gives the one that is nearest to the teacher, before training, of them and deep, which may
+// be nil.
 func narrowest(teacher *graph.Graph, cuts []Cut, n int, deep *Student, budget Budget, o Options) (*Student, error) {
 	best, least := deep, math.Inf(1)
 	if deep != nil {
@@ -107,7 +108,8 @@ func narrowest(teacher *graph.Graph, cuts []Cut, n int, deep *Student, budget Bu
 		}
 	}
 	if best == nil && infeasible == nil {
-		return nil, fmt.Errorf("models: %w: %d blocks and layers are to go, and %d can", ErrInfeasible, o.LeastCuts, len(cuts))
+		return nil, fmt.Errorf("models: %w: %d blocks and layers are to go, and %d can", ErrInfeasible, o.LeastCuts,
+			len(cuts))
 	}
 	if best == nil {
 		return nil, fmt.Errorf("%w; %d blocks and layers can be left out", infeasible, len(cuts))

@@ -190,7 +190,8 @@ func TestBoth(t *testing.T) {
 				nearest)
 		}
 	}
-	o := models.Options{Shrink: models.Both, LeastCuts: 9, Activations: onData(t, g), Divergence: apart(1, 0.01, 0.5, 0.001)}
+	o := models.Options{Shrink: models.Both, LeastCuts: 9, Activations: onData(t, g),
+		Divergence: apart(1, 0.01, 0.5, 0.001)}
 	budget, err := models.ParseBudget("macs=0.3x")
 	if err != nil {
 		t.Fatal(err)

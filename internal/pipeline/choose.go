@@ -90,8 +90,9 @@ func generate(ctx context.Context, j Job, teacher *Model, d *Data, bind pass.Bin
 // where there are any.
 func (j Job) generation(ctx context.Context, teacher *Model, d *Data, bind pass.Binding) models.Options {
 	c := j.Choice
-	o := models.Options{Keep: c.Keep, Importance: c.Importance, Shrink: c.Shrink, Share: c.Share, LeastCuts: c.LeastCuts, Init: models.Inherited,
-		Seed: j.Train.Seed, Binding: bind, FileBytes: teacher.side.Bytes}
+	o := models.Options{Keep: c.Keep, Importance: c.Importance, Shrink: c.Shrink, Share: c.Share,
+		LeastCuts: c.LeastCuts, Init: models.Inherited, Seed: j.Train.Seed, Binding: bind,
+		FileBytes: teacher.side.Bytes}
 	if c.Random {
 		o.Init = models.Random
 	}
