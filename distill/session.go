@@ -238,8 +238,9 @@ func (s *session) checkTeacher(m Metrics) error {
 		return nil
 	}
 	chance := 1 / float64(s.job.Validation.Spec().Classes)
-	// Two standard deviations above guessing, and half as much again as chance.
-	limit := max(1.5*chance, chance+2*math.Sqrt(chance*(1-chance)/float64(m.Samples)))
+	// Two standard deviations above guessing, and half as much again as chance, or, of few classes, a quarter of what is
+	// above it.
+	limit := max(min(1.5*chance, chance+(1-chance)/4), chance+2*math.Sqrt(chance*(1-chance)/float64(m.Samples)))
 	if *m.Accuracy >= min(limit, 1) {
 		return nil
 	}

@@ -106,7 +106,7 @@ func OpenOrMakeUp(ctx context.Context, s Samples, to Inputs, seed uint64) (*Data
 // on them.
 func (s Samples) few(p parts) bool {
 	n := p.train.Len()
-	if s.Validation != 0 || s.Scored && (p.test == nil || p.test.Len() == 0) || p.train.Spec().Synthetic {
+	if s.Validation != 0 || !s.Given() || s.Scored && (p.test == nil || p.test.Len() == 0) || p.train.Spec().Synthetic {
 		return false
 	}
 	return n > 0 && float64(n)*DefaultValidation < leastHeldOut
