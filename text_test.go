@@ -86,11 +86,10 @@ func TestText(t *testing.T) {
 	if len(r.Removed) == 0 {
 		t.Error("no layer was left out")
 	}
-	// 20 steps were measured to reach an agreement of 0.963 and the teacher's accuracy, and to take a fifth off the
-	// relative L2 of what was cut out of the teacher; on 300 sentences agreement deviates by 0.011, accuracy by 0.025.
+	// What was cut out of the teacher, and 20 steps, were measured to leave an agreement of 0.997, the teacher's accuracy,
+	// and a relative L2 of 0.07 on what was trained on; on 300 sentences agreement deviates by 0.003, accuracy by 0.025.
 	m := r.Student.Metrics
-	if !r.Met || *m.Agreement < 0.92 || *m.Accuracy < *r.Teacher.Metrics.Accuracy-0.06 ||
-		*r.Best.RelativeL2 > 0.9**r.Before.RelativeL2 {
+	if !r.Met || *m.Agreement < 0.97 || *m.Accuracy < *r.Teacher.Metrics.Accuracy-0.06 || *r.Best.RelativeL2 > 0.1 {
 		t.Errorf("agreement %.3f, accuracy %.3f of %.3f; relative L2 on validation %.3f before and %.3f after; budget %+v",
 			*m.Agreement, *m.Accuracy, *r.Teacher.Metrics.Accuracy, *r.Before.RelativeL2, *r.Best.RelativeL2, r.Budget)
 	}
