@@ -229,7 +229,7 @@ func TestCancelledOnORT(t *testing.T) {
 	dir := t.TempDir()
 	checkpoint, output := filepath.Join(dir, "checkpoint"), filepath.Join(dir, "student.onnx")
 	args := compressArgs(output, "--engine", "ort", "--batch", "512", "--steps", "1000", "--progress", "json",
-		"--shrink", "width", "--share", "reconstruction")
+		"--shrink", "width", "--share", "reconstruction", "--losses", "kd,hint")
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	started := func(line string) {
