@@ -51,22 +51,26 @@ func (s *session) checkMemory() error {
 		"it can be tried nevertheless", ErrMemory, s.o.Batch, size(need), size(free), way), "Batch", "Force")
 }
 
-// stepMemory estimates the bytes that training takes: the step's constants, two sets of its state (what a run reads,
-// and what it writes), its inputs, and what is alive at one time while it runs.
-func (s *session) stepMemory() (int64, error) {
-	step, err := s.copies.trainingStep(s.goal)
-	if err != nil {
-		return 0, err
+// stepMemory estimates the bytes that training takes, or the balance of its terms before, whichever is more: a step's
+// constants, two sets of its state (what a run reads, and what it writes), its inputs, and what is alive at one time
+// while it runs.
+func (s *session) stepMemory() (most int64, err error) {
+	for _, assemble := range []func(objective) (*engine.Step, error){s.copies.trainingStep, s.copies.pullStep} {
+		step, err := assemble(s.goal)
+		if err != nil {
+			return 0, err
+		}
+		if step, err = engine.Lowered(step, s.job.Engine.Native()); err != nil {
+			return 0, err
+		}
+		m := pass.MemoryOf(step.Graph)
+		need := m.Constants + m.Inputs + m.Live // the inputs hold one set of the state
+		for _, c := range step.State {
+			need += c.Initial.Bytes()
+		}
+		most = max(most, need)
 	}
-	if step, err = engine.Lowered(step, s.job.Engine.Native()); err != nil {
-		return 0, err
-	}
-	m := pass.MemoryOf(step.Graph)
-	need := m.Constants + m.Inputs + m.Live // the inputs hold one set of the state
-	for _, c := range step.State {
-		need += c.Initial.Bytes()
-	}
-	return need, nil
+	return most, nil
 }
 
 // size writes bytes in powers of 1000.

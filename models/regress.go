@@ -38,14 +38,9 @@ func regress(x *graph.Tensor, axis int, mean []float64, kept, removed []int) [][
 func ridge(x, y [][]float64) [][]float64 {
 	b := make([][]float64, len(y))
 	n := len(x[0])
-	covariance := func(p, q []float64) float64 { return dotAll(p, q) / float64(n) }
-	matrix := make([][]float64, len(x))
+	matrix := covariance(x)
 	trace := 0.0
-	for i, p := range x {
-		matrix[i] = make([]float64, i+1)
-		for j, q := range x[:i+1] {
-			matrix[i][j] = covariance(p, q)
-		}
+	for i := range matrix {
 		trace += matrix[i][i]
 	}
 	lambda := (1e-3 + float64(len(x))/float64(n)) * trace / float64(len(x))
@@ -58,7 +53,7 @@ func ridge(x, y [][]float64) [][]float64 {
 	for i, p := range y {
 		b[i] = make([]float64, len(x))
 		for j, q := range x {
-			b[i][j] = covariance(p, q)
+			b[i][j] = dotAll(p, q) / float64(n)
 		}
 		solve(matrix, b[i])
 	}
@@ -101,7 +96,7 @@ func gcd(a, b int) int {
 // positive definite.
 func cholesky(m [][]float64) (ok bool) {
 	for i := range m {
-		for j := range m[i] {
+		for j := range i + 1 {
 			sum := m[i][j]
 			for k := range j {
 				sum -= m[i][k] * m[j][k]

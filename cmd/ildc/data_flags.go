@@ -71,7 +71,7 @@ func (d *dataFlags) register(f *pflag.FlagSet) {
 func (d *dataFlags) registerTraining(f *pflag.FlagSet) {
 	f.StringVar(&d.augment, "augment", "", "vary training data: flip and crop=4 for images, mixup=0.2")
 	f.Float64Var(&d.validation, "validation", 0,
-		"fraction of training data held out to choose the best state (default 0.1)")
+		"fraction of training data held out to choose the best state (default 0.1; 0 of fewer than 1,000 samples)")
 }
 
 // registerSynthetic registers what there is in the place of data.

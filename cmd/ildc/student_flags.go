@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,23 +55,11 @@ func (s *studentFlags) apply(o *ildc.Options) error {
 			return usageError{fmt.Errorf("--pairs: %w", err)}
 		}
 	}
-	if s.shrink != "" {
-		o.Shrink = models.Shrink(s.shrink)
-		if !slices.Contains(models.Shrinks(), o.Shrink) {
-			return usageError{fmt.Errorf("--shrink %q: there are %v", s.shrink, models.Shrinks())}
-		}
-	}
-	if s.share != "" {
-		o.Share = models.Share(s.share)
-		if !slices.Contains(models.Shares(), o.Share) {
-			return usageError{fmt.Errorf("--share %q: there are %v", s.share, models.Shares())}
-		}
-	}
-	if s.importance != "" {
-		o.Rank = models.Importance(s.importance)
-		if !slices.Contains(models.Importances(), o.Rank) {
-			return usageError{fmt.Errorf("--importance %q: there are %v", s.importance, models.Importances())}
-		}
+	err := errors.Join(oneOf("--shrink", s.shrink, models.Shrinks(), &o.Shrink),
+		oneOf("--share", s.share, models.Shares(), &o.Share),
+		oneOf("--importance", s.importance, models.Importances(), &o.Rank))
+	if err != nil {
+		return usageError{err}
 	}
 	if s.student != "" {
 		o.Student = ildc.File(s.student)
@@ -80,5 +69,14 @@ func (s *studentFlags) apply(o *ildc.Options) error {
 			return usageError{err}
 		}
 	}
+	return nil
+}
+
+// oneOf sets an option to what a flag says, if that is one of the values that there are; "" leaves it open.
+func oneOf[T ~string](flag, text string, values []T, option *T) error {
+	if text != "" && !slices.Contains(values, T(text)) {
+		return fmt.Errorf("%s %q: there are %v", flag, text, values)
+	}
+	*option = T(text)
 	return nil
 }

@@ -64,7 +64,7 @@ func (t *trainFlags) register(f *pflag.FlagSet) {
 	t.registerStep(f)
 	o := &t.options
 	f.IntVar(&o.Batch, "batch", 0, "samples per step (default 64)")
-	f.IntVar(&o.Epochs, "epochs", 0, "passes over the training data (default 10)")
+	f.IntVar(&o.Epochs, "epochs", 0, "passes over the training data (default 10, or as many as 800 steps take)")
 	f.IntVar(&o.Steps, "steps", 0, "training steps, instead of epochs")
 	f.DurationVar(&t.duration, "time", 0, "time to train for, as 10m, instead of epochs")
 	f.Float64Var(&o.Pretrain, "pretrain", 0, "fraction of the steps, the first ones, that train on feature maps alone, "+

@@ -10,7 +10,7 @@ type Source struct {
 	Preprocess Preprocess
 	Student    *Preprocess // of a student that expects another preprocessing than the teacher
 	Augment    Augment
-	Validation float64        // fraction of the training data that is held out to choose the best state; default 0.1
+	Validation float64        // fraction of training data held out to choose the best state; default 0.1, 0 of few
 	Symbols    map[string]int // sizes of symbolic extents other than the batch
 	Synthetic  int            // number of synthetic samples where there is no data; default 2048
 

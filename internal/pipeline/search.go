@@ -46,6 +46,10 @@ func (j Job) readSearch(teacher *Model) (*search, error) {
 	if done.Teacher != teacher.side.SHA256 || done.Budget != j.Choice.Asked {
 		return nil, nil // another job's: its checkpoint is refused later
 	}
+	if c := j.Choice; done.Trials != nil && (c.Shrink != "" && c.Shrink != done.Shrink ||
+		c.Share != "" && c.Share != done.Share || done.Outputs && j.Train.Losses != nil) {
+		return nil, nil // what is asked now is not what was chosen
+	}
 	return &done, nil
 }
 

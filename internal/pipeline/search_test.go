@@ -3,6 +3,7 @@ package pipeline
 import (
 	"testing"
 
+	"github.com/ildc/ildc/distill/loss"
 	"github.com/ildc/ildc/internal/report"
 	"github.com/ildc/ildc/models"
 )
@@ -30,6 +31,26 @@ func TestSearchIsKept(t *testing.T) {
 	other.Choice.Asked = "latency=0.6x"
 	if found, err := other.readSearch(teacher); found != nil || err != nil {
 		t.Errorf("for another budget: %+v, %v", found, err)
+	}
+	for name, ask := range map[string]func(*Job){
+		"shrink": func(j *Job) { j.Choice.Shrink = models.Width },
+		"share":  func(j *Job) { j.Choice.Share = models.Uniform },
+		"losses": func(j *Job) { j.Train.Losses = loss.Weights{"kd": 1, "hint": 1} },
+	} {
+		tried, asked := j, j
+		tried.Checkpoint = t.TempDir()
+		asked.Checkpoint = tried.Checkpoint
+		done := search{Shrink: models.Both, Share: models.ByReconstruction, Outputs: true, Trials: []report.Trial{{}}}
+		if err := tried.writeSearch(teacher, done); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := tried.readSearch(teacher); found == nil || err != nil {
+			t.Errorf("of trials: %+v, %v", found, err)
+		}
+		ask(&asked)
+		if found, err := asked.readSearch(teacher); found != nil || err != nil {
+			t.Errorf("where another %s is asked for: %+v, %v", name, found, err)
+		}
 	}
 	j.Resume = false
 	if found, err := j.readSearch(teacher); found != nil || err != nil {
