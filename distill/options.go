@@ -25,7 +25,7 @@ type Options struct {
 	Temperature float64       // of terms that soften logits; default 4, and 1 for outputs of more than 100 classes
 	Task        Task          // default Auto
 	Seed        uint64
-	EvalEvery   int // steps between validations; default one epoch, and at least ten a run
+	EvalEvery   int // steps between validations; default one epoch, and 10 to 40 a run
 	// KeepLast gives the last state in place of the one that validates best, unless it is worse than the first: for
 	// validation parts that tell little, as a few samples do, or those that were trained on.
 	KeepLast bool

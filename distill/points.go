@@ -34,12 +34,19 @@ func (r *run) finishStep(ctx context.Context, epoch int) error {
 	return nil
 }
 
+// A run is validated at each epoch, but so often at the least and at the most: an epoch of a few hundred samples is a
+// few steps, and validations would take as long as they do.
+const (
+	leastPoints = 10
+	mostPoints  = 40
+)
+
 // validateIfDue validates at every so many steps, and at the last one; a point that was reached before a stop is not
 // repeated.
 func (r *run) validateIfDue(ctx context.Context, epoch int) (*Point, error) {
 	every := r.o.EvalEvery
 	if every == 0 {
-		every = max(1, min(epoch, (r.at.Steps+9)/10))
+		every = max(1, r.at.Steps/mostPoints, min(epoch, (r.at.Steps+leastPoints-1)/leastPoints))
 	}
 	done := r.at.Step
 	if r.at.Steps == 0 || done == 0 || done%every != 0 && done != r.at.Steps || r.lastPoint() == done {

@@ -69,7 +69,7 @@ func (t *trainFlags) register(f *pflag.FlagSet) {
 	f.DurationVar(&t.duration, "time", 0, "time to train for, as 10m, instead of epochs")
 	f.Float64Var(&o.Pretrain, "pretrain", 0, "fraction of the steps, the first ones, that train on feature maps alone, "+
 		"as for students that start from random weights")
-	f.IntVar(&o.EvalEvery, "eval-every", 0, "steps between validations (default: an epoch, at least ten a run)")
+	f.IntVar(&o.EvalEvery, "eval-every", 0, "steps between validations (default: an epoch; 10 to 40 a run)")
 	f.IntVar(&o.CheckpointEvery, "checkpoint-every", 0, "steps between checkpoints (default: about half a minute)")
 }
 
