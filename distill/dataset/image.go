@@ -114,14 +114,7 @@ func toBitmap(m image.Image) bitmap {
 		}
 		b.pixels = convertPixels(m)
 	case *image.YCbCr:
-		b.pixels = make([]uint8, 0, b.bytes())
-		for y := r.Min.Y; y < r.Max.Y; y++ {
-			for x := r.Min.X; x < r.Max.X; x++ {
-				at := m.COffset(x, y)
-				red, green, blue := color.YCbCrToRGB(m.Y[m.YOffset(x, y)], m.Cb[at], m.Cr[at])
-				b.pixels = append(b.pixels, red, green, blue)
-			}
-		}
+		b.pixels = rgbOf(m)
 	default:
 		b.pixels = convertPixels(m)
 	}

@@ -51,13 +51,6 @@ func TestGray(t *testing.T) {
 // TestToBitmap checks each way to read pixels against the colours that package image itself gives.
 func TestToBitmap(t *testing.T) {
 	r := image.Rect(2, 1, 7, 5) // images need not begin at (0, 0)
-	ycc := image.NewYCbCr(r, image.YCbCrSubsampleRatio420)
-	for i := range ycc.Y {
-		ycc.Y[i] = uint8(50 + 9*i)
-	}
-	for i := range ycc.Cb {
-		ycc.Cb[i], ycc.Cr[i] = uint8(90+20*i), uint8(200-15*i)
-	}
 	opaque, transparent, straight := image.NewRGBA(r), image.NewRGBA(r), image.NewNRGBA(r)
 	gray8, gray16, palette := image.NewGray(r), image.NewGray16(r),
 		image.NewPaletted(r, color.Palette{color.White, color.RGBA{9, 8, 7, 255}})
@@ -72,9 +65,8 @@ func TestToBitmap(t *testing.T) {
 			palette.SetColorIndex(x, y, v&1)
 		}
 	}
-	for name, m := range map[string]image.Image{"YCbCr": ycc, "opaque": opaque, "transparent": transparent,
-		"straight": straight,
-		"gray":     gray8, "gray16": gray16, "palette": palette, "part": straight.SubImage(image.Rect(3, 2, 6, 4)),
+	for name, m := range map[string]image.Image{"opaque": opaque, "transparent": transparent, "straight": straight, "gray": gray8,
+		"gray16": gray16, "palette": palette, "part": straight.SubImage(image.Rect(3, 2, 6, 4)),
 		"gray part": gray8.SubImage(image.Rect(3, 2, 6, 4))} {
 		b := toBitmap(m)
 		r := m.Bounds()
