@@ -2,8 +2,8 @@ package dataset
 
 import "image"
 
-// JPEG files mostly hold their two chroma planes at half the size. How these are spread over the pixels again is left to
-// the decoder, and small images show it: image/color repeats each sample, libjpeg, which the decoders of Pillow,
+// JPEG files mostly hold their two chroma planes at half the size. How these are spread over the pixels again is left
+// to the decoder, and small images show it: image/color repeats each sample, libjpeg, which the decoders of Pillow,
 // torchvision, OpenCV and TensorFlow are, weighs the nearest ones by a triangle. Teachers were trained on what those
 // decode, so that this is what a student is given, too.
 
@@ -38,9 +38,9 @@ type axis struct {
 
 func (a axis) samples() int { return (a.pixels + a.each - 1) / a.each }
 
-// at gives the two samples that pixel i is made of, and how many parts of [axis.parts] the first makes. Along an axis of
-// half the size it is ¾ of the sample that it lies in and ¼ of the next one on its side; at the rim there is none, and of
-// other ratios it is the one that it lies in.
+// at gives the two samples that pixel i is made of, and how many parts of [axis.parts] the first makes. Along an axis
+// of half the size it is ¾ of the sample that it lies in and ¼ of the next one on its side; at the rim there is none,
+// and of other ratios it is the one that it lies in.
 func (a axis) at(i int) (near, far, part int) {
 	near = i / a.each
 	if a.each != 2 {

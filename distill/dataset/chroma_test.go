@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestAgainstPillow compares decoded JPEG files with what Pillow makes of them. The two round the inverse cosine transform
-// apart, by one step now and then in each of three planes, and blue takes 1.8 times what Cb is off.
+// TestAgainstPillow compares decoded JPEG files with what Pillow makes of them. The two round the inverse cosine
+// transform apart, by one step now and then in each of three planes, and blue takes 1.8 times what Cb is off.
 func TestAgainstPillow(t *testing.T) {
 	const most, mean = 3, 0.1
 	for _, name := range []string{"444", "422", "420"} {

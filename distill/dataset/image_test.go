@@ -65,8 +65,8 @@ func TestToBitmap(t *testing.T) {
 			palette.SetColorIndex(x, y, v&1)
 		}
 	}
-	for name, m := range map[string]image.Image{"opaque": opaque, "transparent": transparent, "straight": straight, "gray": gray8,
-		"gray16": gray16, "palette": palette, "part": straight.SubImage(image.Rect(3, 2, 6, 4)),
+	for name, m := range map[string]image.Image{"opaque": opaque, "transparent": transparent, "straight": straight,
+		"gray": gray8, "gray16": gray16, "palette": palette, "part": straight.SubImage(image.Rect(3, 2, 6, 4)),
 		"gray part": gray8.SubImage(image.Rect(3, 2, 6, 4))} {
 		b := toBitmap(m)
 		r := m.Bounds()
