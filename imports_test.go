@@ -80,7 +80,7 @@ const dependencies = `
 	gorgonia.org/tensor: distill/engine/embedded, graph/pass_test, importer/onnxgo
 	go4.org/unsafe/assume-no-moving-gc: distill/engine/embedded, graph/pass_test
 	github.com/chewxy/hm: distill/engine/embedded
-	gonum.org/v1/gonum: importer/onnxgo, internal/study
+	gonum.org/v1/gonum: importer/onnxgo, internal/study, distill_test
 	github.com/viterin/vek: distill/engine/embedded/internal/kernel
 
 	# ONNX Runtime needs cgo, which a build must be able to do without.

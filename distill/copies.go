@@ -56,17 +56,6 @@ func (c *copies) labelled() bool {
 	return slices.ContainsFunc(c.outputs, func(o output) bool { return o.labelled })
 }
 
-// normalised says whether most of the student's layers with weights have batch norm, which has two running statistics.
-func (c *copies) normalised() bool {
-	layers, values := 0, c.student.ByName()
-	for _, name := range c.params {
-		if v := values[name]; v != nil && len(v.Shape) > 1 {
-			layers++
-		}
-	}
-	return len(c.running) > layers
-}
-
 // prepare makes training copies for a batch. classes is the number of classes of the labels, 0 without.
 // ownInputs says that the student is fed apart from the teacher, under names led by [StudentPrefix].
 func prepare(

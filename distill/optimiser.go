@@ -12,44 +12,28 @@ import (
 
 // Optimiser is how parameters move. The update is part of the step graph.
 type Optimiser struct {
-	Name        string  // "sgd" (Nesterov momentum), "adamw", or "auto": sgd where most layers have batch norm, else adamw
-	Momentum    float64 // sgd: the momentum; adamw: β₁
+	Name        string  // "muon", the default, "sgd" (Nesterov momentum) or "adamw"
+	Momentum    float64 // sgd and muon: the momentum; adamw, and muon's of what is no matrix: β₁
 	WeightDecay float64 // of weights of rank 2 and more; biases and batch norm have none
 	ClipNorm    float64 // the global norm that gradients are clipped to; 0: not clipped
 }
 
 // Optimisers lists the names.
-var Optimisers = []string{"auto", "sgd", "adamw"}
+var Optimisers = []string{"muon", "sgd", "adamw"}
 
 // DefaultOptimiser is the optimiser of a run that names none.
 func DefaultOptimiser() Optimiser {
-	return Optimiser{Name: "auto", Momentum: 0.9, WeightDecay: 5e-4, ClipNorm: 5}
-}
-
-// settle turns "auto" into a choice. Batch normalisation makes a step of SGD independent of the scale of weights; a net
-// without it can have any scale (raw pixels, say), and needs an optimiser that is. normalised says whether most layers
-// have it.
-func (o Optimiser) settle(normalised bool) Optimiser {
-	if o.Name == "auto" {
-		if o.Name = "adamw"; normalised {
-			o.Name = "sgd"
-		}
-	}
-	return o
+	return Optimiser{Name: "muon", Momentum: 0.9, WeightDecay: 5e-4, ClipNorm: 5}
 }
 
 // peak is the default peak of the learning rate. What the teacher's weights hold is lost at the rate that random ones
-// want with sgd; adamw, whose steps do not depend on the size of gradients, takes them farther.
+// want with muon and sgd; adamw takes them farther.
 func (o Optimiser) peak(random bool) float64 {
-	switch adamw := o.Name == "adamw"; {
-	case adamw && random:
-		return 0.001
-	case adamw:
-		return 0.003
-	case random:
-		return 0.1
+	rates := map[string][2]float64{"muon": {0.01, 0.02}, "sgd": {0.02, 0.1}, "adamw": {0.003, 0.001}}[o.Name]
+	if random {
+		return rates[1]
 	}
-	return 0.02
+	return rates[0]
 }
 
 func (o Optimiser) check() error {
@@ -75,9 +59,12 @@ func (o Optimiser) update(e *loss.Emitter, params, grads []*graph.Value, lr *gra
 	if o.ClipNorm > 0 {
 		g = clip(e, g, o.ClipNorm)
 	}
-	if o.Name == "adamw" {
+	switch o.Name {
+	case "muon":
+		return o.muon(e, params, unflatten(e, g, params), lr, carry)
+	case "adamw":
 		p = o.adamW(e, p, g, o.decay(e, params), lr, carry)
-	} else {
+	default:
 		p = o.nesterov(e, p, g, o.decay(e, params), lr, carry)
 	}
 	return unflatten(e, p, params)
@@ -138,13 +125,18 @@ func (o Optimiser) nesterov(e *loss.Emitter, p, g, decay, lr *graph.Value, carry
 	if decay != nil {
 		g = e.Add(g, e.Mul(p, decay))
 	}
-	if o.Momentum > 0 {
-		v, set := carry("momentum", zeros(p))
-		v = e.Add(e.Scale(v, o.Momentum), g)
-		set(v)
-		g = e.Add(g, e.Scale(v, o.Momentum))
+	return e.Sub(p, e.Mul(o.accelerate(e, g, carry), lr))
+}
+
+// accelerate gives the direction that momentum makes of a gradient, g + μv, v ← μv + g.
+func (o Optimiser) accelerate(e *loss.Emitter, g *graph.Value, carry state) *graph.Value {
+	if o.Momentum == 0 {
+		return g
 	}
-	return e.Sub(p, e.Mul(g, lr))
+	v, set := carry("momentum", zeros(g))
+	v = e.Add(e.Scale(v, o.Momentum), g)
+	set(v)
+	return e.Add(g, e.Scale(v, o.Momentum))
 }
 
 // adamW is Adam with decoupled weight decay (Loshchilov, Hutter 2019, algorithm 2), β₂ = 0.999, ε = 1e-8.

@@ -109,23 +109,3 @@ func TestSchedule(t *testing.T) {
 		}
 	}
 }
-
-// What "auto" becomes, and the rates that fit it.
-func TestOptimiserSettles(t *testing.T) {
-	auto := Optimiser{Name: "auto"}
-	for _, c := range []struct {
-		normalised, random bool
-		name               string
-		peak               float64
-	}{
-		{true, false, "sgd", 0.02}, {true, true, "sgd", 0.1}, {false, false, "adamw", 0.003}, {false, true, "adamw", 0.001},
-	} {
-		o := auto.settle(c.normalised)
-		if o.Name != c.name || o.peak(c.random) != c.peak {
-			t.Errorf("%+v: %s with a peak of %g", c, o.Name, o.peak(c.random))
-		}
-	}
-	if o := (Optimiser{Name: "sgd"}).settle(false); o.Name != "sgd" {
-		t.Errorf("sgd became %s", o.Name)
-	}
-}

@@ -15,7 +15,7 @@ type Options struct {
 	Steps       int           // of training; 0: Epochs or Duration say
 	Epochs      int           // passes over the training data; default 10, or more for 800 steps, where nothing is given
 	Duration    time.Duration // of training: becomes a number of steps after the first ones have been timed
-	LearnRate   float64       // the peak; default 0.02 for sgd and 0.003 for adamw; 0.1 and 0.001 where weights are random
+	LearnRate   float64       // the peak; default 0.01 for muon, 0.02 for sgd, 0.003 for adamw; other ones where Random
 	Random      bool          // the student starts from random weights
 	Schedule    Schedule      // its Peak is LearnRate; default warm-up 0.1
 	Optimiser   Optimiser     // default [DefaultOptimiser]
@@ -52,9 +52,13 @@ func (o Options) withDefaults() Options {
 	if o.Optimiser == (Optimiser{}) {
 		o.Optimiser = DefaultOptimiser()
 	}
+	if o.LearnRate == 0 {
+		o.LearnRate = o.Optimiser.peak(o.Random)
+	}
 	if o.Schedule == (Schedule{}) {
 		o.Schedule.Warmup = 0.1
 	}
+	o.Schedule.Peak = o.LearnRate
 	if o.named = o.Losses != nil; !o.named {
 		o.Losses = loss.Default()
 	}
@@ -108,15 +112,6 @@ func (o Options) weightsAt(step, steps int) loss.Weights {
 		}
 	}
 	return w
-}
-
-// settle decides what depends on the student.
-func (o *Options) settle(normalised bool) {
-	o.Optimiser = o.Optimiser.settle(normalised)
-	if o.LearnRate == 0 {
-		o.LearnRate = o.Optimiser.peak(o.Random)
-	}
-	o.Schedule.Peak = o.LearnRate
 }
 
 func (o Options) check() error {

@@ -61,7 +61,6 @@ func (j *Job) assemble(o Options) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.settle(c.normalised())
 	s := &session{job: j, o: o, copies: c}
 	s.labelled = c.labelled()
 	s.goal = objective{weights: o.used(), temperature: o.Temperature, pairs: j.Pairs, labelled: s.labelled,

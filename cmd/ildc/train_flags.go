@@ -50,9 +50,8 @@ func (t *trainFlags) registerStep(f *pflag.FlagSet) {
 	f.StringVar(&t.final, "final-losses", "",
 		"weights that terms reach at the end, linearly over the run, as hint=0; others keep theirs")
 	f.Float64Var(&o.LearnRate, "lr", 0,
-		"peak learning rate (default 0.02 for sgd and 0.003 for adamw; 0.1 and 0.001 where weights are random)")
-	f.StringVar(&t.optimiser, "optimizer", "auto",
-		strings.Join(distill.Optimisers, ", ")+" (auto: sgd where most layers have batch norm, else adamw)")
+		"peak learning rate (default 0.01 for muon, 0.02 for sgd, 0.003 for adamw; 0.02, 0.1, 0.001 with --random-init)")
+	f.StringVar(&t.optimiser, "optimizer", distill.DefaultOptimiser().Name, strings.Join(distill.Optimisers, ", "))
 	f.Float64Var(&t.decay, "weight-decay", 5e-4, "decay of weights; biases and batch norm have none")
 	f.Float64Var(&t.clip, "clip", 5, "global norm that gradients are clipped to; 0: not clipped")
 	f.Float64Var(&o.Temperature, "temperature", 0, "of kd, dkd and dist (default 4; 1 for more than 100 classes)")
