@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ildc/ildc/distill/engine/enginetest"
 	"github.com/ildc/ildc/graph"
 	"gonum.org/v1/gonum/mat"
 )
@@ -53,14 +52,7 @@ func TestMuon(t *testing.T) {
 	for i, v := range o.update(a.Emitter, ps, gs, a.feed(learningRateInput, graph.Float32, graph.Dims(1)), a.carry) {
 		set[names[i]](v)
 	}
-	step, err := a.finish()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := backend{engine: enginetest.Reference{}}.compile(t.Context(), step)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := a.compileReference(t)
 	want, velocity := map[string][]float64{}, map[string][]float64{}
 	hands := map[string][]byHand{}
 	for _, name := range names {

@@ -41,6 +41,20 @@ func (h *byHand) step(g [2]float64) {
 	}
 }
 
+// compileReference finishes a step, and compiles it for the reference engine.
+func (a *assembly) compileReference(t *testing.T) *compiled {
+	t.Helper()
+	step, err := a.finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := backend{engine: enginetest.Reference{}}.compile(t.Context(), step)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // Updates follow the papers, step by step; in float32, with a few roundings a step.
 func TestUpdates(t *testing.T) {
 	const tolerance = 1e-5
@@ -64,14 +78,7 @@ func TestUpdates(t *testing.T) {
 		for i, v := range o.update(a.Emitter, params, grads, rate, a.carry) {
 			set[i](v)
 		}
-		step, err := a.finish()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := backend{engine: enginetest.Reference{}}.compile(t.Context(), step)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := a.compileReference(t)
 		hand := byHand{o: o, p: [2]float64{1, 1}, rate: 0.1}
 		for _, g := range [][2]float64{{1, -2}, {0.5, 3}, {-0.25, 0.5}} {
 			if _, err := p.run(t.Context(), map[string]*graph.Tensor{
