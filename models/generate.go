@@ -54,7 +54,7 @@ type Options struct {
 	Gradients  func(values []string) (map[string]*graph.Tensor, error)
 
 	// Share says how the budget is shared out over the groups of channels; default ByReconstruction where there are
-	// Activations, else ByRank.
+	// Activations, else ByRank. BySensitivity needs Divergence, too, and measures each group three times.
 	Share Share
 
 	// Shrink says what the student has less of; by default blocks, layers and channels where a latency is limited and
@@ -152,6 +152,8 @@ func (o Options) check(teacher *graph.Graph) error {
 	case (o.Shrink == Depth || o.Shrink == Both) && (o.Activations == nil || o.Divergence == nil):
 		add(setting.Mends(errors.New("models: leaving out blocks and layers needs data, "+
 			"which tell how much each of them matters"), "Data", "Shrink"))
+	case o.Share == BySensitivity && (o.Activations == nil || o.Divergence == nil):
+		add(setting.Mends(fmt.Errorf("models: sharing by %s needs data", o.Share), "Data", "Share"))
 	case o.Importance == Taylor && (o.Activations == nil || o.Gradients == nil):
 		add(setting.Mends(errors.New("models: importance by Taylor expansion needs data with labels"), "Data", "Rank"))
 	}

@@ -77,7 +77,12 @@ func newNarrowing(teacher, base *graph.Graph, budget Budget, o Options) (*narrow
 			return nil, fmt.Errorf("models: gradients: %w", err)
 		}
 	}
-	n.rankings, err = rank(gs, n.readers, o.Importance, n.activations, gradients)
+	if n.rankings, err = rank(gs, n.readers, o.Importance, n.activations, gradients); err != nil {
+		return nil, err
+	}
+	if o.share() == BySensitivity {
+		err = n.weighBySensitivity()
+	}
 	return n, err
 }
 

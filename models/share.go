@@ -15,12 +15,13 @@ type Share string
 const (
 	Uniform          Share = "uniform"        // each group keeps the same part of its channels
 	ByReconstruction Share = "reconstruction" // so that what the readers of channels lose is least, see ranking
+	BySensitivity    Share = "sensitivity"    // the same, by how far that takes the outputs from the teacher's
 	// half by equal parts, half by how many of its channels are among the most important
 	ByRank Share = "importance"
 )
 
 // Shares lists the ways to share a budget out.
-func Shares() []Share { return []Share{ByReconstruction, ByRank, Uniform} }
+func Shares() []Share { return []Share{BySensitivity, ByReconstruction, ByRank, Uniform} }
 
 // parts gives a width for each group by one number r, from 0 (the smallest) to 1 (all channels).
 type parts func(r float64) []int

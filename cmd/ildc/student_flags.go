@@ -32,8 +32,9 @@ func (s *studentFlags) register(f *pflag.FlagSet) {
 		"bn or taylor (default: reconstruction where there are data, else l2)")
 	f.StringVar(&s.shrink, "shrink", "", "what the student has less of: width (channels), depth (blocks and layers) or "+
 		"both (default: what is nearest to the teacher after short trainings; both for a latency; width without data)")
-	f.StringVar(&s.share, "share", "", "how the budget is shared out over layers: reconstruction (what they lose is "+
-		"least), importance or uniform (default: what is best after short trainings; importance without data)")
+	f.StringVar(&s.share, "share", "", "how the budget is shared out over layers: sensitivity (what outputs lose is "+
+		"least), reconstruction (what layers lose), importance or uniform (default: what is best after short trainings; "+
+		"importance without data)")
 	s.registerPairs(f)
 	f.StringVar(&s.student, "student", "", "a student of your own, instead of a generated one")
 	f.BoolVar(&s.random, "random-init", false, "start from random weights instead of the teacher's")

@@ -16,7 +16,7 @@ import (
 // What starts nearest to the teacher need not end nearest. So the students that a budget allows are trained for a short
 // while each, and the better half for twice as long, until one is left: successive halving (Jamieson, Talwalkar 2016,
 // section 3). That one is tried without losses on feature maps, too, which do not help every net. All trials together
-// take less than a third of the steps of the training.
+// take about a third of the steps of the training.
 const (
 	trialPart    = 32  // a first trial takes one part of so many of the steps,
 	leastTrial   = 10  // and none is held where that is less,
@@ -52,6 +52,10 @@ func decideStudent(ctx context.Context, j Job, d Decision, own *Model) (Decision
 	}
 	steps := trialSteps(j, d)
 	if steps == 0 {
+		if c := j.Choice; c.Share == "" && c.Shrink != models.Both && !c.Untried && !c.Budget.Timed() && d.Data.real() &&
+			firstTrial(d) >= leastTrial { // what measuring takes is little beside the training
+			j.Choice.Share = models.BySensitivity
+		}
 		return d.with(ctx, j, own)
 	}
 	choices := []Choice{j.Choice}
@@ -68,7 +72,7 @@ func trialSteps(j Job, d Decision) int {
 	if j.Choice.Untried || j.Choice.Random || !d.Data.real() {
 		return 0
 	}
-	steps := min(d.Recipe.Train.RunSteps(d.Data.Train.Len())/trialPart, mostTrial)
+	steps := firstTrial(d)
 	measured := float64(d.Data.Validation.Len())
 	if !d.Data.HeldOut {
 		measured *= trialHeldOut
@@ -77,6 +81,11 @@ func trialSteps(j Job, d Decision) int {
 		return 0
 	}
 	return steps
+}
+
+// firstTrial are the steps that a first trial has in a training of this length.
+func firstTrial(d Decision) int {
+	return min(d.Recipe.Train.RunSteps(d.Data.Train.Len())/trialPart, mostTrial)
 }
 
 // with decides for the student of the job's choice, or the caller's.
@@ -106,7 +115,10 @@ func candidates(j Job, d Decision) (choices []Choice, err error) {
 		}
 	}
 	if c.Share == "" && c.Shrink != models.Depth {
-		shares = []models.Share{models.ByReconstruction, models.ByRank, models.Uniform}
+		shares = models.Shares()
+		if c.Shrink == models.Both { // which makes many students, each of which would be measured
+			shares = slices.DeleteFunc(shares, func(s models.Share) bool { return s == models.BySensitivity })
+		}
 	}
 	for i, shrink := range shrinks {
 		for k, share := range shares {
@@ -116,7 +128,7 @@ func candidates(j Job, d Decision) (choices []Choice, err error) {
 			each := c
 			each.Shrink, each.Share = shrink, share
 			if i > 0 {
-				each.LeastCuts = 1 // that of no cuts is tried already
+				each.Share, each.LeastCuts = cmp.Or(c.Share, models.ByReconstruction), 1 // that of no cuts is tried already
 			}
 			choices = append(choices, each)
 		}
@@ -131,7 +143,7 @@ func try(ctx context.Context, j Job, d Decision, own *Model, choices []Choice, s
 	if err != nil {
 		return d, err
 	}
-	for left := slices.Clone(all); len(left) > 1; left = left[:(len(left)+1)/2] {
+	for left := slices.Clone(all); len(left) > 1; left = left[:len(left)/2] {
 		if err := train(ctx, j, steps, left); err != nil {
 			return d, err
 		}

@@ -40,7 +40,7 @@ func TestStudentsAreTried(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Trials) < 3 || len(d.Trials) > 5 {
+	if len(d.Trials) < 3 || len(d.Trials) > 6 {
 		t.Fatalf("trials: %+v", d.Trials)
 	}
 	steps, chosen := 0, 0
@@ -83,8 +83,8 @@ func TestWhatIsTried(t *testing.T) {
 		change func(*Job)
 		want   int
 	}{
-		"all":            {func(*Job) {}, 4},
-		"channels":       {func(j *Job) { j.Choice.Shrink = models.Width }, 3},
+		"all":            {func(*Job) {}, 5},
+		"channels":       {func(j *Job) { j.Choice.Shrink = models.Width }, 4},
 		"blocks":         {func(j *Job) { j.Choice.Shrink = models.Depth }, 1},
 		"a share":        {func(j *Job) { j.Choice.Share = models.ByReconstruction }, 2},
 		"both":           {func(j *Job) { j.Choice.Share, j.Choice.Shrink = models.ByReconstruction, models.Width }, 1},
