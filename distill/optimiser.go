@@ -26,8 +26,8 @@ func DefaultOptimiser() Optimiser {
 	return Optimiser{Name: "muon", Momentum: 0.9, WeightDecay: 5e-4, ClipNorm: 5}
 }
 
-// peak is the default peak of the learning rate. What the teacher's weights hold is lost at the rate that random ones
-// want with muon and sgd; adamw takes them farther.
+// peak is the default peak of the learning rate: for the teacher's weights, whose knowledge a larger one would lose, or
+// for random ones.
 func (o Optimiser) peak(random bool) float64 {
 	rates := map[string][2]float64{"muon": {0.01, 0.02}, "sgd": {0.02, 0.1}, "adamw": {0.003, 0.001}}[o.Name]
 	if random {

@@ -145,14 +145,20 @@ func (n *narrowing) slice(limits Budget) (err error) {
 	if err != nil {
 		return err
 	}
-	n.keep = make([][]int, len(widths))
-	for i, width := range widths {
-		n.keep[i] = n.rankings[i].kept(width)
-	}
+	n.keep = n.kept(widths)
 	if n.sliced, err = n.groups.Slice(n.keep); err != nil {
 		return fmt.Errorf("models: %w", err)
 	}
 	return nil
+}
+
+// kept gives by group the channels that a student of these widths keeps.
+func (n *narrowing) kept(widths []int) [][]int {
+	keep := make([][]int, len(widths))
+	for i, width := range widths {
+		keep[i] = n.rankings[i].kept(width)
+	}
+	return keep
 }
 
 // choose finds how many channels of each group stay within limits that can be counted.

@@ -2,8 +2,10 @@ package models
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ildc/ildc/graph"
+	"github.com/ildc/ildc/graph/pass"
 )
 
 // measuredParts are the parts of a group's channels at which it is measured.
@@ -13,25 +15,39 @@ var measuredParts = []float64{0.75, 0.5, 0.25}
 // and what costs nothing would all be removed.
 const leastSensitivity = 1e-3
 
+// Measurements is how many students [BySensitivity] measures of a teacher, at the most.
+func Measurements(teacher *graph.Graph, bind pass.Binding) (int, error) {
+	gs, err := pass.Channels(teacher, bind)
+	if err != nil {
+		return 0, fmt.Errorf("models: %w", err)
+	}
+	return 1 + len(measuredParts)*len(gs.List), nil
+}
+
 // weighBySensitivity puts what groups lose on one scale. What the readers of a group lose is a part of what they give,
 // and says nothing of how much of that reaches the outputs: a residual block adds little to what it skips. So each
 // group is narrowed by itself, and what it loses becomes how much farther it then is from the teacher; between the
 // widths that are measured in proportion to what the readers lose.
 func (n *narrowing) weighBySensitivity() error {
-	whole, err := n.distance(-1, 0)
+	all := make([]int, len(n.groups.List))
+	for i, group := range n.groups.List {
+		all[i] = group.Channels
+	}
+	whole, err := n.distance(all)
 	if err != nil {
 		return err
 	}
 	for i, group := range n.groups.List {
 		r := &n.rankings[i]
-		var lost, cost []float64 // at the measured widths, rising
-		lost, cost = append(lost, 0), append(cost, 0)
+		lost, cost := []float64{0}, []float64{0} // at the measured widths, rising
 		for _, part := range measuredParts {
 			width := int(part * float64(group.Channels))
 			if width < 1 || r.lost[width] <= lost[len(lost)-1] {
 				continue
 			}
-			d, err := n.distance(i, width)
+			narrower := slices.Clone(all)
+			narrower[i] = width
+			d, err := n.distance(narrower)
 			if err != nil {
 				return err
 			}
@@ -56,27 +72,14 @@ func along(xs, ys []float64, x float64) float64 {
 	return ys[k-1] + (x-xs[k-1])*(ys[k]-ys[k-1])/(xs[k]-xs[k-1])
 }
 
-// distance measures how far from the teacher the base is with so many channels of one group and all of the others.
-func (n *narrowing) distance(of, width int) (float64, error) {
-	keep := make([][]int, len(n.groups.List))
-	for i, group := range n.groups.List {
-		keep[i] = n.rankings[i].kept(group.Channels)
-		if i == of {
-			keep[i] = n.rankings[i].kept(width)
-		}
-	}
-	narrower, err := n.compensated(keep)
+// distance measures how far from the teacher the base is with so many channels of each group, made up for.
+func (n *narrowing) distance(widths []int) (float64, error) {
+	sliced, err := n.groups.Slice(n.kept(widths))
 	if err != nil {
+		return 0, fmt.Errorf("models: %w", err)
+	}
+	if err := compensate(n.groups, sliced, n.readers, n.activations); err != nil {
 		return 0, err
 	}
-	return n.options.Divergence(narrower)
-}
-
-// compensated keeps channels of the base, and makes up for the others.
-func (n *narrowing) compensated(keep [][]int) (*graph.Graph, error) {
-	sliced, err := n.groups.Slice(keep)
-	if err != nil {
-		return nil, fmt.Errorf("models: %w", err)
-	}
-	return sliced.Graph, compensate(n.groups, sliced, n.readers, n.activations)
+	return n.options.Divergence(sliced.Graph)
 }

@@ -27,6 +27,8 @@ const (
 	// Leaving out each part of a network in turn takes about as long as so many steps; of what takes more than a quarter
 	// of the training, only channels are removed.
 	stepsOfCut = 10
+	// Measuring a student that was not trained takes about as long as so many steps.
+	stepsOfMeasurement = 4
 )
 
 // candidate is a decision that is tried.
@@ -52,9 +54,14 @@ func decideStudent(ctx context.Context, j Job, d Decision, own *Model) (Decision
 	}
 	steps := trialSteps(j, d)
 	if steps == 0 {
-		if c := j.Choice; c.Share == "" && c.Shrink != models.Both && !c.Untried && !c.Budget.Timed() && d.Data.real() &&
-			firstTrial(d) >= leastTrial { // what measuring takes is little beside the training
-			j.Choice.Share = models.BySensitivity
+		if own == nil && j.Choice.Share == "" {
+			measured, err := measures(j, d)
+			if err != nil {
+				return d, err
+			}
+			if measured {
+				j.Choice.Share = models.BySensitivity
+			}
 		}
 		return d.with(ctx, j, own)
 	}
@@ -72,7 +79,7 @@ func trialSteps(j Job, d Decision) int {
 	if j.Choice.Untried || j.Choice.Random || !d.Data.real() {
 		return 0
 	}
-	steps := firstTrial(d)
+	steps := min(d.Recipe.Train.RunSteps(d.Data.Train.Len())/trialPart, mostTrial)
 	measured := float64(d.Data.Validation.Len())
 	if !d.Data.HeldOut {
 		measured *= trialHeldOut
@@ -83,9 +90,15 @@ func trialSteps(j Job, d Decision) int {
 	return steps
 }
 
-// firstTrial are the steps that a first trial has in a training of this length.
-func firstTrial(d Decision) int {
-	return min(d.Recipe.Train.RunSteps(d.Data.Train.Len())/trialPart, mostTrial)
+// measures says whether channels may be shared out by sensitivity where nobody says how: measuring each group takes no
+// more than a quarter of the training.
+func measures(j Job, d Decision) (bool, error) {
+	c := j.Choice
+	if c.Untried || c.Random || c.Budget.Timed() || c.Shrink != "" && c.Shrink != models.Width || !d.Data.real() {
+		return false, nil
+	}
+	measurements, err := models.Measurements(d.Teacher.Graph, j.bind(d.Data))
+	return measurements*stepsOfMeasurement <= d.Recipe.Train.RunSteps(d.Data.Train.Len())/4, err
 }
 
 // with decides for the student of the job's choice, or the caller's.
@@ -115,8 +128,11 @@ func candidates(j Job, d Decision) (choices []Choice, err error) {
 		}
 	}
 	if c.Share == "" && c.Shrink != models.Depth {
-		shares = models.Shares()
-		if c.Shrink == models.Both { // which makes many students, each of which would be measured
+		measured, err := measures(j, d)
+		if err != nil {
+			return nil, err
+		}
+		if shares = models.Shares(); !measured {
 			shares = slices.DeleteFunc(shares, func(s models.Share) bool { return s == models.BySensitivity })
 		}
 	}

@@ -77,6 +77,47 @@ func TestStudentsAreTried(t *testing.T) {
 	}
 }
 
+// Groups are measured where that takes little beside the training, and nobody says otherwise.
+func TestWhatIsMeasured(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Job)
+		want   bool
+	}{
+		"long":           {func(*Job) {}, true},
+		"few samples":    {func(j *Job) { j.Data.Validation = 0.05 }, true},
+		"channels":       {func(j *Job) { j.Choice.Shrink = models.Width }, true},
+		"short":          {func(j *Job) { j.Train.Steps = 200 }, false},
+		"both":           {func(j *Job) { j.Choice.Shrink = models.Both }, false},
+		"random weights": {func(j *Job) { j.Choice.Random = true }, false},
+		"a comparison":   {func(j *Job) { j.Choice.Untried = true }, false},
+		"a latency":      {func(j *Job) { j.Choice.Budget[0].Measure = models.Latency }, false},
+		"made-up data":   {func(j *Job) { j.Data.Path, j.Data.Synthetic = "", 64 }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := digitsJob(t, 3200)
+			c.change(&j)
+			if got, err := measures(j, undecided(t, j)); err != nil || got != c.want {
+				t.Errorf("%v, %v: want %v", got, err, c.want)
+			}
+		})
+	}
+}
+
+// undecided is a job's decision before a student is chosen.
+func undecided(t *testing.T, j Job) Decision {
+	t.Helper()
+	teacher, err := Load(j.Teacher)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Decision{Teacher: teacher}
+	if d.Data, err = OpenOrMakeUp(context.Background(), j.Data, Inputs{teacher.Graph, teacher.Graph}, 0); err != nil {
+		t.Fatal(err)
+	}
+	d.Recipe = Prescribe(j, d.Data)
+	return d
+}
+
 // What is asked for is not tried, nor is anything where there are few steps, random weights or no data.
 func TestWhatIsTried(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -98,15 +139,7 @@ func TestWhatIsTried(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j := digitsJob(t, 3200)
 			c.change(&j)
-			teacher, err := Load(j.Teacher)
-			if err != nil {
-				t.Fatal(err)
-			}
-			d := Decision{Teacher: teacher}
-			if d.Data, err = OpenOrMakeUp(context.Background(), j.Data, Inputs{teacher.Graph, teacher.Graph}, 0); err != nil {
-				t.Fatal(err)
-			}
-			d.Recipe = Prescribe(j, d.Data)
+			d := undecided(t, j)
 			choices, err := candidates(j, d)
 			if err != nil {
 				t.Fatal(err)
