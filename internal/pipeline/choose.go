@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,9 +41,35 @@ func Choose(ctx context.Context, j Job, teacher, own *Model, d *Data) (*Student,
 // What the importance of channels is told by: training samples, fewer where their activations are large.
 const (
 	calibrationSamples = 256
-	divergenceSamples  = 512
 	calibrationBytes   = 1 << 29
 )
+
+// How far a student is from the teacher before any training is measured on so many training samples. Where channels are
+// shared out by sensitivity, many students are measured, and each on fewer samples in a short training: on so many that
+// all take no more than a quarter of it, if that is enough to tell them apart. A sample that is measured takes half as
+// long as one that is trained on.
+const (
+	divergenceSamples = 512
+	divergenceLeast   = 128
+	measuredPerSeen   = 2
+	measuredPart      = 4
+)
+
+// samplesOfMeasurement is on how many training samples each student is measured where channels are shared out by
+// sensitivity; 0 where the training is too short.
+func samplesOfMeasurement(j Job, teacher *Model, d *Data) (int, error) {
+	students, err := models.Measurements(teacher.Graph, j.bind(d))
+	if err != nil {
+		return 0, err
+	}
+	all := d.Train.Len()
+	seen := j.Train.Passes(all) * float64(all)
+	samples := min(divergenceSamples, all, int(seen*measuredPerSeen/measuredPart)/students)
+	if samples < min(divergenceLeast, all) {
+		return 0, nil
+	}
+	return samples, nil
+}
 
 // samplesWithin is how many samples of these values, with the shapes of one sample, fit into so many bytes.
 func samplesWithin(bytes int64, g *graph.Graph, names []string) int {
@@ -58,7 +85,10 @@ func samplesWithin(bytes int64, g *graph.Graph, names []string) int {
 
 // generate makes a student from the teacher that meets the budget.
 func generate(ctx context.Context, j Job, teacher *Model, d *Data, bind pass.Binding) (*Student, error) {
-	o := j.generation(ctx, teacher, d, bind)
+	o, err := j.generation(ctx, teacher, d, bind)
+	if err != nil {
+		return nil, err
+	}
 	earlier, err := j.readSearch(teacher)
 	if err != nil {
 		return nil, err
@@ -88,7 +118,7 @@ func generate(ctx context.Context, j Job, teacher *Model, d *Data, bind pass.Bin
 
 // generation says how to generate a student. What channels and blocks are worth is told by what they do on the data,
 // where there are any.
-func (j Job) generation(ctx context.Context, teacher *Model, d *Data, bind pass.Binding) models.Options {
+func (j Job) generation(ctx context.Context, teacher *Model, d *Data, bind pass.Binding) (models.Options, error) {
 	c := j.Choice
 	o := models.Options{Keep: c.Keep, Importance: c.Importance, Shrink: c.Shrink, Share: c.Share,
 		LeastCuts: c.LeastCuts, Init: models.Inherited, Seed: j.Train.Seed, Binding: bind,
@@ -112,7 +142,15 @@ func (j Job) generation(ctx context.Context, teacher *Model, d *Data, bind pass.
 				return probe.Gradients(ctx, names, samples(names))
 			}
 		}
-		distance := j.divergence(d, teacher.Graph).Measure(divergenceSamples)
+		samples := divergenceSamples
+		if c.Share == models.BySensitivity {
+			few, err := samplesOfMeasurement(j, teacher, d)
+			if err != nil {
+				return o, err
+			}
+			samples = cmp.Or(few, divergenceLeast)
+		}
+		distance := j.divergence(d, teacher.Graph).Measure(samples)
 		o.Divergence = func(student *graph.Graph) (float64, error) {
 			reportTry()
 			return distance(ctx, student)
@@ -124,5 +162,5 @@ func (j Job) generation(ctx context.Context, teacher *Model, d *Data, bind pass.
 			return timeModels(ctx, j.Host, teacher, bind, models...)
 		}
 	}
-	return o
+	return o, nil
 }

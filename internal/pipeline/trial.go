@@ -27,8 +27,6 @@ const (
 	// Leaving out each part of a network in turn takes about as long as so many steps; of what takes more than a quarter
 	// of the training, only channels are removed.
 	stepsOfCut = 10
-	// Measuring a student that was not trained takes about as long as so many steps.
-	stepsOfMeasurement = 4
 )
 
 // candidate is a decision that is tried.
@@ -90,15 +88,14 @@ func trialSteps(j Job, d Decision) int {
 	return steps
 }
 
-// measures says whether channels may be shared out by sensitivity where nobody says how: measuring each group takes no
-// more than a quarter of the training.
+// measures says whether channels may be shared out by sensitivity where nobody says how.
 func measures(j Job, d Decision) (bool, error) {
 	c := j.Choice
 	if c.Untried || c.Random || c.Budget.Timed() || c.Shrink != "" && c.Shrink != models.Width || !d.Data.real() {
 		return false, nil
 	}
-	measurements, err := models.Measurements(d.Teacher.Graph, j.bind(d.Data))
-	return measurements*stepsOfMeasurement <= d.Recipe.Train.RunSteps(d.Data.Train.Len())/4, err
+	samples, err := samplesOfMeasurement(j, d.Teacher, d.Data)
+	return samples > 0, err
 }
 
 // with decides for the student of the job's choice, or the caller's.

@@ -12,6 +12,7 @@ import (
 	"github.com/ildc/ildc/distill/dataset"
 	"github.com/ildc/ildc/distill/engine/embedded"
 	"github.com/ildc/ildc/distill/loss"
+	"github.com/ildc/ildc/graph/pass"
 	"github.com/ildc/ildc/internal/shared"
 	"github.com/ildc/ildc/models"
 )
@@ -86,7 +87,7 @@ func TestWhatIsMeasured(t *testing.T) {
 		"long":           {func(*Job) {}, true},
 		"few samples":    {func(j *Job) { j.Data.Validation = 0.05 }, true},
 		"channels":       {func(j *Job) { j.Choice.Shrink = models.Width }, true},
-		"short":          {func(j *Job) { j.Train.Steps = 200 }, false},
+		"short":          {func(j *Job) { j.Train.Steps = 60 }, false},
 		"both":           {func(j *Job) { j.Choice.Shrink = models.Both }, false},
 		"random weights": {func(j *Job) { j.Choice.Random = true }, false},
 		"a comparison":   {func(j *Job) { j.Choice.Untried = true }, false},
@@ -100,6 +101,22 @@ func TestWhatIsMeasured(t *testing.T) {
 				t.Errorf("%v, %v: want %v", got, err, c.want)
 			}
 		})
+	}
+}
+
+// Many students are measured, each on fewer samples the shorter the training is.
+func TestSamplesOfMeasurement(t *testing.T) {
+	d := undecided(t, digitsJob(t, 0))
+	students, err := models.Measurements(d.Teacher.Graph, pass.Binding{Batch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for steps, want := range map[int]int{3200: 512, 400: 400 * 16 / 2 / students, 60: 0} {
+		j := digitsJob(t, steps)
+		got, err := samplesOfMeasurement(j, d.Teacher, d.Data)
+		if err != nil || got != want {
+			t.Errorf("%d samples in %d steps, %v: want %d", got, steps, err, want)
+		}
 	}
 }
 
