@@ -91,7 +91,7 @@ func trialSteps(j Job, d Decision) int {
 // measures says whether channels may be shared out by sensitivity where nobody says how.
 func measures(j Job, d Decision) (bool, error) {
 	c := j.Choice
-	if c.Untried || c.Random || c.Budget.Timed() || c.Shrink != "" && c.Shrink != models.Width || !d.Data.real() {
+	if c.Budget.Timed() || c.Shrink != "" && c.Shrink != models.Width || !d.Data.real() {
 		return false, nil
 	}
 	samples, err := samplesOfMeasurement(j, d.Teacher, d.Data)

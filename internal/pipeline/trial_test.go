@@ -89,8 +89,8 @@ func TestWhatIsMeasured(t *testing.T) {
 		"channels":       {func(j *Job) { j.Choice.Shrink = models.Width }, true},
 		"short":          {func(j *Job) { j.Train.Steps = 60 }, false},
 		"both":           {func(j *Job) { j.Choice.Shrink = models.Both }, false},
-		"random weights": {func(j *Job) { j.Choice.Random = true }, false},
-		"a comparison":   {func(j *Job) { j.Choice.Untried = true }, false},
+		"random weights": {func(j *Job) { j.Choice.Random = true }, true},
+		"a comparison":   {func(j *Job) { j.Choice.Untried = true }, true},
 		"a latency":      {func(j *Job) { j.Choice.Budget[0].Measure = models.Latency }, false},
 		"made-up data":   {func(j *Job) { j.Data.Path, j.Data.Synthetic = "", 64 }, false},
 	} {
