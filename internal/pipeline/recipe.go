@@ -52,3 +52,10 @@ func (r Recipe) onOutputsAlone() Recipe {
 	r.Why = append(slices.Clone(r.Why), "no losses on feature maps: after a trial without them the student is nearer")
 	return r
 }
+
+// measuredOn is the recipe for a student whose channels were measured on so many samples.
+func (r Recipe) measuredOn(samples int) Recipe {
+	r.Why = append(slices.Clone(r.Why), fmt.Sprintf("channels are shared out by sensitivity, measured on %d samples",
+		samples))
+	return r
+}

@@ -53,12 +53,13 @@ func decideStudent(ctx context.Context, j Job, d Decision, own *Model) (Decision
 	steps := trialSteps(j, d)
 	if steps == 0 {
 		if own == nil && j.Choice.Share == "" {
-			measured, err := measures(j, d)
+			samples, err := measures(j, d)
 			if err != nil {
 				return d, err
 			}
-			if measured {
+			if samples > 0 {
 				j.Choice.Share = models.BySensitivity
+				d.Recipe = d.Recipe.measuredOn(samples)
 			}
 		}
 		return d.with(ctx, j, own)
@@ -88,14 +89,14 @@ func trialSteps(j Job, d Decision) int {
 	return steps
 }
 
-// measures says whether channels may be shared out by sensitivity where nobody says how.
-func measures(j Job, d Decision) (bool, error) {
+// measures is on how many samples channels are measured, to be shared out by sensitivity, where nobody says how they
+// are; 0 where they are not.
+func measures(j Job, d Decision) (int, error) {
 	c := j.Choice
 	if c.Budget.Timed() || c.Shrink != "" && c.Shrink != models.Width || !d.Data.real() {
-		return false, nil
+		return 0, nil
 	}
-	samples, err := samplesOfMeasurement(j, d.Teacher, d.Data)
-	return samples > 0, err
+	return samplesOfMeasurement(j, d.Teacher, d.Data)
 }
 
 // with decides for the student of the job's choice, or the caller's.
@@ -129,7 +130,7 @@ func candidates(j Job, d Decision) (choices []Choice, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if shares = models.Shares(); !measured {
+		if shares = models.Shares(); measured == 0 {
 			shares = slices.DeleteFunc(shares, func(s models.Share) bool { return s == models.BySensitivity })
 		}
 	}
