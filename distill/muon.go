@@ -15,8 +15,9 @@ const besideMuon = 0.3
 // leastRMS is what the elements of a matrix count as, in the mean, where they are less: one of zeros would stay so.
 const leastRMS = 1e-3
 
-// newtonSchulz are the coefficients of a quintic a·x + b·x³ + c·x⁵ that, applied this often, takes any x from 0.002 to
-// 1 to within a third of 1 (Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks").
+// newtonSchulz are the coefficients of a quintic a·x + b·x³ + c·x⁵ that, applied this often, takes any x
+// from 0.002 to 1 to within a third of 1 (Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural
+// networks").
 var newtonSchulz = struct {
 	a, b, c float64
 	times   int

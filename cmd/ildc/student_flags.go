@@ -34,7 +34,7 @@ func (s *studentFlags) register(f *pflag.FlagSet) {
 		"both (default: what is nearest to the teacher after short trainings; both for a latency; width without data)")
 	f.StringVar(&s.share, "share", "", "how the budget is shared out over layers: sensitivity (what outputs lose is "+
 		"least), reconstruction (what layers lose), importance or uniform (default: what is best after short trainings; "+
-		"importance without data)")
+		"without them sensitivity, or reconstruction where steps are few; importance without data)")
 	s.registerPairs(f)
 	f.StringVar(&s.student, "student", "", "a student of your own, instead of a generated one")
 	f.BoolVar(&s.random, "random-init", false, "start from random weights instead of the teacher's")

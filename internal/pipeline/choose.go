@@ -46,8 +46,8 @@ const (
 
 // How far a student is from the teacher before any training is measured on so many training samples. Where channels are
 // shared out by sensitivity, many students are measured, and each on fewer samples in a short training: on so many that
-// all take no more than a quarter of it, if that is enough to tell them apart. A sample that is measured takes half as
-// long as one that is trained on.
+// all take no more than a quarter of it, if that is enough to tell them apart. A sample that is measured takes less
+// than half as long as one that is trained on.
 const (
 	divergenceSamples = 512
 	divergenceLeast   = 128

@@ -126,11 +126,11 @@ func candidates(j Job, d Decision) (choices []Choice, err error) {
 		}
 	}
 	if c.Share == "" && c.Shrink != models.Depth {
-		measured, err := measures(j, d)
+		samples, err := measures(j, d)
 		if err != nil {
 			return nil, err
 		}
-		if shares = models.Shares(); measured == 0 {
+		if shares = models.Shares(); samples == 0 {
 			shares = slices.DeleteFunc(shares, func(s models.Share) bool { return s == models.BySensitivity })
 		}
 	}

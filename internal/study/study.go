@@ -107,7 +107,7 @@ func readRun(file string) (*report.Run, error) {
 	return r, nil
 }
 
-// revision changes when runs of the same settings end elsewhere: 3 is since students are shared out by sensitivity.
+// revision changes when runs of the same settings end elsewhere: 3 is since Muon and shares by sensitivity.
 const revision = 3
 
 // key names a run by everything that its result depends on.
