@@ -136,6 +136,7 @@ func families() [][]*Spec {
 		linear(),
 		pooling(),
 		normalisation(),
+		fused(),
 		compositeNormalisation(),
 		recurrent(),
 		contributed(),
