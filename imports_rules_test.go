@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -234,7 +235,8 @@ func fields(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' })
 }
 
-// parsePackages reads every Go file of the module, but for those of testdata and of folders that begin with "." or "_".
+// parsePackages reads every Go file of the module, but for those of testdata, of folders that begin with "." or "_",
+// and of modules of their own.
 func parsePackages(t *testing.T) map[string]sourcePackage {
 	t.Helper()
 	packages := map[string]sourcePackage{}
@@ -244,7 +246,8 @@ func parsePackages(t *testing.T) map[string]sourcePackage {
 		}
 		name := d.Name()
 		if d.IsDir() {
-			if name == "testdata" || file != "." && (name[0] == '.' || name[0] == '_') {
+			_, apart := os.Stat(filepath.Join(file, "go.mod")) // a module of its own
+			if name == "testdata" || file != "." && (name[0] == '.' || name[0] == '_' || apart == nil) {
 				return filepath.SkipDir
 			}
 			return nil

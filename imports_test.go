@@ -82,6 +82,7 @@ const dependencies = `
 	github.com/chewxy/hm: distill/engine/embedded
 	gonum.org/v1/gonum: importer/onnxgo, internal/study, distill_test
 	github.com/viterin/vek: distill/engine/embedded/internal/kernel
+	golang.org/x/sys: distill/engine/embedded/internal/kernel
 
 	# ONNX Runtime needs cgo, which a build must be able to do without.
 	github.com/yalue/onnxruntime_go: distill/engine/ort

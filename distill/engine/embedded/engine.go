@@ -23,16 +23,12 @@ func New() *Engine { return &Engine{} }
 func (*Engine) Name() string { return "embedded" }
 
 // revision changes with every change of kernels that changes results.
-const revision = 1
+const revision = 2
 
 // Version implements [engine.Engine]. Results depend on the kernels, Go's math package, and the processor's
 // instructions.
 func (*Engine) Version() string {
-	instructions := ""
-	if kernel.Accelerated() {
-		instructions = " with AVX2"
-	}
-	return fmt.Sprintf("embedded %d, %s, %s%s", revision, runtime.Version(), runtime.GOARCH, instructions)
+	return fmt.Sprintf("embedded %d, %s, %s, %s", revision, runtime.Version(), runtime.GOARCH, kernel.Instructions())
 }
 
 // Native implements [engine.Engine].

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"math"
 	"slices"
 
 	"github.com/ildc/ildc/distill/engine/embedded/internal/kernel"
@@ -33,6 +34,7 @@ func (c *call) convolution(x, w, y []int, win op.Window, err error) *kernel.Conv
 	})
 }
 
+// conv is Conv and FusedConv.
 func conv(c *call) step {
 	x, w, y := c.in[0], c.in[1], c.out[0]
 	win, err := op.WindowOf(c.node, x.Dims[2:], w.Dims[2:])
@@ -40,8 +42,21 @@ func conv(c *call) step {
 	if k == nil {
 		return nil
 	}
-	xs, ws, ys, bias := x.Float32s(), w.Float32s(), y.Float32s(), c.input(2)
-	return func(team *kernel.Team) { k.Forward(team, ys, xs, ws, bias) }
+	xs, ws, ys := x.Float32s(), w.Float32s(), y.Float32s()
+	if c.node.Inputs[1].Const != nil {
+		k.Freeze(ws)
+	}
+	e := kernel.Epilogue{Bias: c.input(2), Add: c.input(3), Clamp: c.clamp()}
+	return func(team *kernel.Team) { k.Forward(team, ys, xs, ws, e) }
+}
+
+// clamp gives the bounds of a fused op, nil where it has none.
+func (c *call) clamp() *[2]float32 {
+	least, most := op.Bounds(c.node)
+	if math.IsInf(least, -1) && math.IsInf(most, 1) {
+		return nil
+	}
+	return &[2]float32{float32(least), float32(most)}
 }
 
 // convTranspose is the gradient of the convolution of its output.
@@ -54,7 +69,7 @@ func convTranspose(c *call) step {
 	}
 	xs, ws, ys, bias := x.Float32s(), w.Float32s(), y.Float32s(), c.input(2)
 	if bias == nil {
-		return func(team *kernel.Team) { k.GradInput(team, ys, xs, ws) }
+		return func(team *kernel.Team) { k.GradInput(team, ys, xs, ws, nil) }
 	}
 	channels := make([]int, len(y.Dims)-1)
 	for i := range channels {
@@ -63,11 +78,12 @@ func convTranspose(c *call) step {
 	channels[0] = len(bias)
 	walk := walkOver(y.Dims, y.Dims, y.Dims, channels)
 	return func(team *kernel.Team) {
-		k.GradInput(team, ys, xs, ws)
+		k.GradInput(team, ys, xs, ws, nil)
 		kernel.Add.Apply(team, walk, ys, ys, bias)
 	}
 }
 
+// convGradInput is ConvGradInput and FusedConvGradInput.
 func convGradInput(c *call) step {
 	dy, w, dx := c.in[0], c.in[1], c.out[0]
 	win, err := op.WindowOf(c.node, dx.Dims[2:], w.Dims[2:])
@@ -75,8 +91,8 @@ func convGradInput(c *call) step {
 	if k == nil {
 		return nil
 	}
-	dys, ws, dxs := dy.Float32s(), w.Float32s(), dx.Float32s()
-	return func(team *kernel.Team) { k.GradInput(team, dxs, dys, ws) }
+	dys, ws, dxs, add := dy.Float32s(), w.Float32s(), dx.Float32s(), c.input(2)
+	return func(team *kernel.Team) { k.GradInput(team, dxs, dys, ws, add) }
 }
 
 func convGradWeight(c *call) step {

@@ -13,9 +13,13 @@ type operation struct {
 	kernel func(c *call) step
 	// view: the output is the first input under another shape, and shares its memory.
 	view bool
-	// inPlace: the first output may take the memory of an input of its dtype and shape.
-	inPlace bool
+	// inPlace says which inputs' memory the first output may take, where dtype and shape are its own; nil: none.
+	inPlace func(input int) bool
 }
+
+func every(int) bool { return true }
+
+func only(input int) func(int) bool { return func(i int) bool { return i == input } }
 
 // call is a node with the memory of its inputs (nil where absent) and outputs (nil where not asked for).
 type call struct {
@@ -33,31 +37,37 @@ func keyOf(n *graph.Node) key { return key{n.Domain, n.Op} }
 // operations has the ops that the engine runs in a way of its own. Gorgonia's ops are not among them: they run on one
 // thread and allocate their results, and some are wrong.
 var operations = map[key]operation{
-	{"", "Conv"}:                  {kernel: conv},
-	{"", "ConvTranspose"}:         {kernel: convTranspose},
-	{op.Macro, "ConvGradInput"}:   {kernel: convGradInput},
-	{op.Macro, "ConvGradWeight"}:  {kernel: convGradWeight},
-	{"", "MatMul"}:                {kernel: matMul},
-	{"", "Gemm"}:                  {kernel: gemm},
-	{"", "MaxPool"}:               {kernel: maxPool},
-	{"", "AveragePool"}:           {kernel: averagePool},
-	{"", "GlobalMaxPool"}:         {kernel: globalPool(kernel.FoldMax, false)},
-	{"", "GlobalAveragePool"}:     {kernel: globalPool(kernel.FoldSum, true)},
-	{op.Macro, "MaxPoolGrad"}:     {kernel: maxPoolGrad},
-	{op.Macro, "AveragePoolGrad"}: {kernel: averagePoolGrad},
+	{"", "Conv"}:                     {kernel: conv},
+	{"", "ConvTranspose"}:            {kernel: convTranspose},
+	{op.Macro, "FusedConv"}:          {kernel: conv, inPlace: only(3)},
+	{op.Macro, "ConvGradInput"}:      {kernel: convGradInput},
+	{op.Macro, "FusedConvGradInput"}: {kernel: convGradInput, inPlace: only(2)},
+	{op.Macro, "ConvGradWeight"}:     {kernel: convGradWeight},
+	{"", "MatMul"}:                   {kernel: matMul},
+	{"", "Gemm"}:                     {kernel: gemm},
+	{"", "MaxPool"}:                  {kernel: maxPool},
+	{"", "AveragePool"}:              {kernel: averagePool},
+	{"", "GlobalMaxPool"}:            {kernel: globalPool(kernel.FoldMax, false)},
+	{"", "GlobalAveragePool"}:        {kernel: globalPool(kernel.FoldSum, true)},
+	{op.Macro, "MaxPoolGrad"}:        {kernel: maxPoolGrad},
+	{op.Macro, "AveragePoolGrad"}:    {kernel: averagePoolGrad},
 
-	{"", "BatchNormalization"}:   {kernel: batchNorm, inPlace: true},
-	{op.Macro, "BatchNormTrain"}: {kernel: batchNormTrain, inPlace: true},
-	{op.Macro, "BatchNormGrad"}:  {kernel: batchNormGrad, inPlace: true},
-	{"", "LayerNormalization"}:   {kernel: layerNorm, inPlace: true},
-	{"", "Softmax"}:              {kernel: softmax(false), inPlace: true},
-	{"", "LogSoftmax"}:           {kernel: softmax(true), inPlace: true},
+	{"", "BatchNormalization"}:        {kernel: batchNorm, inPlace: every},
+	{op.Macro, "BatchNormTrain"}:      {kernel: batchNormTrain, inPlace: every},
+	{op.Macro, "BatchNormGrad"}:       {kernel: batchNormGrad, inPlace: every},
+	{op.Macro, "FusedBatchNormTrain"}: {kernel: batchNormTrain, inPlace: every},
+	{op.Macro, "FusedBatchNormGrad"}:  {kernel: batchNormGrad, inPlace: every},
+	{op.Macro, "ClampGrad"}:           {kernel: clampGrad, inPlace: every},
+	{op.Macro, "MaskGrad"}:            {kernel: maskGrad, inPlace: every},
+	{"", "LayerNormalization"}:        {kernel: layerNorm, inPlace: every},
+	{"", "Softmax"}:                   {kernel: softmax(false), inPlace: every},
+	{"", "LogSoftmax"}:                {kernel: softmax(true), inPlace: every},
 
-	{"", "Add"}:  {kernel: binary(&kernel.Add), inPlace: true},
-	{"", "Sub"}:  {kernel: binary(&kernel.Sub), inPlace: true},
-	{"", "Mul"}:  {kernel: binary(&kernel.Mul), inPlace: true},
-	{"", "Div"}:  {kernel: binary(&kernel.Div), inPlace: true},
-	{"", "Pow"}:  {kernel: binary(&kernel.Pow), inPlace: true},
+	{"", "Add"}:  {kernel: binary(&kernel.Add), inPlace: every},
+	{"", "Sub"}:  {kernel: binary(&kernel.Sub), inPlace: every},
+	{"", "Mul"}:  {kernel: binary(&kernel.Mul), inPlace: every},
+	{"", "Div"}:  {kernel: binary(&kernel.Div), inPlace: every},
+	{"", "Pow"}:  {kernel: binary(&kernel.Pow), inPlace: every},
 	{"", "Max"}:  {kernel: variadic(&kernel.Max, false)},
 	{"", "Min"}:  {kernel: variadic(&kernel.Min, false)},
 	{"", "Sum"}:  {kernel: variadic(&kernel.Add, false)},
@@ -68,19 +78,19 @@ var operations = map[key]operation{
 	{"", "LessOrEqual"}:    {kernel: binary(&kernel.LessOrEqual)},
 	{"", "Greater"}:        {kernel: binary(&kernel.Greater)},
 	{"", "GreaterOrEqual"}: {kernel: binary(&kernel.GreaterOrEqual)},
-	{"", "And"}:            {kernel: binary(&kernel.And), inPlace: true},
-	{"", "Or"}:             {kernel: binary(&kernel.Or), inPlace: true},
-	{"", "Where"}:          {kernel: where, inPlace: true},
+	{"", "And"}:            {kernel: binary(&kernel.And), inPlace: every},
+	{"", "Or"}:             {kernel: binary(&kernel.Or), inPlace: every},
+	{"", "Where"}:          {kernel: where, inPlace: every},
 
-	{"", "Relu"}:       {kernel: unary(func(*call) kernel.Unary { return kernel.Relu }), inPlace: true},
-	{"", "PRelu"}:      {kernel: binary(&kernel.PRelu), inPlace: true},
-	{"", "LeakyRelu"}:  {kernel: unary(leakyRelu), inPlace: true},
-	{"", "Clip"}:       {kernel: unary(clip), inPlace: true},
-	{"", "Neg"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Neg }), inPlace: true},
-	{"", "Abs"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Abs }), inPlace: true},
-	{"", "Sqrt"}:       {kernel: unary(func(*call) kernel.Unary { return kernel.Sqrt }), inPlace: true},
-	{"", "Reciprocal"}: {kernel: unary(func(*call) kernel.Unary { return kernel.Reciprocal }), inPlace: true},
-	{"", "Not"}:        {kernel: not, inPlace: true},
+	{"", "Relu"}:       {kernel: unary(func(*call) kernel.Unary { return kernel.Relu }), inPlace: every},
+	{"", "PRelu"}:      {kernel: binary(&kernel.PRelu), inPlace: every},
+	{"", "LeakyRelu"}:  {kernel: unary(leakyRelu), inPlace: every},
+	{"", "Clip"}:       {kernel: unary(clip), inPlace: every},
+	{"", "Neg"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Neg }), inPlace: every},
+	{"", "Abs"}:        {kernel: unary(func(*call) kernel.Unary { return kernel.Abs }), inPlace: every},
+	{"", "Sqrt"}:       {kernel: unary(func(*call) kernel.Unary { return kernel.Sqrt }), inPlace: every},
+	{"", "Reciprocal"}: {kernel: unary(func(*call) kernel.Unary { return kernel.Reciprocal }), inPlace: every},
+	{"", "Not"}:        {kernel: not, inPlace: every},
 	{"", "Cast"}:       {kernel: cast},
 
 	{"", "ReduceSum"}:       {kernel: reduction(kernel.FoldSum, false)},
@@ -112,7 +122,7 @@ var operations = map[key]operation{
 func operationOf(n *graph.Node) operation {
 	o, ok := operations[keyOf(n)]
 	if s := op.Of(n); !ok && s != nil && s.Scalar != nil {
-		return operation{kernel: unary(scalar), inPlace: true}
+		return operation{kernel: unary(scalar), inPlace: every}
 	}
 	return o
 }

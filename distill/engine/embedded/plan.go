@@ -85,15 +85,15 @@ func shared(n *graph.Node, i, k int, at map[*graph.Value]*storage) *storage {
 		return nil
 	case isView(n):
 		return at[n.Inputs[0]]
-	case !operationOf(n).inPlace:
+	case operationOf(n).inPlace == nil:
 		return nil
 	}
 	uses := map[*storage]int{}
 	for _, x := range n.Reads() {
 		uses[at[x]]++
 	}
-	for _, x := range n.Inputs {
-		if x == nil || x.DType != v.DType || !x.Shape.Equal(v.Shape) {
+	for input, x := range n.Inputs {
+		if x == nil || !operationOf(n).inPlace(input) || x.DType != v.DType || !x.Shape.Equal(v.Shape) {
 			continue
 		}
 		if s := at[x]; !s.fixed && s.to == i && uses[s] == 1 {

@@ -2,11 +2,6 @@ package kernel
 
 const hasAssembly = true
 
-// runAVX2 is tile.run for processors with AVX2 and FMA. It checks no bounds.
-//
-//go:noescape
-func runAVX2(t *tile)
-
 // selectAVX2 takes blocks of 8 elements from a where cond holds, else from b, which move on by stepA and stepB
 // elements a block.
 //

@@ -2,126 +2,107 @@ package kernel
 
 import (
 	"math"
-
-	"github.com/viterin/vek/vek32"
+	"unsafe"
 )
 
 // BatchNorm normalises [N,C,plane] per channel.
 type BatchNorm struct {
 	N, C, Plane int
 	Epsilon     float64
+	Clamp       *[2]float32 // between which results lie; nil: anywhere
 }
 
-// runs are the elements of one channel of [N,C,plane], in runs of consecutive ones.
-type runs struct {
-	x             []float32
-	n, step, size int
-}
+// shortPlane is the extent of a plane below which a channel's runs are brought together first.
+const shortPlane = 8
 
-func (r runs) at(i int) []float32 { return r.x[i*r.step:][:r.size] }
-
-// shortPlane is the extent of a plane below which a channel's runs are too short for vector ops, and are brought
-// together first.
-const shortPlane = 128
-
-// place gives the runs of a channel, in scratch memory where they are short.
-func (b *BatchNorm) place(s *Scratch, slot int, x []float32, c int) runs {
-	if b.Plane >= shortPlane {
-		return runs{x[c*b.Plane:], b.N, b.C * b.Plane, b.Plane}
-	}
-	size := b.N * b.Plane
-	return runs{s.Floats(slot, size), 1, size, size}
-}
-
-// read gives the runs of a channel of x.
-func (b *BatchNorm) read(s *Scratch, slot int, x []float32, c int) runs {
-	r := b.place(s, slot, x, c)
-	if b.Plane < shortPlane {
-		for i := range b.N {
-			copy(r.x[i*b.Plane:][:b.Plane], x[(i*b.C+c)*b.Plane:])
+// overChannels calls f for each channel, with passes over its runs: in gives where a channel of an operand begins,
+// which may be nil, out that of a result.
+func (b *BatchNorm) overChannels(team *Team, f func(c *channel, i int, in, out func(v []float32) *float32)) {
+	team.Do(b.C, func(s *Scratch, i int) {
+		c := &s.channel
+		*c = channel{}
+		c.clamp(b.Clamp)
+		if b.Plane >= shortPlane {
+			fastest.over(c, b.N, b.Plane, b.C*b.Plane)
+			begin := func(v []float32) *float32 {
+				if v == nil {
+					return nil
+				}
+				return &v[i*b.Plane]
+			}
+			f(c, i, begin, begin)
+			return
 		}
-	}
-	return r
-}
-
-// write brings runs that place gave to where they belong in y.
-func (b *BatchNorm) write(r runs, y []float32, c int) {
-	if b.Plane < shortPlane {
-		for i := range b.N {
-			copy(y[(i*b.C+c)*b.Plane:][:b.Plane], r.x[i*b.Plane:])
+		size := b.N * b.Plane
+		fastest.over(c, 1, size, 0)
+		slots := s.Floats(0, channelOperands*size)
+		var results [][]float32
+		slot := func(v []float32) (near []float32) {
+			if v == nil {
+				return nil
+			}
+			near, slots = slots[:size], slots[size:]
+			return near
 		}
-	}
-}
-
-// centred gives a run less the mean, in scratch memory.
-func centred(s *Scratch, x []float32, mean float32) []float32 {
-	dst := s.Floats(0, len(x))
-	vek32.SubNumber_Into(dst, x, mean)
-	return dst
+		in := func(v []float32) *float32 {
+			near := slot(v)
+			for n := 0; n < len(near); n += b.Plane {
+				copy(near[n:n+b.Plane], v[n*b.C+i*b.Plane:])
+			}
+			return unsafe.SliceData(near)
+		}
+		out := func(v []float32) *float32 {
+			near := slot(v)
+			results = append(results, v, near)
+			return unsafe.SliceData(near)
+		}
+		f(c, i, in, out)
+		for ; len(results) > 0; results = results[2:] {
+			v, near := results[0], results[1]
+			for n := 0; n < len(near); n += b.Plane {
+				copy(v[n*b.C+i*b.Plane:], near[n:n+b.Plane])
+			}
+		}
+	})
 }
 
 // Train normalises by the batch's own mean and population variance, which are given back, with invStd = 1/√(variance
-// + ε). variance may be nil. The variance is that of centred values, so that a large mean costs no precision. y may
-// be x itself.
-func (b *BatchNorm) Train(team *Team, y, x, scale, bias, mean, variance, invStd []float32) {
+// + ε), and adds z, which may be nil. variance may be nil. y may be x or z itself.
+//
+// The moments are those of x less the mean of the channel's first run, so that a large mean costs no precision.
+func (b *BatchNorm) Train(team *Team, y, x, scale, bias, z, mean, variance, invStd []float32) {
 	count := float64(b.N * b.Plane)
-	team.Do(b.C, func(s *Scratch, c int) {
-		xs := b.read(s, 1, x, c)
-		var total, squares, rest float64
-		for i := range xs.n {
-			total += sum(xs.at(i))
-		}
-		m := float32(total / count)
-		for i := range xs.n {
-			d := centred(s, xs.at(i), m)
-			squares += dot(d, d)
-			rest += sum(d)
-		}
-		v := max(0, squares/count-rest*rest/count/count) // rest is what rounding left of the mean
+	b.overChannels(team, func(c *channel, i int, in, out func(v []float32) *float32) {
+		c.x, c.z, c.out = in(x), in(z), out(y)
+		first := float32(sum(x[i*b.Plane:][:b.Plane]) / float64(b.Plane))
+		c.mean = first
+		total, squares := fastest.sums(c, moments)
+		rest := total / count
+		v := max(0, squares/count-rest*rest)
 		inv := 1 / math.Sqrt(v+b.Epsilon)
-		mean[c], invStd[c] = m, float32(inv)
+		mean[i], invStd[i] = float32(float64(first)+rest), float32(inv)
 		if variance != nil {
-			variance[c] = float32(v)
+			variance[i] = float32(v)
 		}
-		b.normalise(s, y, xs, c, m, scale[c]*float32(inv), bias[c])
+		b.normalise(c, mean[i], scale[i]*float32(inv), bias[i])
 	})
 }
 
 // Infer normalises by a given mean and variance. y may be x itself.
 func (b *BatchNorm) Infer(team *Team, y, x, scale, bias, mean, variance []float32) {
-	factor := func(c int) float32 { return float32(float64(scale[c]) / math.Sqrt(float64(variance[c])+b.Epsilon)) }
-	if b.Plane >= shortPlane {
-		team.Do(b.C, func(s *Scratch, c int) { b.normalise(s, y, b.read(s, 1, x, c), c, mean[c], factor(c), bias[c]) })
-		return
-	}
-	// Channels are short: all of a sample's by one vector op, with a mean, factor and bias for each element.
-	n := b.C * b.Plane
-	per := team.Workspace(3 * n)
-	means, factors, biases := per[:n], per[n:2*n], per[2*n:]
-	for i := range n {
-		c := i / b.Plane
-		means[i], factors[i], biases[i] = mean[c], factor(c), bias[c]
-	}
-	team.Split(b.N, max(1, taskElements/n), func(_ *Scratch, from, to int) {
-		for i := from; i < to; i++ {
-			out := y[i*n:][:n]
-			Sub.both(out, x[i*n:][:n], means)
-			vek32.Mul_Inplace(out, factors)
-			vek32.Add_Inplace(out, biases)
-		}
+	b.overChannels(team, func(c *channel, i int, in, out func(v []float32) *float32) {
+		c.x, c.out = in(x), out(y)
+		b.normalise(c, mean[i], float32(float64(scale[i])/math.Sqrt(float64(variance[i])+b.Epsilon)), bias[i])
 	})
 }
 
-// normalise computes y = (x − mean)·factor + bias of a channel.
-func (b *BatchNorm) normalise(s *Scratch, y []float32, xs runs, c int, mean, factor, bias float32) {
-	ys := b.place(s, 2, y, c)
-	for i := range xs.n {
-		out := ys.at(i)
-		addNumber(out, xs.at(i), -mean)
-		vek32.MulNumber_Inplace(out, factor)
-		vek32.AddNumber_Inplace(out, bias)
+func (b *BatchNorm) normalise(c *channel, mean, scale, shift float32) {
+	c.mean, c.scale, c.shift = mean, scale, shift
+	if c.z != nil {
+		fastest.pass(c, normaliseSum)
+	} else {
+		fastest.pass(c, normalise)
 	}
-	b.write(ys, y, c)
 }
 
 // Grad is the gradient of Train, with x̂ = (x − mean)·invStd and m elements per channel (Ioffe, Szegedy 2015, section
@@ -129,39 +110,36 @@ func (b *BatchNorm) normalise(s *Scratch, y []float32, xs runs, c int, mean, fac
 //
 //	dBias = Σ dy,  dScale = Σ dy·x̂,  dx = scale·invStd·(dy − dBias/m − x̂·dScale/m)
 //
-// dx may be dy or x itself.
-func (b *BatchNorm) Grad(team *Team, dx, dScale, dBias, dy, x, scale, mean, invStd []float32) {
+// dy counts as 0 where y, the result, was clamped; y may be nil. dz, where it is not nil, is that dy. dx may be dy, x
+// or y itself.
+func (b *BatchNorm) Grad(team *Team, dx, dScale, dBias, dz, dy, x, scale, mean, invStd, y []float32) {
 	count := float64(b.N * b.Plane)
-	team.Do(b.C, func(s *Scratch, c int) {
-		xs, dys, dxs := b.read(s, 1, x, c), b.read(s, 2, dy, c), b.place(s, 3, dx, c)
-		var sumDy, sumDyX float64
-		for i := range xs.n {
-			sumDy += sum(dys.at(i))
-			sumDyX += dot(dys.at(i), centred(s, xs.at(i), mean[c]))
-		}
-		inv := float64(invStd[c])
-		dScale[c], dBias[c] = float32(sumDyX*inv), float32(sumDy)
-		a := float64(scale[c]) * inv
-		share := float32(-a * inv * inv * sumDyX / count)
-		shift := float32(-a * sumDy / count)
-		for i := range xs.n {
-			d := centred(s, xs.at(i), mean[c])
-			vek32.MulNumber_Inplace(d, share)
-			vek32.AddNumber_Inplace(d, shift)
-			out := dxs.at(i)
-			mulNumber(out, dys.at(i), float32(a))
-			vek32.Add_Inplace(out, d)
-		}
-		b.write(dxs, dx, c)
+	sums, apply := gradientSums, gradient
+	switch {
+	case dz != nil:
+		sums, apply = clampedGradientSums, clampedGradients
+	case y != nil:
+		sums, apply = clampedGradientSums, clampedGradient
+	}
+	b.overChannels(team, func(c *channel, i int, in, out func(v []float32) *float32) {
+		c.x, c.d, c.y, c.out, c.more = in(x), in(dy), in(y), out(dx), out(dz)
+		c.mean = mean[i]
+		sumDy, sumDyX := fastest.sums(c, sums)
+		inv := float64(invStd[i])
+		dScale[i], dBias[i] = float32(sumDyX*inv), float32(sumDy)
+		a := float64(scale[i]) * inv
+		c.scale, c.shift, c.share = float32(a), float32(-a*sumDy/count), float32(-a*inv*inv*sumDyX/count)
+		fastest.pass(c, apply)
 	})
 }
 
-// dot adds blocks in float32, by several lanes, and the blocks in float64.
-func dot(a, b []float32) (s float64) {
-	for len(a) > 0 {
-		n := min(sumBlock, len(a))
-		s += float64(vek32.Dot(a[:n], b[:n]))
-		a, b = a[n:], b[n:]
-	}
-	return s
+// ClampGrad is dy where y lies between the bounds, else 0. dx may be dy or y itself.
+func ClampGrad(team *Team, dx, dy, y []float32, bounds [2]float32) {
+	team.Split(len(dx), taskElements, func(s *Scratch, from, to int) {
+		c := &s.channel
+		*c = channel{d: &dy[from], y: &y[from], out: &dx[from]}
+		c.clamp(&bounds)
+		fastest.over(c, 1, to-from, 0)
+		fastest.pass(c, clampGradient)
+	})
 }

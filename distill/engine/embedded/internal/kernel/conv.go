@@ -17,202 +17,139 @@ type ConvShape struct {
 type Conv struct {
 	ConvShape
 	c, o, k int // input channels, output channels and kernel offsets of a group
+	by      *instructions
 
-	image   frame   // of x, for one group
-	forward patches // of image
-	rows    []int   // 0, 1, 2, …: the elements of a row of w, or the positions of a plane of y
+	image   frame // of x, for one group
+	taps    []int // of image, for each input channel and kernel offset
+	forward cut
+	filter  filter
 
-	gradient frame     // of dy, for one group
-	residues []residue // of dx
+	gradient frame // of dy, for one group
+	residues []residue
+	backward cut
 
 	weight weightGradient
+
+	minimal, minimalBack *winograd // nil where the convolution is not of that kind
+	minimalWeight        *winogradWeight
+
+	frozen []float32 // packed weights, where they never change
 }
 
 // NewConv prepares a convolution.
 func NewConv(s ConvShape) *Conv {
-	cv := &Conv{ConvShape: s, c: s.C / s.Groups, o: s.O / s.Groups, k: s.KH * s.KW}
+	cv := &Conv{ConvShape: s, c: s.C / s.Groups, o: s.O / s.Groups, k: s.KH * s.KW, by: fastest}
 	offH, offW := multiples(s.KH, s.DH), multiples(s.KW, s.DW)
-	cv.image = newFrame(s.H, s.W, s.SH, s.SW, s.PT, s.PL, s.OH, s.OW, offH, offW)
-	taps := make([]int, 0, cv.c*cv.k)
+	step := cv.c * cv.k
+	cv.filter = newFilter(cv.by, s.Groups, cv.o, multiples(step, 1), step, cv.o*step)
+	cv.forward = cv.cut(s.OH, s.OW, cv.filter, func(strip int) int {
+		cv.image = newFrame(cv.by, s.H, s.W, s.SH, s.SW, s.PT, s.PL, strip, s.OH, s.OW, offH, offW)
+		return cv.c * cv.image.read(strip)
+	})
 	for ch := range cv.c {
 		for _, oh := range offH {
 			for _, ow := range offW {
-				taps = append(taps, ch*cv.image.plane()+cv.image.at(oh, ow))
+				cv.taps = append(cv.taps, ch*cv.image.plane()+cv.image.at(oh, ow))
 			}
 		}
 	}
-	cv.forward = newPatches(s.OH, s.OW, cv.image.cols, taps)
-	cv.image.setDirect(&cv.forward)
-	cv.rows = multiples(len(taps), 1)
 	cv.planResidues(offH, offW)
 	cv.planWeightGradient()
+	if s.KH == 3 && s.KW == 3 && s.SH == 1 && s.SW == 1 && s.DH == 1 && s.DW == 1 && min(cv.c, cv.o) >= fewChannels &&
+		min(s.OH*s.OW, s.H*s.W) >= fewPatches*4 {
+		cv.minimal = newWinograd(s.N, cv.c, s.H, s.W, s.PT, s.PL, s.OH, s.OW, cv.filter)
+		cv.minimalBack = newWinograd(s.N, cv.o, s.OH, s.OW, 2-s.PT, 2-s.PL, s.H, s.W, cv.turned())
+		cv.minimalWeight = newWinogradWeight(s.N, s.H, s.W, s.PT, s.PL, cv.minimal)
+	}
 	return cv
 }
 
-// multiples lists 0, step, 2·step, …, n of them.
-func multiples(n, step int) []int {
-	m := make([]int, n)
-	for i := range m {
-		m[i] = i * step
+// cut is how a convolution is cut into tasks: samples, runs of groups, strips of rows of what is computed, and parts of
+// the blocks of a group.
+type cut struct{ groups, strips, parts parting }
+
+const (
+	fewTasks     = 8       // below that, a kernel is cut finer
+	smallTask    = 1 << 16 // products of a task that is not worth its start
+	fewPositions = 256     // of a strip that is not cut any finer
+	cached       = 96 << 10
+)
+
+// cut decides how to compute a grid of outH × outW positions. plan takes a number of rows, and gives how many elements
+// of a group are read for so many of them: no more than the second-level cache holds.
+func (cv *Conv) cut(outH, outW int, f filter, plan func(strip int) int) cut {
+	strip := outH
+	for strip > 1 && plan(strip) > cached {
+		strip = ceilDiv(strip, 2)
 	}
-	return m
+	for strip*outW >= 2*fewPositions && cv.N*cv.Groups*ceilDiv(outH, strip) < fewTasks {
+		strip = ceilDiv(strip, 2)
+	}
+	read, products := plan(strip), len(f.taps)*f.rows*strip*outW
+	strips := parting{ceilDiv(outH, strip), strip, outH}
+	together := max(1, min(cached/max(1, read), smallTask/max(1, products))) // groups
+	groups := inParts(cv.Groups, ceilDiv(cv.Groups, together))
+	parts := inParts(f.blocks.n, ceilDiv(fewTasks, max(1, cv.N*groups.n*strips.n)))
+	return cut{groups, strips, parts}
 }
 
-// fewTasks is the number of tasks below which a kernel is cut finer than by samples and groups.
-const fewTasks = 8
-
-// Forward computes y = x ∗ w + bias; bias may be nil.
-func (cv *Conv) Forward(team *Team, y, x, w, bias []float32) {
-	plane := cv.OH * cv.OW
-	step := cv.c * cv.k
-	parts := blocks(cv.o, cv.N*cv.Groups)
-	team.Do(cv.N*cv.Groups*parts.n, func(s *Scratch, task int) {
-		part, group, n := task%parts.n, task/parts.n%cv.Groups, task/parts.n/cv.Groups
-		img := cv.image.framed(s, 0, x[(n*cv.C+group*cv.c)*cv.H*cv.W:], cv.c)
-		from, to := parts.of(part)
-		from, to = group*cv.o+from, group*cv.o+to
-		out := y[(n*cv.O+from)*plane : (n*cv.O+to)*plane]
-		for o := from; o < to; o++ {
-			row := out[(o-from)*plane:][:plane]
-			if bias == nil {
-				clear(row)
-			} else {
-				fill(row, bias[o])
-			}
-		}
-		cv.forward.multiply(out, plane, w[from*step:], to-from, step, cv.rows, img)
+// do calls f for each strip and part of some groups of each sample.
+func (cv *Conv) do(team *Team, c cut, f func(s *Scratch, n, group, end, strip, part int)) {
+	team.Do(cv.N*c.groups.n*c.strips.n*c.parts.n, func(s *Scratch, task int) {
+		part, task := task%c.parts.n, task/c.parts.n
+		strip, task := task%c.strips.n, task/c.strips.n
+		from, to := c.groups.of(task % c.groups.n)
+		f(s, task/c.groups.n, from, to, strip, part)
 	})
 }
 
-// parting cuts rows into n runs of size rows.
-type parting struct{ n, size, rows int }
+// Epilogue is what is done to sums before they are stored. The zero value does nothing.
+type Epilogue struct {
+	Bias  []float32   // of each channel
+	Add   []float32   // lies as y does, and may be y
+	Clamp *[2]float32 // least and greatest result
+}
 
-// blocks cuts rows of output into multiples of a tile, several where there are few tasks otherwise.
-func blocks(rows, tasks int) parting {
-	n := 1
-	if tasks < fewTasks {
-		n = min(ceilDiv(fewTasks, max(1, tasks)), ceilDiv(rows, tileRows))
+// Freeze prepares for weights that stay as they are, whatever Forward is given.
+func (cv *Conv) Freeze(w []float32) {
+	if cv.minimal != nil {
+		cv.frozen = make([]float32, cv.minimal.len())
+		cv.minimal.pack(NewTeam(1), cv.frozen, w)
+		return
 	}
-	size := ceilDiv(ceilDiv(rows, n), tileRows) * tileRows
-	return parting{ceilDiv(rows, size), size, rows}
+	cv.frozen = make([]float32, cv.filter.len())
+	cv.filter.pack(NewTeam(1), cv.frozen, w)
 }
 
-func (p parting) of(i int) (from, to int) { return i * p.size, min(p.rows, (i+1)*p.size) }
-
-func fill(dst []float32, v float32) {
-	for i := range dst {
-		dst[i] = v
+// Forward computes y = x ∗ w and what e says. It uses the team's workspace.
+func (cv *Conv) Forward(team *Team, y, x, w []float32, e Epilogue) {
+	packed := cv.frozen
+	if z := cv.minimal; z != nil {
+		if packed == nil {
+			packed = team.Workspace(z.len())
+			z.pack(team, packed, w)
+		}
+		to := plane{y: y, pitch: cv.OH * cv.OW, bias: e.Bias, add: e.Add, clamp: e.Clamp}
+		team.Do(z.tasks(cv.N), func(s *Scratch, task int) {
+			z.compute(s, task, cv.N, packed, x, cv.C*cv.H*cv.W, cv.c*cv.H*cv.W, to, cv.O*to.pitch, cv.o*to.pitch)
+		})
+		return
 	}
-}
-
-// residue is the part of dx at positions that are equal modulo the strides: a convolution of dy, at stride 1, with
-// the kernel offsets that reach them.
-type residue struct {
-	patches
-	weights    []int // offset of each tap in w, from that of the group's first weight
-	h, w       int   // first row and column of dx
-	rows, cols int
-}
-
-// planResidues: dx(u − PT) = Σ w(kh)·dy(oh) over kh·DH + oh·SH = u. With u = q·SH + r and kh·DH = e·SH + r that is oh
-// = q − e.
-func (cv *Conv) planResidues(offH, offW []int) {
-	h := axisResidues(cv.H, cv.PT, cv.SH, offH)
-	w := axisResidues(cv.W, cv.PL, cv.SW, offW)
-	top, rows := extentOf(h)
-	left, cols := extentOf(w)
-	cv.gradient = frame{h: cv.OH, w: cv.OW, sh: 1, sw: 1, top: top, left: left, ph: []int{0}, pw: []int{0}, rows: rows,
-		cols: cols}
-	plane := cv.gradient.plane()
-	for _, rh := range h {
-		for _, rw := range w {
-			r := residue{h: rh.first, w: rw.first, rows: rh.n, cols: rw.n}
-			r.patches = newPatches(r.rows, r.cols, cols, nil)
-			for o := range cv.o {
-				for i, kh := range rh.kernel {
-					for j, kw := range rw.kernel {
-						r.taps = append(r.taps, o*plane+(rh.from[i]+top)*cols+rw.from[j]+left)
-						r.weights = append(r.weights, (o*cv.c*cv.KH+kh)*cv.KW+kw)
-					}
-				}
+	if packed == nil {
+		packed = team.Workspace(cv.filter.len())
+		cv.filter.pack(team, packed, w)
+	}
+	size := cv.OH * cv.OW
+	cv.do(team, cv.forward, func(s *Scratch, n, first, end, strip, part int) {
+		from, to := cv.forward.strips.of(strip)
+		img := cv.image.of(s, 0, x[(n*cv.C+first*cv.c)*cv.H*cv.W:], (end-first)*cv.c, from)
+		for group := first; group < end; group++ {
+			begin := (n*cv.O+group*cv.o)*size + from*cv.OW
+			p := plane{y: y[begin:], pitch: size, pixels: (to - from) * cv.OW, bias: e.Bias, clamp: e.Clamp}
+			if e.Add != nil {
+				p.add = e.Add[begin:]
 			}
-			cv.residues = append(cv.residues, r)
-		}
-	}
-	grids := make([]*patches, len(cv.residues))
-	for i := range grids {
-		grids[i] = &cv.residues[i].patches
-	}
-	cv.gradient.setDirect(grids...)
-}
-
-// axisResidue is one axis of a residue: n positions from first on, stride apart, and for each kernel offset that
-// reaches them the position of dy that it takes for the first.
-type axisResidue struct {
-	first, n     int
-	kernel, from []int
-}
-
-func axisResidues(extent, pad, stride int, off []int) []axisResidue {
-	var all []axisResidue
-	for first := range min(stride, extent) {
-		r := axisResidue{first: first, n: ceilDiv(extent-first, stride)}
-		for k, o := range off {
-			if d := first + pad - o; d%stride == 0 {
-				r.kernel = append(r.kernel, k)
-				r.from = append(r.from, d/stride)
-			}
-		}
-		all = append(all, r)
-	}
-	return all
-}
-
-// extentOf gives how far an axis reaches before dy, and how many positions it spans from there.
-func extentOf(all []axisResidue) (before, n int) {
-	for _, r := range all {
-		for _, f := range r.from {
-			before = max(before, -f)
-		}
-	}
-	for _, r := range all {
-		for _, f := range r.from {
-			n = max(n, f+r.n+before)
-		}
-	}
-	return before, n
-}
-
-// GradInput computes dx from dy.
-func (cv *Conv) GradInput(team *Team, dx, dy, w []float32) {
-	plane := cv.H * cv.W
-	parts := blocks(cv.c, cv.N*cv.Groups)
-	team.Do(cv.N*cv.Groups*parts.n, func(s *Scratch, task int) {
-		part, group, n := task%parts.n, task/parts.n%cv.Groups, task/parts.n/cv.Groups
-		img := cv.gradient.framed(s, 0, dy[(n*cv.O+group*cv.o)*cv.OH*cv.OW:], cv.o)
-		from, to := parts.of(part)
-		out := dx[(n*cv.C+group*cv.c+from)*plane:][:(to-from)*plane]
-		weights := w[group*cv.o*cv.c*cv.k+from*cv.k:]
-		if cv.SH == 1 && cv.SW == 1 {
-			clear(out)
-			cv.residues[0].multiply(out, plane, weights, to-from, cv.k, cv.residues[0].weights, img)
-			return
-		}
-		for i := range cv.residues {
-			r := &cv.residues[i]
-			grid := r.rows * r.cols
-			sums := s.Floats(1, (to-from)*grid)
-			clear(sums)
-			r.multiply(sums, grid, weights, to-from, cv.k, r.weights, img)
-			for ch := range to - from {
-				for row := range r.rows {
-					src := sums[ch*grid+row*r.cols:][:r.cols]
-					dst := out[ch*plane+(r.h+row*cv.SH)*cv.W+r.w:]
-					for j, v := range src {
-						dst[j*cv.SW] = v
-					}
-				}
-			}
+			cv.filter.multiply(s, p, packed, group, cv.forward.parts, part, img[(group-first)*cv.c*cv.image.plane():], cv.taps)
 		}
 	})
 }

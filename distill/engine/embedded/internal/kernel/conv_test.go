@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"math/rand"
 	"testing"
 )
@@ -61,13 +62,23 @@ var convShapes = map[string]ConvShape{
 	"one-dimensional":    shape(2, 3, 1, 30, 4, 1, 1, 5, 1, 2, 1, 1, 0, 2, 0, 2),
 	"one channel":        shape(5, 1, 8, 8, 1, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
 	"output of 1x1":      shape(4, 8, 4, 4, 33, 1, 4, 4, 1, 1, 1, 1, 0, 0, 0, 0),
+	"strips":             shape(1, 16, 70, 61, 5, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
+	"strips, stride 2":   shape(2, 24, 90, 81, 8, 1, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1),
+	"strips of 1x1":      shape(1, 40, 64, 48, 30, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0),
+	"wide padding":       shape(1, 2, 5, 20, 3, 1, 1, 40, 1, 1, 1, 1, 0, 30, 0, 30),
+	"minimal":            shape(3, 24, 9, 13, 25, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
+	"minimal, few rows":  shape(7, 26, 8, 8, 24, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
+	"minimal, strips":    shape(1, 32, 66, 70, 26, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
+	"minimal, groups":    shape(2, 48, 10, 10, 52, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
+	"minimal, valid":     shape(2, 24, 12, 11, 24, 1, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0),
+	"minimal, padded":    shape(2, 24, 9, 8, 24, 1, 3, 3, 1, 1, 1, 1, 3, 0, 1, 4),
 	"rows left unread":   shape(1, 2, 10, 10, 4, 1, 2, 2, 3, 3, 1, 1, 0, 0, 0, 0),
 }
 
 func TestConv(t *testing.T) {
 	for name, s := range convShapes {
 		t.Run(name, func(t *testing.T) {
-			withoutAssembly(t, func(t *testing.T) {
+			eachWay(t, func(t *testing.T) {
 				r := rand.New(rand.NewSource(1))
 				x, w := random(r, s.N*s.C*s.H*s.W), random(r, s.O*s.C/s.Groups*s.KH*s.KW)
 				dy, bias := random(r, s.N*s.O*s.OH*s.OW), random(r, s.O)
@@ -84,11 +95,20 @@ func TestConv(t *testing.T) {
 				for _, threads := range []int{1, 3} {
 					team, cv := NewTeam(threads), NewConv(s)
 					gotY, gotX, gotW := random(r, len(y)), random(r, len(x)), random(r, len(w))
-					cv.Forward(team, gotY, x, w, bias)
-					cv.GradInput(team, gotX, dy, w)
+					cv.Forward(team, gotY, x, w, Epilogue{Bias: bias})
+					cv.GradInput(team, gotX, dy, w, nil)
 					cv.GradWeight(team, gotW, dy, x)
 					near(t, "y", gotY, y)
+					checkEpilogue(t, team, cv, x, w, bias, y)
 					near(t, "dx", gotX, dx)
+					cv.GradInput(team, gotX, dy, w, gotX)
+					for i := range dx {
+						dx[i] *= 2
+					}
+					near(t, "dx and itself", gotX, dx)
+					for i := range dx {
+						dx[i] /= 2
+					}
 					near(t, "dw", gotW, dw)
 					if before != nil {
 						same(t, "y by 3 threads", gotY, before[0])
@@ -99,6 +119,29 @@ func TestConv(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// checkEpilogue adds what the result's memory holds, and clamps; y is the convolution without.
+func checkEpilogue(t *testing.T, team *Team, cv *Conv, x, w, bias []float32, y []float64) {
+	t.Helper()
+	bounds := [2]float32{-1, 2}
+	got := random(rand.New(rand.NewSource(2)), len(y))
+	want := make([]float64, len(y))
+	for i, v := range got {
+		want[i] = min(max(y[i]+float64(v), -1), 2)
+	}
+	frozen := *cv
+	frozen.Freeze(w)
+	frozen.Forward(team, got, x, nil, Epilogue{Bias: bias, Add: got, Clamp: &bounds})
+	scale := 1.0 // of the sums
+	for _, v := range y {
+		scale = max(scale, math.Abs(v))
+	}
+	for i, v := range want {
+		if !(math.Abs(float64(got[i])-v) <= tolerance*scale) {
+			t.Fatalf("clamped: element %d is %v, want %v", i, got[i], v)
+		}
 	}
 }
 
@@ -128,8 +171,8 @@ func BenchmarkConv(b *testing.B) {
 					b.ReportMetric(float64(b.N)*2*float64(len(y)*s.C/s.Groups*s.KH*s.KW)/b.Elapsed().Seconds()/1e9, "GF/s")
 				})
 		}
-		run("forward", func() { cv.Forward(team, y, x, w, nil) })
-		run("input", func() { cv.GradInput(team, x, y, w) })
+		run("forward", func() { cv.Forward(team, y, x, w, Epilogue{}) })
+		run("input", func() { cv.GradInput(team, x, y, w, nil) })
 		run("weight", func() { cv.GradWeight(team, w, y, x) })
 	}
 }

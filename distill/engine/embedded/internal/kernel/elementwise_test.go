@@ -161,7 +161,7 @@ func TestWhere(t *testing.T) {
 	}
 	for _, step := range [][]int{{1, 1, 1}, {1, 1, 0}, {1, 0, 1}, {1, 0, 0}, {0, 1, 1}} {
 		t.Run(fmt.Sprint(step), func(t *testing.T) {
-			withoutAssembly(t, func(t *testing.T) {
+			eachWay(t, func(t *testing.T) {
 				want := make([]float32, n)
 				for i := range want {
 					want[i] = b[i*step[2]]

@@ -1,5 +1,7 @@
 package kernel
 
+import "unsafe"
+
 // Gemm is a batch of matrix products: op(A) [M,K] times op(B) [K,N] gives C [M,N], where op transposes or not.
 type Gemm struct {
 	Batch          int
@@ -9,44 +11,49 @@ type Gemm struct {
 	// another.
 	BatchA, BatchB []int
 
+	by         *instructions
 	rows, cols parting
-	ak         []int // offset of each k in a row of op(A)
-	bk         []int // offset of each k in a packed panel
+	dot        bool  // rows of both operands run along K
+	taps       []int // dot: offset of each row of op(B)'s transpose; else of each row of B, or of its panel
 }
 
-// depth is how many k a packed panel holds, so that it stays in the first-level cache.
-const depth = 256
-
-// panelCols is how many columns of C a task computes, and rowBlock how many rows at the most.
+// A task computes at most so many rows and columns of C.
 const (
-	panelCols = 4 * tileCols
-	rowBlock  = 256
+	rowBlock = 96
+	colBlock = 512
 )
 
 // NewGemm prepares a product.
 func NewGemm(g Gemm) *Gemm {
-	g.cols = parting{ceilDiv(g.N, panelCols), panelCols, g.N}
-	size := rowBlock
-	for size > 4*tileRows && g.Batch*g.cols.n*ceilDiv(g.M, size) < fewTasks {
-		size /= 2
+	g.by = fastest
+	g.dot = g.TransB && !g.TransA
+	rows, cols := rowBlock, colBlock
+	for rows > 2*g.by.rows && g.Batch*ceilDiv(g.M, rows)*ceilDiv(g.N, cols) < fewTasks {
+		rows /= 2
 	}
-	g.rows = parting{ceilDiv(g.M, size), size, g.M}
-	g.bk = multiples(min(depth, g.K), tileCols)
-	g.ak = multiples(g.K, 1)
-	if g.TransA {
-		g.ak = multiples(g.K, g.M)
+	for cols > 2*g.by.columns(g.by.rows) && g.Batch*ceilDiv(g.M, rows)*ceilDiv(g.N, cols) < fewTasks {
+		cols /= 2
+	}
+	g.rows, g.cols = parting{ceilDiv(g.M, rows), rows, g.M}, parting{ceilDiv(g.N, cols), cols, g.N}
+	switch {
+	case g.dot:
+		g.taps = multiples(g.N, g.K)
+	case g.TransB:
+		g.taps = multiples(g.K, g.by.columns(g.by.rows))
+	default:
+		g.taps = multiples(g.K, g.N)
 	}
 	return &g
 }
 
 // AddTo adds the products to c.
 func (g *Gemm) AddTo(team *Team, c, a, b []float32) {
-	step := g.K // between rows of op(A)
-	if g.TransA {
-		step = 1
+	if g.K == 0 {
+		return
 	}
 	team.Do(g.Batch*g.rows.n*g.cols.n, func(s *Scratch, task int) {
-		col, row, batch := task%g.cols.n, task/g.cols.n%g.rows.n, task/g.cols.n/g.rows.n
+		col, task := task%g.cols.n, task/g.cols.n
+		row, batch := task%g.rows.n, task/g.rows.n
 		ma, mb := batch, batch
 		if g.BatchA != nil {
 			ma = g.BatchA[batch]
@@ -54,45 +61,86 @@ func (g *Gemm) AddTo(team *Team, c, a, b []float32) {
 		if g.BatchB != nil {
 			mb = g.BatchB[batch]
 		}
+		c, a, b := c[batch*g.M*g.N:][:g.M*g.N], a[ma*g.M*g.K:][:g.M*g.K], b[mb*g.K*g.N:][:g.K*g.N]
 		i0, i1 := g.rows.of(row)
 		j0, j1 := g.cols.of(col)
-		c, a, b := c[batch*g.M*g.N:][:g.M*g.N], a[ma*g.M*g.K:][:g.M*g.K], b[mb*g.K*g.N:][:g.K*g.N]
-		panels := s.Floats(0, min(depth, g.K)*panelCols)
-		for k0 := 0; k0 < g.K; k0 += depth {
-			n := min(depth, g.K-k0)
-			for j := j0; j < j1; j += tileCols {
-				g.pack(panels[(j-j0)*n:][:n*tileCols], b, k0, n, j)
-			}
-			t := tile{a: a, b: panels, c: c, ak: g.ak[k0 : k0+n], bk: g.bk[:n]}
-			for i := i0; i < i1; i += tileRows {
-				for j := j0; j < j1; j += tileCols {
-					for r := range tileRows {
-						at := min(i+r, i1-1)
-						t.ai[r], t.ci[r] = at*step, at*g.N
-					}
-					t.bj, t.cj = adjacent((j-j0)*n), adjacent(j)
-					var cols [tileParts]int
-					for p := range cols {
-						cols[p] = max(0, min(partCols, j1-j-p*partCols))
-					}
-					t.runPart(i1-i, cols)
-				}
-			}
+		if g.dot {
+			g.addDots(s, c, a, b, i0, i1, j0, j1)
+		} else {
+			g.addTiles(s, c, a, b, i0, i1, j0, j1)
 		}
 	})
 }
 
-// pack copies columns j … j+15 of op(B), rows k0 … k0+n, side by side, with zeros past the last column.
-func (g *Gemm) pack(dst, b []float32, k0, n, j int) {
-	cols := min(tileCols, g.N-j)
-	if cols < tileCols {
-		clear(dst)
+// addDots multiplies rows of A with rows of B.
+func (g *Gemm) addDots(s *Scratch, c, a, b []float32, i0, i1, j0, j1 int) {
+	t := &s.dots
+	t.x, t.pitch, t.runs, t.sumPitch = &b[0], g.K, 1, g.N
+	for j := j0; j < j1; j += g.by.dotTaps {
+		taps := g.taps[j:min(j+g.by.dotTaps, j1)]
+		for i := i0; i < i1; i += g.by.dotRows {
+			t.d, t.sums = &a[i*g.K], &c[i*g.N+j]
+			g.by.sum(t, min(g.by.dotRows, i1-i), g.K, taps)
+		}
 	}
+}
+
+// addTiles multiplies blocks of rows of op(A), side by side for each k, with rows of op(B).
+func (g *Gemm) addTiles(s *Scratch, c, a, b []float32, i0, i1, j0, j1 int) {
+	blocks := inParts(i1-i0, ceilDiv(i1-i0, g.by.rows))
+	columns := g.by.columns(blocks.size)
 	if g.TransB {
-		transposeInto(dst, tileCols, b[j*g.K+k0:], g.K, cols, n)
-		return
+		columns = g.by.columns(g.by.rows) // as taps are
 	}
-	for k := range n {
-		copy(dst[k*tileCols:][:cols], b[(k0+k)*g.N+j:])
+	var packed []float32
+	if !g.TransA {
+		packed = s.Floats(0, (i1-i0)*g.K)
+		for i := range blocks.n {
+			from, to := blocks.of(i)
+			transposeInto(packed[from*g.K:], to-from, a[(i0+from)*g.K:], g.K, to-from, g.K)
+		}
+	}
+	var panel []float32
+	if g.TransB {
+		panel = s.Floats(1, g.K*columns)
+	}
+	t := &s.tile
+	*t = tile{taps: unsafe.SliceData(g.taps), k: g.K, pitch: g.N, bias: &noBias[0]}
+	for j := j0; j < j1; j += columns {
+		n := min(columns, j1-j)
+		if !g.TransB {
+			t.x = &b[j]
+		} else {
+			transposeInto(panel, columns, b[j*g.K:], g.K, n, g.K)
+			t.x = &panel[0]
+		}
+		for i := range blocks.n {
+			from, to := blocks.of(i)
+			if g.TransA {
+				t.w, t.step = &a[i0+from], g.M
+			} else {
+				t.w, t.step = &packed[from*g.K], to-from
+			}
+			t.y = &c[(i0+from)*g.N+j]
+			t.add = t.y
+			g.by.run(t, to-from, n)
+		}
+	}
+}
+
+// transposeInto writes the transpose of a rows × cols matrix, whose rows lie lds apart, as rows that lie ldd apart.
+func transposeInto(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	i := 0
+	for ; i+4 <= rows; i += 4 {
+		r0, r1, r2, r3 := src[i*lds:][:cols], src[(i+1)*lds:][:cols], src[(i+2)*lds:][:cols], src[(i+3)*lds:][:cols]
+		for j := range r0 {
+			d := dst[j*ldd+i:][:4]
+			d[0], d[1], d[2], d[3] = r0[j], r1[j], r2[j], r3[j]
+		}
+	}
+	for ; i < rows; i++ {
+		for j, v := range src[i*lds:][:cols] {
+			dst[j*ldd+i] = v
+		}
 	}
 }

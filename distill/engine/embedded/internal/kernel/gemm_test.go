@@ -17,7 +17,7 @@ func TestGemm(t *testing.T) {
 		for _, trans := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
 			g.TransA, g.TransB = trans[0], trans[1]
 			t.Run(fmt.Sprintf("%d×[%d,%d,%d] %v", g.Batch, g.M, g.N, g.K, trans), func(t *testing.T) {
-				withoutAssembly(t, func(t *testing.T) {
+				eachWay(t, func(t *testing.T) {
 					r := rand.New(rand.NewSource(1))
 					a, b, c := random(r, g.Batch*g.M*g.K), random(r, g.Batch*g.K*g.N), random(r, g.Batch*g.M*g.N)
 					want := make([]float64, len(c))

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"math/rand"
 	"testing"
@@ -46,12 +45,12 @@ func same(t *testing.T, what string, got, want []float32) {
 	}
 }
 
-// withoutAssembly runs f by the assembly, where there is any, and by the Go code that stands in for it.
-func withoutAssembly(t *testing.T, f func(t *testing.T)) {
-	was := accelerated
-	defer func() { accelerated = was }()
-	for _, on := range []bool{was, false} {
-		accelerated = on
-		t.Run(fmt.Sprintf("assembly=%v", on), f)
+// eachWay runs f by each way to compute products that this processor has.
+func eachWay(t *testing.T, f func(t *testing.T)) {
+	was := fastest
+	defer func() { fastest = was }()
+	for _, way := range available() {
+		fastest = way
+		t.Run(way.name, f)
 	}
 }

@@ -31,3 +31,13 @@ func LayerNorm(team *Team, y, x, scale, bias, mean, invStd []float32, rows, n in
 		}
 	})
 }
+
+// dot adds blocks in float32, by several lanes, and the blocks in float64.
+func dot(a, b []float32) (s float64) {
+	for len(a) > 0 {
+		n := min(sumBlock, len(a))
+		s += float64(vek32.Dot(a[:n], b[:n]))
+		a, b = a[n:], b[n:]
+	}
+	return s
+}

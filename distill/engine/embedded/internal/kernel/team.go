@@ -80,7 +80,12 @@ func (t *Team) Split(n, size int, f func(s *Scratch, from, to int)) {
 
 // Scratch is the memory of one worker, by slot, reused from task to task.
 type Scratch struct {
-	slabs [4][]float32
+	slabs   [4][]float32
+	tile    tile
+	dots    dots
+	rows    rowCopy
+	patches patchTransform
+	channel channel
 }
 
 // Floats gives n elements that hold anything.

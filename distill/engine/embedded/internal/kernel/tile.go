@@ -1,85 +1,86 @@
 package kernel
 
-import "github.com/viterin/vek/vek32"
+import "unsafe"
 
-// A tile is 4×16 sums of products, the unit of work of every matrix product and convolution:
+// A tile is a block of sums of products, the unit of work of matrix products and convolutions:
 //
-//	c[ci[i]+cj[p]+j] += Σ_k a[ai[i]+ak[k]] · b[bj[p]+bk[k]+j]    i < 4, p < 4, j < 4
+//	y[i·pitch+j] = clamp(bias[i] + Σ_k w[k·step+i] · x[taps[k]+j] + add[i·pitch+j])
 //
-// Operands are read where they lie, by tables of offsets: a convolution's patches, the rows of a matrix and its
-// transpose are all just other tables, so that no patch matrix is ever written out. Each sum runs over k in order,
-// whatever the tile's surroundings, which makes results independent of how work is shared out.
+// The right factor is read where it lies, by a table of offsets: the rows of a matrix and the positions that a
+// convolution's kernel reads are just other tables. Each sum runs over k in order, whatever the tile's extents, which
+// makes results independent of how work is shared out. Assembly checks no bounds.
 type tile struct {
-	a, b, c []float32
-	ak, bk  []int // of equal length
-	ai, ci  [tileRows]int
-	bj, cj  [tileParts]int
+	x     *float32
+	taps  *int
+	w     *float32
+	step  int
+	bias  *float32    // for each row
+	add   *float32    // nil: nothing
+	y     *float32    // may be add
+	pitch int         // between rows of y and of add
+	k     int         // number of taps
+	last  *int32      // which lanes of the last vector there are, by lastOf
+	clamp *[2]float32 // least and greatest result; nil: any
+	n     int         // tiles, side by side
 }
 
-const (
-	tileRows  = 4
-	tileParts = 4
-	partCols  = 4 // columns that lie side by side in b and in c
-	tileCols  = tileParts * partCols
-)
-
-// adjacent places the parts of a tile side by side.
-func adjacent(at int) [tileParts]int {
-	return [tileParts]int{at, at + partCols, at + 2*partCols, at + 3*partCols}
+// run computes rows × cols sums, no more rows than a tile has. It changes t.
+func (by *instructions) run(t *tile, rows, cols int) {
+	columns := by.columns(rows)
+	if whole := cols / columns; whole > 0 {
+		t.n = whole
+		by.tile(t, rows, columns)
+		cols -= whole * columns
+		if cols == 0 {
+			return
+		}
+		t.x, t.y, t.add = beyond(t.x, whole*columns), beyond(t.y, whole*columns), further(t.add, whole*columns)
+	}
+	t.n = 1
+	by.tile(t, rows, cols)
 }
 
-// accelerated says whether the processor has what the assembly needs, AVX2 and FMA.
-var accelerated = hasAssembly && vek32.Info().Acceleration
-
-// Accelerated says whether kernels use the processor's vector instructions.
-func Accelerated() bool { return accelerated }
-
-func (t *tile) run() {
-	if accelerated {
-		runAVX2(t)
+// tile computes t.n tiles of rows × cols sums.
+func (by *instructions) tile(t *tile, rows, cols int) {
+	vectors, last := by.lastOf(cols)
+	t.last = last
+	if by.tiles != nil {
+		by.tiles[rows-1][vectors-1](t)
 		return
 	}
-	t.runGo()
-}
-
-// runPart is run for a tile of which only some rows, and only the first columns of each part, are wanted. The offsets
-// of unwanted rows of a must be valid; those of c are not used.
-func (t *tile) runPart(rows int, cols [tileParts]int) {
-	if rows >= tileRows && cols == [tileParts]int{partCols, partCols, partCols, partCols} {
-		t.run()
-		return
-	}
-	var sums [tileRows * tileCols]float32
-	part := *t
-	part.c, part.ci, part.cj = sums[:], [tileRows]int{0, tileCols, 2 * tileCols, 3 * tileCols}, adjacent(0)
-	part.run()
-	for i := range min(rows, tileRows) {
-		for p, n := range cols {
-			if n == 0 {
-				continue
-			}
-			c := t.c[t.ci[i]+t.cj[p]:][:n]
-			for j := range c {
-				c[j] += sums[i*tileCols+p*partCols+j]
-			}
-		}
+	for i := range t.n {
+		t.runGo(i*cols, rows, cols)
 	}
 }
 
-func (t *tile) runGo() {
-	for i := range tileRows {
-		for p := range tileParts {
-			var sum [partCols]float32
-			for k, ak := range t.ak {
-				a, b := t.a[t.ai[i]+ak], t.b[t.bj[p]+t.bk[k]:][:partCols]
-				for j := range sum {
-					sum[j] += a * b[j]
-				}
-			}
-			c := t.c[t.ci[i]+t.cj[p]:][:partCols]
-			for j := range sum {
-				c[j] += sum[j]
+// runGo is what the assembly computes of one tile, but for the rounding of products.
+func (t *tile) runGo(along, rows, cols int) {
+	taps := unsafe.Slice(t.taps, t.k)
+	var sums [2 * 2 * 8]float32
+	for i := range rows {
+		row := sums[:cols]
+		fill(row, unsafe.Slice(t.bias, rows)[i])
+		for k, tap := range taps {
+			w := *beyond(t.w, k*t.step+i)
+			x := unsafe.Slice(beyond(t.x, along+tap), cols)
+			for j, v := range x {
+				row[j] += w * v
 			}
 		}
+		if t.add != nil {
+			for j, v := range unsafe.Slice(beyond(t.add, along+i*t.pitch), cols) {
+				row[j] += v
+			}
+		}
+		if t.clamp != nil {
+			Clip(t.clamp[0], t.clamp[1])(row, row)
+		}
+		copy(unsafe.Slice(beyond(t.y, along+i*t.pitch), cols), row)
 	}
 }
+
+// beyond is the address of an element that lies n after p.
+func beyond(p *float32, n int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*n)) }
+
+// noBias is the bias of as many rows as a tile may have.
+var noBias [12]float32

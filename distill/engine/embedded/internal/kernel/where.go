@@ -6,7 +6,8 @@ const selectBlock = 8 // elements that selectAVX2 takes at a time
 func Where[T any](team *Team, w *Walk, dst []T, cond []bool, a, b []T) {
 	w.run(team, func(_ *Scratch, n int, at []int) {
 		d, c, x, y := at[0], at[1], at[2], at[3]
-		if d32, ok := any(dst).([]float32); ok && accelerated && w.step[0] == 1 && w.step[1] == 1 && n >= selectBlock {
+		d32, ok := any(dst).([]float32)
+		if ok && fastest.tiles != nil && w.step[0] == 1 && w.step[1] == 1 && n >= selectBlock {
 			a32, b32 := any(a).([]float32), any(b).([]float32)
 			blocks := n / selectBlock
 			selectRun(d32[d:d+n], cond[c:c+n], a32[x:], b32[y:], w.step[2], w.step[3], blocks)
