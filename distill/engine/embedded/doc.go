@@ -9,6 +9,9 @@
 // of these nodes are instructions: [operations] says, per op, which kernel of internal/kernel computes it, and ops
 // and uses without a kernel are computed by the op table's reference evaluation, which is slow and right.
 //
+// Before that, ops that are computed in one pass over memory are fused ([joins]), and batch normalisation of what never
+// changes, the teacher, is folded into its weights.
+//
 // An instruction is bound to its memory when it is compiled. Values that live at different times share memory
 // ([plan]), which is why instructions are chained: the machine runs them in the order that the plan was made for.
 //

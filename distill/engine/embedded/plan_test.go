@@ -51,6 +51,9 @@ func TestPlanKeepsLiveValuesApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := step.Graph
+	if err := join(g); err != nil {
+		t.Fatal(err)
+	}
 	p := newPlan(g)
 	holder := map[uintptr]*graph.Value{} // what each memory holds
 	for _, v := range slices.Concat(g.Inputs, g.Initializers) {

@@ -14,6 +14,7 @@ import (
 	"github.com/ildc/ildc/distill/engine/embedded/internal/kernel"
 	"github.com/ildc/ildc/graph"
 	"github.com/ildc/ildc/graph/op"
+	"github.com/ildc/ildc/graph/pass"
 )
 
 // program is a compiled step. Its state lies in the memory of the graph's inputs, which no instruction writes; a run
@@ -38,6 +39,10 @@ type carry struct {
 
 func newProgram(ctx context.Context, s *engine.Step, signature *engine.Signature, threads int) (*program, error) {
 	g, to := s.Graph.Clone()
+	pass.FoldBatchNorm(g)
+	if err := join(g); err != nil {
+		return nil, fmt.Errorf("embedded: %w", err)
+	}
 	p := &program{signature: signature, plan: newPlan(g), team: kernel.NewTeam(threads), feeds: map[string]*graph.Tensor{},
 		results: map[string]*graph.Tensor{}}
 	for _, v := range signature.Feeds {
