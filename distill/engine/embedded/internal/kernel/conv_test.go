@@ -122,6 +122,16 @@ func TestConv(t *testing.T) {
 	}
 }
 
+// Weights too many for several chunks of sums by Winograd's transforms are taken as others are.
+func TestManyWeights(t *testing.T) {
+	for _, c := range []int{24, 300, 1200} {
+		cv := NewConv(shape(8, c, 8, 8, c, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1))
+		if got := cv.minimalWeight != nil; got != (c == 24) {
+			t.Errorf("%d channels: transformed %v", c, got)
+		}
+	}
+}
+
 // checkEpilogue adds what the result's memory holds, and clamps; y is the convolution without.
 func checkEpilogue(t *testing.T, team *Team, cv *Conv, x, w, bias []float32, y []float64) {
 	t.Helper()

@@ -16,14 +16,12 @@ const manyPatches = 256
 
 // newWinogradWeight is for the weights of a convolution z; nil where they are too many for sums of several chunks.
 func newWinogradWeight(n, h, w, top, left int, z *winograd) *winogradWeight {
-	g := &winogradWeight{}
-	size := places * z.filter.groups * z.rows * z.in
-	g.chunks = inParts(n, min(maxChunks, n, chunkElements/size))
-	if chunkElements/size < fewTasks {
+	most := chunkElements / (places * z.filter.groups * z.rows * z.in)
+	if most < fewTasks {
 		return nil
 	}
 	own := *z
-	g.winograd = &own
+	g := &winogradWeight{winograd: &own, chunks: inParts(n, min(maxChunks, n, most))}
 	patchRows, patchCols := ceilDiv(z.outH, 2), ceilDiv(z.outW, 2)
 	strip := min(patchRows, ceilDiv(manyPatches, patchCols))
 	g.strips = parting{ceilDiv(patchRows, strip), strip, patchRows}
