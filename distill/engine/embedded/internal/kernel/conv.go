@@ -33,6 +33,8 @@ type Conv struct {
 	minimal, minimalBack *winograd // nil where the convolution is not of that kind
 	minimalWeight        *winogradWeight
 
+	gathered *gathered // nil where planes are large
+
 	frozen []float32 // packed weights, where they never change
 }
 
@@ -55,6 +57,7 @@ func NewConv(s ConvShape) *Conv {
 	}
 	cv.planResidues(offH, offW)
 	cv.planWeightGradient()
+	cv.gathered = newGathered(s, cv.filter, cv.weight.chunks.size)
 	if s.KH == 3 && s.KW == 3 && s.SH == 1 && s.SW == 1 && s.DH == 1 && s.DW == 1 && min(cv.c, cv.o) >= fewChannels &&
 		min(s.OH*s.OW, s.H*s.W) >= fewPatches*4 {
 		cv.minimal = newWinograd(s.N, cv.c, s.H, s.W, s.PT, s.PL, s.OH, s.OW, cv.filter)
@@ -138,6 +141,10 @@ func (cv *Conv) Forward(team *Team, y, x, w []float32, e Epilogue) {
 	if packed == nil {
 		packed = team.Workspace(cv.filter.len())
 		cv.filter.pack(team, packed, w)
+	}
+	if cv.gathered != nil {
+		cv.gathered.forward(team, y, x, packed, e)
+		return
 	}
 	size := cv.OH * cv.OW
 	cv.do(team, cv.forward, func(s *Scratch, n, first, end, strip, part int) {

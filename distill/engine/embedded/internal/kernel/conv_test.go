@@ -72,6 +72,9 @@ var convShapes = map[string]ConvShape{
 	"minimal, groups":    shape(2, 48, 10, 10, 52, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
 	"minimal, valid":     shape(2, 24, 12, 11, 24, 1, 3, 3, 1, 1, 1, 1, 0, 0, 0, 0),
 	"minimal, padded":    shape(2, 24, 9, 8, 24, 1, 3, 3, 1, 1, 1, 1, 3, 0, 1, 4),
+	"patches":            shape(11, 3, 12, 12, 5, 1, 6, 6, 6, 6, 1, 1, 0, 0, 0, 0),
+	"few positions":      shape(9, 6, 3, 2, 14, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
+	"one position":       shape(70, 12, 1, 1, 7, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0),
 	"rows left unread":   shape(1, 2, 10, 10, 4, 1, 2, 2, 3, 3, 1, 1, 0, 0, 0, 0),
 }
 
@@ -167,6 +170,9 @@ func BenchmarkConv(b *testing.B) {
 		shape(128, 12, 8, 8, 12, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
 		shape(128, 24, 4, 4, 24, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
 		shape(64, 64, 16, 16, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
+		shape(128, 3, 32, 32, 48, 1, 16, 16, 16, 16, 1, 1, 0, 0, 0, 0),
+		shape(128, 64, 2, 2, 64, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1),
+		shape(128, 96, 1, 1, 24, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0),
 	} {
 		r := rand.New(rand.NewSource(1))
 		x, w := random(r, s.N*s.C*s.H*s.W), random(r, s.O*s.C/s.Groups*s.KH*s.KW)

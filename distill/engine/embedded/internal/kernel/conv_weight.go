@@ -58,6 +58,12 @@ func (cv *Conv) addWeightGradient(s *Scratch, sums, dy, x []float32, first, end,
 	t := &s.dots
 	t.pitch, t.stepD, t.sumPitch = size, cv.O*size, step
 	n, last := g.chunks.of(chunk)
+	if cv.gathered != nil {
+		for group := first; group < end; group++ {
+			cv.gathered.gradWeight(s, sums[group*cv.o*step:], dy, x, group, n, last)
+		}
+		return
+	}
 	for ; n < last; n += g.samples {
 		t.runs = min(g.samples, last-n)
 		for strip := range cv.forward.strips.n {
@@ -67,21 +73,8 @@ func (cv *Conv) addWeightGradient(s *Scratch, sums, dy, x []float32, first, end,
 				s, 0, x[(n*cv.C+first*cv.c)*cv.H*cv.W:], (end-first)*cv.c, cv.C*cv.H*cv.W, t.runs, from)
 			for group := first; group < end; group++ {
 				t.x = &img[(group-first)*cv.c*cv.image.plane()]
-				cv.sumGroup(t, sums[group*cv.o*step:], dy[(n*cv.O+group*cv.o)*size+from*cv.OW:], (to-from)*cv.OW)
+				cv.by.sumAll(t, sums[group*cv.o*step:], dy[(n*cv.O+group*cv.o)*size+from*cv.OW:], cv.o, (to-from)*cv.OW, cv.taps)
 			}
-		}
-	}
-}
-
-// sumGroup adds what positions give to the weights of a group, a block of output channels and of taps at a time.
-func (cv *Conv) sumGroup(t *dots, sums, dy []float32, positions int) {
-	blocks := ceilDiv(cv.o, cv.by.dotRows)
-	for k := 0; k < len(cv.taps); k += cv.by.dotTaps {
-		taps := cv.taps[k:min(k+cv.by.dotTaps, len(cv.taps))]
-		for block := range blocks { // of nearly equal size: few rows share little
-			o, end := block*cv.o/blocks, (block+1)*cv.o/blocks
-			t.d, t.sums = &dy[o*t.pitch], &sums[o*t.sumPitch+k]
-			cv.by.sum(t, end-o, positions, taps)
 		}
 	}
 }

@@ -43,6 +43,19 @@ func (by *instructions) sum(t *dots, rows, n int, taps []int) {
 	}
 }
 
+// sumAll adds products of any number of rows and taps, a block at a time.
+func (by *instructions) sumAll(t *dots, sums, d []float32, rows, n int, taps []int) {
+	blocks := ceilDiv(rows, by.dotRows)
+	for k := 0; k < len(taps); k += by.dotTaps {
+		some := taps[k:min(k+by.dotTaps, len(taps))]
+		for block := range blocks { // of nearly equal size: few rows share little
+			row, end := block*rows/blocks, (block+1)*rows/blocks
+			t.d, t.sums = &d[row*t.pitch], &sums[row*t.sumPitch+k]
+			by.sum(t, end-row, n, some)
+		}
+	}
+}
+
 // sumPart computes fewer taps than a block has.
 func (by *instructions) sumPart(t *dots, rows int, taps []int) {
 	for i := range t.partTaps {

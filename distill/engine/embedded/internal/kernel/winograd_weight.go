@@ -67,8 +67,11 @@ func (g *winogradWeight) sum(s *Scratch, sums, dy, x []float32, group, chunk int
 				g.transform(s, v, x[at*g.in*xPlane:], &g.image, g.in, from, patches, i, g.by.transformPatches)
 				g.transform(s, w, dy[at*g.rows*dPlane:], &g.gradient, g.rows, from, patches, i, g.by.transformGradient)
 			}
+			t := &s.dots
+			t.pitch, t.runs, t.sumPitch = g.width, 1, g.in
 			for place := range places {
-				g.multiply(s, sums[place*g.rows*g.in:], w[place*g.rows*g.width:], v[place*g.in*g.width:], samples*patches)
+				t.x = &v[place*g.in*g.width]
+				g.by.sumAll(t, sums[place*g.rows*g.in:], w[place*g.rows*g.width:], g.rows, samples*patches, g.taps)
 			}
 		}
 	}
@@ -84,21 +87,6 @@ func (g *winogradWeight) transform(s *Scratch, dst, x []float32, f *frame, c, fi
 	for ch := range c {
 		p.from, p.to = &img[ch*f.plane()], &dst[ch*g.width+sample*patches]
 		transform(p, patches)
-	}
-}
-
-// multiply adds the products of a place's rows and channels over so many patches.
-func (g *winogradWeight) multiply(s *Scratch, sums, w, v []float32, patches int) {
-	t := &s.dots
-	t.x, t.pitch, t.runs, t.sumPitch = &v[0], g.width, 1, g.in
-	blocks := ceilDiv(g.rows, g.by.dotRows)
-	for c := 0; c < g.in; c += g.by.dotTaps {
-		taps := g.taps[c:min(c+g.by.dotTaps, g.in)]
-		for block := range blocks {
-			row, end := block*g.rows/blocks, (block+1)*g.rows/blocks
-			t.d, t.sums = &w[row*g.width], &sums[row*g.in+c]
-			g.by.sum(t, end-row, patches, taps)
-		}
 	}
 }
 
